@@ -1,0 +1,18 @@
+//! Parlour's tables, in order, for SQLite and PostgreSQL. Knows nothing of the program that uses them.
+//!
+//! A new migration is a new file `m00NN_what.rs` and its line in [`Migrator::migrations`]; a released one never changes.
+
+mod dialect;
+mod m0001_audience;
+
+pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
+        vec![Box::new(m0001_audience::Migration)]
+    }
+}

@@ -1,0 +1,150 @@
+//! Agents, their audience, sessions and messages, with an index for every order and every look-up.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect::{extension, is_postgres, run};
+
+/// See the file's head.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+const TABLES: [&str; 4] = [
+    "CREATE TABLE agents (
+        id {uuid} PRIMARY KEY NOT NULL,
+        external_id {text} NOT NULL,
+        name {text},
+        name_key {text},
+        description {text},
+        created_at {int} NOT NULL,
+        total_users {int} NOT NULL DEFAULT 0,
+        total_sessions {int} NOT NULL DEFAULT 0,
+        total_messages {int} NOT NULL DEFAULT 0,
+        total_cost_micros {int} NOT NULL DEFAULT 0,
+        search_text {text} NOT NULL,
+        name_asc {text} GENERATED ALWAYS AS (COALESCE(name_key, {max_text})) {stored},
+        name_desc {text} GENERATED ALWAYS AS (COALESCE(name_key, '')) {stored}
+    ) {strict}",
+    "CREATE TABLE chat_users (
+        id {uuid} PRIMARY KEY NOT NULL,
+        agent_id {uuid} NOT NULL REFERENCES agents (id),
+        platform {text} NOT NULL,
+        platform_id {text} NOT NULL,
+        name {text},
+        name_key {text},
+        email {text},
+        email_key {text},
+        phone_number {text},
+        profile_picture_url {text},
+        language {text},
+        tags {text} NOT NULL DEFAULT '[]',
+        settings {text} NOT NULL DEFAULT '{}',
+        created_at {int} NOT NULL,
+        last_interaction_at {int},
+        last_message_at {int},
+        last_message_id {uuid},
+        total_sessions {int} NOT NULL DEFAULT 0,
+        total_chat_messages {int} NOT NULL DEFAULT 0,
+        total_messages_sent {int} NOT NULL DEFAULT 0,
+        total_cost_micros {int} NOT NULL DEFAULT 0,
+        search_text {text} NOT NULL,
+        name_asc {text} GENERATED ALWAYS AS (COALESCE(name_key, {max_text})) {stored},
+        name_desc {text} GENERATED ALWAYS AS (COALESCE(name_key, '')) {stored},
+        last_interaction_at_asc {int} GENERATED ALWAYS AS (COALESCE(last_interaction_at, {max_time})) {stored},
+        last_interaction_at_desc {int} GENERATED ALWAYS AS (COALESCE(last_interaction_at, {min_time})) {stored},
+        last_message_at_asc {int} GENERATED ALWAYS AS (COALESCE(last_message_at, {max_time})) {stored},
+        last_message_at_desc {int} GENERATED ALWAYS AS (COALESCE(last_message_at, {min_time})) {stored}
+    ) {strict}",
+    "CREATE TABLE sessions (
+        id {uuid} PRIMARY KEY NOT NULL,
+        agent_id {uuid} NOT NULL REFERENCES agents (id),
+        chat_user_id {uuid} NOT NULL REFERENCES chat_users (id),
+        external_id {text} NOT NULL,
+        platform {text} NOT NULL,
+        started_at {int} NOT NULL,
+        ended_at {int},
+        last_message_at {int},
+        total_messages {int} NOT NULL DEFAULT 0,
+        total_messages_from_user {int} NOT NULL DEFAULT 0,
+        total_cost_micros {int} NOT NULL DEFAULT 0,
+        subject {text},
+        summary {text},
+        language {text},
+        tags {text} NOT NULL DEFAULT '[]',
+        last_message_at_asc {int} GENERATED ALWAYS AS (COALESCE(last_message_at, {max_time})) {stored},
+        last_message_at_desc {int} GENERATED ALWAYS AS (COALESCE(last_message_at, {min_time})) {stored}
+    ) {strict}",
+    "CREATE TABLE messages (
+        id {uuid} PRIMARY KEY NOT NULL,
+        session_id {uuid} NOT NULL REFERENCES sessions (id),
+        chat_user_id {uuid} NOT NULL REFERENCES chat_users (id),
+        external_id {text} NOT NULL,
+        role {text} NOT NULL,
+        text {text} NOT NULL,
+        attachments {text} NOT NULL DEFAULT '[]',
+        sent_at {int} NOT NULL,
+        cost_micros {int}
+    ) {strict}",
+];
+
+/// Orders within an agent (`…_by_…`), orders across agents (`…_all_by_…`), look-ups. Every list ends in `id`: no ties.
+const INDEXES: [&str; 37] = [
+    "CREATE UNIQUE INDEX agents_external_id ON agents (external_id)",
+    "CREATE INDEX agents_by_created_at ON agents (created_at, id)",
+    "CREATE INDEX agents_by_name_asc ON agents (name_asc, id)",
+    "CREATE INDEX agents_by_name_desc ON agents (name_desc, id)",
+    "CREATE INDEX agents_by_total_users ON agents (total_users, id)",
+    "CREATE INDEX agents_by_total_sessions ON agents (total_sessions, id)",
+    "CREATE INDEX agents_by_total_messages ON agents (total_messages, id)",
+    "CREATE UNIQUE INDEX chat_users_platform_id ON chat_users (agent_id, platform, platform_id)",
+    "CREATE INDEX chat_users_email_key ON chat_users (email_key, agent_id)",
+    "CREATE INDEX chat_users_by_created_at ON chat_users (agent_id, created_at, id)",
+    "CREATE INDEX chat_users_by_name_asc ON chat_users (agent_id, name_asc, id)",
+    "CREATE INDEX chat_users_by_name_desc ON chat_users (agent_id, name_desc, id)",
+    "CREATE INDEX chat_users_by_last_interaction_at_asc ON chat_users (agent_id, last_interaction_at_asc, id)",
+    "CREATE INDEX chat_users_by_last_interaction_at_desc ON chat_users (agent_id, last_interaction_at_desc, id)",
+    "CREATE INDEX chat_users_by_last_message_at_asc ON chat_users (agent_id, last_message_at_asc, id)",
+    // The default order also carries what a search looks at, so that a search reads the index alone.
+    "CREATE INDEX chat_users_by_last_message_at_desc ON chat_users (agent_id, last_message_at_desc, id{covering}platform, search_text)",
+    "CREATE INDEX chat_users_by_total_sessions ON chat_users (agent_id, total_sessions, id)",
+    "CREATE INDEX chat_users_by_total_chat_messages ON chat_users (agent_id, total_chat_messages, id)",
+    "CREATE INDEX chat_users_by_total_messages_sent ON chat_users (agent_id, total_messages_sent, id)",
+    "CREATE INDEX chat_users_by_total_cost_micros ON chat_users (agent_id, total_cost_micros, id)",
+    "CREATE INDEX chat_users_all_by_created_at ON chat_users (created_at, id)",
+    "CREATE INDEX chat_users_all_by_last_interaction_at_asc ON chat_users (last_interaction_at_asc, id)",
+    "CREATE INDEX chat_users_all_by_last_interaction_at_desc ON chat_users (last_interaction_at_desc, id)",
+    "CREATE INDEX chat_users_all_by_last_message_at_asc ON chat_users (last_message_at_asc, id)",
+    "CREATE INDEX chat_users_all_by_last_message_at_desc ON chat_users (last_message_at_desc, id)",
+    "CREATE UNIQUE INDEX sessions_external_id ON sessions (agent_id, external_id)",
+    "CREATE INDEX sessions_of_chat_user ON sessions (chat_user_id, started_at, id)",
+    "CREATE INDEX sessions_by_started_at ON sessions (agent_id, started_at, id)",
+    "CREATE INDEX sessions_by_last_message_at_asc ON sessions (agent_id, last_message_at_asc, id)",
+    "CREATE INDEX sessions_by_last_message_at_desc ON sessions (agent_id, last_message_at_desc, id)",
+    "CREATE INDEX sessions_by_total_messages ON sessions (agent_id, total_messages, id)",
+    "CREATE INDEX sessions_all_by_started_at ON sessions (started_at, id)",
+    "CREATE INDEX sessions_all_by_last_message_at_asc ON sessions (last_message_at_asc, id)",
+    "CREATE INDEX sessions_all_by_last_message_at_desc ON sessions (last_message_at_desc, id)",
+    "CREATE UNIQUE INDEX messages_external_id ON messages (chat_user_id, external_id)",
+    "CREATE INDEX messages_of_session ON messages (session_id, sent_at, id)",
+    "CREATE INDEX messages_of_chat_user ON messages (chat_user_id, sent_at, id)",
+];
+
+/// Finds any three characters of a search text, within an agent or across all.
+const TRIGRAMS: &str = "CREATE INDEX chat_users_search_trigrams ON chat_users USING gin (agent_id, search_text gin_trgm_ops)";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &TABLES).await?;
+        run(manager, &INDEXES).await?;
+        if is_postgres(manager) {
+            extension(manager, "pg_trgm").await?;
+            extension(manager, "btree_gin").await?;
+            run(manager, &[TRIGRAMS]).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &["DROP TABLE messages", "DROP TABLE sessions", "DROP TABLE chat_users", "DROP TABLE agents"]).await
+    }
+}

@@ -1,0 +1,61 @@
+//! Time as Parlour stores it: whole microseconds since 1970, UTC. The only file that may read the system's clock.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::DeriveValueType;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// An instant in microseconds since 1970-01-01T00:00:00Z.
+///
+/// Both databases keep it as a 64-bit integer, so it sorts, compares and travels the same on both (docs/decisions/0002).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, DeriveValueType)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Reads RFC 3339 with any offset and any fraction; what is finer than a microsecond is cut off.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| Self(time.timestamp_micros()))
+            .map_err(|error| format!("`{text}` is not an RFC 3339 time: {error}"))
+    }
+
+    /// RFC 3339 in UTC with `Z`, and no more digits of a fraction than there are.
+    pub fn to_rfc3339(self) -> String {
+        DateTime::<Utc>::from_timestamp_micros(self.0)
+            .unwrap_or_default()
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+
+    /// Milliseconds since 1970, not below zero: the part of an id that carries time.
+    pub fn millis(self) -> u64 {
+        u64::try_from(self.0 / 1000).unwrap_or(0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn offsets_and_fractions_end_in_the_same_instant() {
+        let expected = Timestamp::parse("2026-01-01T00:00:05.123456Z").unwrap();
+        for text in ["2026-01-01T02:00:05.123456+02:00", "2025-12-31t19:00:05.123456999-05:00"] {
+            assert_eq!(Timestamp::parse(text).unwrap(), expected, "{text}");
+        }
+        assert_eq!(expected.to_rfc3339(), "2026-01-01T00:00:05.123456Z");
+        assert_eq!(Timestamp::parse("2026-01-01T00:00:05Z").unwrap().to_rfc3339(), "2026-01-01T00:00:05Z");
+    }
+
+    #[test]
+    fn times_before_1970_are_times_too() {
+        let time = Timestamp::parse("1969-12-31T23:59:59.5Z").unwrap();
+        assert_eq!((time.0, time.millis()), (-500_000, 0));
+        assert_eq!(time.to_rfc3339(), "1969-12-31T23:59:59.500Z");
+    }
+}

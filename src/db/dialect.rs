@@ -1,0 +1,205 @@
+//! How each database says what they say differently. The only file of the program that asks which database it is.
+
+use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::{DbBackend, DbErr, Statement, Value};
+use uuid::Uuid;
+
+use super::rows::{Column, Rows};
+use super::writer::database_code;
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `SQLite`, embedded.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+impl Dialect {
+    /// The dialect that a connection string asks for.
+    pub fn of_url(url: &str) -> Option<Self> {
+        match url.split_once(':')?.0 {
+            "sqlite" => Some(Self::Sqlite),
+            "postgres" | "postgresql" => Some(Self::Postgres),
+            _ => None,
+        }
+    }
+
+    const fn backend(self) -> DbBackend {
+        match self {
+            Self::Sqlite => DbBackend::Sqlite,
+            Self::Postgres => DbBackend::Postgres,
+        }
+    }
+
+    /// A built query as text and binds.
+    pub fn statement(self, query: &SelectStatement) -> Statement {
+        self.backend().build(query)
+    }
+
+    /// A statement written by hand with `$1`, `$2`, …, which both databases read.
+    pub fn raw(self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.backend(), sql, values)
+    }
+
+    /// The statement that explains how another one would run.
+    pub fn explain(self, statement: &Statement) -> Statement {
+        let word = match self {
+            Self::Sqlite => "EXPLAIN QUERY PLAN",
+            Self::Postgres => "EXPLAIN",
+        };
+        Statement { sql: format!("{word} {}", statement.sql), ..statement.clone() }
+    }
+
+    /// Whether an error says that two writers got in each other's way, so that the loser may try again.
+    pub(super) fn is_conflict(self, error: &DbErr) -> bool {
+        let Some(code) = database_code(error) else { return false };
+        match self {
+            // SQLITE_BUSY and its extended codes: 5 in the low byte.
+            Self::Sqlite => code.parse::<i64>().is_ok_and(|code| code & 0xff == 5),
+            // serialization_failure, deadlock_detected, lock_not_available
+            Self::Postgres => matches!(code.as_str(), "40001" | "40P01" | "55P03"),
+        }
+    }
+
+    /// A batch as a subquery: its JSON bind, taken apart.
+    pub(super) fn rows(self, columns: &[(&str, Column)], placeholder: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                let columns: Vec<_> = columns
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (name, kind))| match kind {
+                        Column::Uuid => format!("unhex(value ->> {at}) AS {name}"),
+                        Column::Int | Column::Text => format!("value ->> {at} AS {name}"),
+                    })
+                    .collect();
+                format!("(SELECT {} FROM json_each({placeholder}))", columns.join(", "))
+            }
+            Self::Postgres => {
+                let columns: Vec<_> = columns
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (name, kind))| match kind {
+                        Column::Uuid => format!("(value ->> {at})::uuid AS {name}"),
+                        Column::Int => format!("(value ->> {at})::bigint AS {name}"),
+                        Column::Text => format!("value ->> {at} AS {name}"),
+                    })
+                    .collect();
+                format!("(SELECT {} FROM json_array_elements({placeholder}::json))", columns.join(", "))
+            }
+        }
+    }
+
+    /// `column` is one of `ids`.
+    pub fn among(self, column: &str, ids: impl IntoIterator<Item = Uuid>) -> Expr {
+        let ids = ids.into_iter();
+        match self {
+            Self::Sqlite => {
+                let rows = Rows::ids(ids);
+                let template = format!("{column} IN (SELECT id FROM {})", rows.subquery(self, "?"));
+                Expr::cust_with_values(template, [rows.value()])
+            }
+            Self::Postgres => {
+                let ids: Vec<Uuid> = ids.collect();
+                Expr::cust_with_values(format!("{column} = ANY($1)"), [Value::from(ids)])
+            }
+        }
+    }
+
+    /// `column` contains `text`, byte for byte: nothing in `text` is a wildcard.
+    pub fn contains(self, column: &str, text: &str) -> Expr {
+        match self {
+            Self::Sqlite => Expr::cust_with_values(format!("instr({column}, ?) > 0"), [text]),
+            Self::Postgres => Expr::cust_with_values(format!("strpos({column}, $1) > 0"), [text]),
+        }
+    }
+
+    /// `column`, a search text, contains `text`: as [`Self::contains`], but in words that the trigram index understands.
+    pub fn search(self, column: &str, text: &str) -> Expr {
+        if !self.has_trigrams(text) {
+            return self.contains(column, text);
+        }
+        let mut pattern = String::with_capacity(text.len() + 2);
+        pattern.push('%');
+        for char in text.chars() {
+            if matches!(char, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(char);
+        }
+        pattern.push('%');
+        Expr::cust_with_values(format!("{column} LIKE $1"), [pattern])
+    }
+
+    /// Whether an index can find `text` by its trigrams. They are made of letters and digits; fewer than three in a row
+    /// make none, and then that index is slower than no index.
+    pub fn has_trigrams(self, text: &str) -> bool {
+        self == Self::Postgres && text.split(|char: char| !char.is_alphanumeric()).any(|word| word.chars().count() >= 3)
+    }
+
+    /// `column` starts with `text`, byte for byte.
+    pub fn starts_with(self, column: &str, text: &str) -> Expr {
+        let template = match self {
+            Self::Sqlite => format!("substr({column}, 1, length(?)) = ?"),
+            Self::Postgres => format!("substr({column}, 1, length($1)) = $2"),
+        };
+        Expr::cust_with_values(template, [text, text])
+    }
+
+    /// The JSON array of texts in `column` has `text` in it.
+    pub fn has(self, column: &str, text: &str) -> Expr {
+        match self {
+            Self::Sqlite => Expr::cust_with_values(format!("EXISTS (SELECT 1 FROM json_each({column}) WHERE value = ?)"), [text]),
+            Self::Postgres => Expr::cust_with_values(
+                format!("EXISTS (SELECT 1 FROM json_array_elements_text({column}::json) AS tag WHERE tag = $1)"),
+                [text],
+            ),
+        }
+    }
+
+    /// The largest of some expressions, none of them NULL.
+    pub const fn greatest(self) -> &'static str {
+        match self {
+            Self::Sqlite => "max",
+            Self::Postgres => "GREATEST",
+        }
+    }
+
+    /// For each parent the rows of `children`, which selects from `table`, ordered and limited, and finds its parent's id as [`Self::PARENT`].
+    ///
+    /// One statement with one text for any number of parents, and each parent costs an index look-up (docs/decisions/0005).
+    /// The rows of a parent come in no particular order.
+    pub fn children_of(self, parents: &[Uuid], table: &str, columns: &[&str], children: &mut SelectStatement) -> Statement {
+        let rows = Rows::ids(parents.iter().copied());
+        let list = |alias: &str| columns.iter().map(|column| format!("{alias}.\"{column}\"")).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Sqlite => {
+                children.expr(Expr::cust(format!("{table}.rowid")));
+                let (inner, values) = children.build(sea_orm::sea_query::SqliteQueryBuilder);
+                let parents = rows.subquery(self, "?");
+                let sql = format!(
+                    "SELECT {} FROM {parents} AS parent CROSS JOIN {table} AS child ON child.rowid IN ({inner})",
+                    list("child")
+                );
+                self.raw(sql, std::iter::once(rows.value()).chain(values.0))
+            }
+            Self::Postgres => {
+                children.expr(Expr::cust(list(table)));
+                let (inner, values) = children.build(sea_orm::sea_query::PostgresQueryBuilder);
+                let mut values = values.0;
+                values.push(Value::from(parents.to_vec()));
+                let sql = format!(
+                    "SELECT {} FROM unnest(${}::uuid[]) AS parent (id) CROSS JOIN LATERAL ({inner}) AS child",
+                    list("child"),
+                    values.len()
+                );
+                self.raw(sql, values)
+            }
+        }
+    }
+
+    /// How [`Self::children_of`] names the parent's id.
+    pub const PARENT: &'static str = "parent.id";
+}

@@ -1,0 +1,13 @@
+//! Connections, by what may be done with them: a [`Reader`] cannot write, in the database itself; a [`Writer`] starts the one transaction.
+
+mod connect;
+pub mod dialect;
+mod reader;
+mod rows;
+pub mod tally;
+mod writer;
+
+pub use connect::{Database, DatabaseOptions};
+pub use reader::Reader;
+pub use rows::Rows;
+pub use writer::{Transaction, Writer};

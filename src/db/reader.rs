@@ -1,0 +1,66 @@
+//! SELECT and nothing else: the connections behind a [`Reader`] are read-only in the database itself.
+
+use std::time::Instant;
+
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult, Statement};
+
+use super::dialect::Dialect;
+use super::tally;
+use crate::error::Result;
+
+/// Reads.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    connection: DatabaseConnection,
+    planned: DatabaseConnection,
+    dialect: Dialect,
+}
+
+impl Reader {
+    pub(super) fn new(connection: DatabaseConnection, planned: DatabaseConnection, dialect: Dialect) -> Self {
+        Self { connection, planned, dialect }
+    }
+
+    /// How this database says things.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The rows of a query.
+    pub async fn select<T: FromQueryResult>(&self, query: &SelectStatement) -> Result<Vec<T>> {
+        self.fetch(self.dialect.statement(query)).await
+    }
+
+    /// The rows of a query that is planned with its values each time: for those whose best plan depends on them.
+    pub async fn select_planned<T: FromQueryResult>(&self, query: &SelectStatement) -> Result<Vec<T>> {
+        let planned = Self { connection: self.planned.clone(), ..self.clone() };
+        planned.select(query).await
+    }
+
+    /// The rows of a statement written by hand in [`dialect`](super::dialect).
+    pub async fn fetch<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>> {
+        let rows = self.rows(statement).await?;
+        Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
+    }
+
+    /// The rows of a statement, undecoded.
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>> {
+        let start = Instant::now();
+        let answer = self.connection.query_all_raw(statement.clone()).await;
+        let rows = answer.as_ref().map_or(0, Vec::len);
+        tally::count(&statement, u64::try_from(rows).unwrap_or(u64::MAX), start.elapsed());
+        Ok(answer?)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.connection.ping().await?)
+    }
+
+    /// Ends the connections.
+    pub async fn close(self) -> Result<()> {
+        self.planned.close().await?;
+        Ok(self.connection.close().await?)
+    }
+}

@@ -1,0 +1,117 @@
+//! The one way to write: a transaction that takes its lock at once, tried again when two of them get in each other's way.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, RuntimeErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+
+use super::dialect::Dialect;
+use super::tally;
+use crate::error::Result;
+
+/// How often a transaction is tried before its failure is reported.
+const TRIES: u32 = 6;
+
+/// Writes.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    connection: DatabaseConnection,
+    dialect: Dialect,
+}
+
+/// A transaction under way; undone unless committed.
+#[derive(Debug)]
+pub struct Transaction {
+    inner: DatabaseTransaction,
+    dialect: Dialect,
+}
+
+impl Writer {
+    pub(super) fn new(connection: DatabaseConnection, dialect: Dialect) -> Self {
+        Self { connection, dialect }
+    }
+
+    /// How this database says things.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it again.
+    pub async fn transaction<T>(&self, work: impl AsyncFn(&Transaction) -> Result<T, DbErr>) -> Result<T> {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            match self.attempt(&work).await {
+                Err(error) if tried < TRIES && self.dialect.is_conflict(&error) => {
+                    tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where a transaction begins")]
+    async fn attempt<T>(&self, work: &impl AsyncFn(&Transaction) -> Result<T, DbErr>) -> Result<T, DbErr> {
+        // A deferred SQLite transaction that turns out to write fails when another one wrote meanwhile; an immediate one waits its turn.
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+        let inner = self.connection.begin_with_options(options).await?;
+        let transaction = Transaction { inner, dialect: self.dialect };
+        let value = work(&transaction).await?;
+        transaction.inner.commit().await?;
+        Ok(value)
+    }
+
+    /// Runs a statement outside any transaction: upkeep such as refreshing the planner's statistics.
+    pub async fn execute(&self, sql: &str) -> Result<()> {
+        self.connection.execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    /// The connection that migrations run on.
+    pub(super) const fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    /// Ends the connections.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.connection.close().await?)
+    }
+}
+
+impl Transaction {
+    /// How this database says things.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Runs a statement; the number of rows it touched.
+    pub async fn execute(&self, statement: Statement) -> Result<u64, DbErr> {
+        let start = Instant::now();
+        let rows = self.inner.execute_raw(statement.clone()).await?.rows_affected();
+        tally::count(&statement, rows, start.elapsed());
+        Ok(rows)
+    }
+
+    /// Runs a statement that returns rows.
+    pub async fn fetch<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>, DbErr> {
+        let start = Instant::now();
+        let rows = self.inner.query_all_raw(statement.clone()).await?;
+        tally::count(&statement, u64::try_from(rows.len()).unwrap_or(u64::MAX), start.elapsed());
+        rows.iter().map(|row| T::from_query_result(row, "")).collect()
+    }
+
+    /// The connection, for what runs its own statements in this transaction.
+    pub(super) const fn connection(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+/// The database's own code of an error, if it is one of the database's.
+pub(super) fn database_code(error: &DbErr) -> Option<String> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Conn(RuntimeErr::SqlxError(error))) = error else {
+        return None;
+    };
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}

@@ -1,0 +1,40 @@
+//! `messages`: what was said, by whom, when.
+
+use sea_orm::entity::prelude::*;
+
+use super::role::MessageRole;
+use crate::clock::Timestamp;
+
+/// One message.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "messages")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The session it was said in.
+    pub session_id: Uuid,
+    /// The user whose conversation it belongs to, whoever sent it.
+    pub chat_user_id: Uuid,
+    /// The message's id in the system its data comes from; unique within the user.
+    pub external_id: String,
+    /// Who sent it.
+    pub role: MessageRole,
+    /// What was said; may be empty.
+    pub text: String,
+    /// Attachments: a JSON array of objects.
+    pub attachments: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// What it cost to answer, in millionths of the configured currency.
+    pub cost_micros: Option<i64>,
+    /// The session.
+    #[sea_orm(belongs_to, from = "session_id", to = "id")]
+    pub session: HasOne<super::session::Entity>,
+    /// The user.
+    #[sea_orm(belongs_to, from = "chat_user_id", to = "id")]
+    pub chat_user: HasOne<super::chat_user::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

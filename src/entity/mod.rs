@@ -1,0 +1,8 @@
+//! The tables as Rust types, one file per noun. `migration/` makes the tables; a test holds the two together.
+
+pub mod agent;
+pub mod chat_user;
+pub mod message;
+pub mod platform;
+pub mod role;
+pub mod session;

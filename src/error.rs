@@ -1,0 +1,100 @@
+//! What can go wrong: mistakes of the client, whose text is theirs to read, and ours, which are logged once and shown as a generic message.
+
+use std::borrow::Cow;
+
+use sea_orm::DbErr;
+
+/// The result of everything that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any failure, by whose it is.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A mistake in the request: safe to show as it is.
+    #[error(transparent)]
+    Client(#[from] Client),
+    /// A fault on our side: its text is for the log alone.
+    #[error("{}", .0.shown())]
+    Internal(#[from] Internal),
+}
+
+/// A mistake in the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Client {
+    /// An argument's value cannot be used.
+    #[error("{argument}: {reason}")]
+    BadUserInput {
+        /// Where in the arguments, dotted: `where.and.0.email.contains`.
+        argument: String,
+        /// What is wrong, and what would be right.
+        reason: Cow<'static, str>,
+    },
+    /// The answer would be larger than one request may ask for.
+    #[error("this request reads more than {limit} rows; ask for smaller pages or fewer levels")]
+    TooManyRows {
+        /// The limit, in rows.
+        limit: u64,
+    },
+}
+
+/// A fault on our side.
+///
+/// The text is for the log; [`Internal::shown`] is what clients get.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Internal {
+    /// The database refused or failed a statement.
+    #[error("database: {0}")]
+    Database(#[from] std::sync::Arc<DbErr>),
+    /// The database could not be reached, or had no connection to spare.
+    #[error("database unavailable: {0}")]
+    Unavailable(std::sync::Arc<DbErr>),
+    /// Stored data is not what the program writes.
+    #[error("stored data: {0}")]
+    Corrupt(String),
+    /// The operating system refused something.
+    #[error("{0}")]
+    Io(String),
+}
+
+impl Internal {
+    /// What a client is told.
+    pub const fn shown(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "the database is not available right now; try again",
+            _ => "something went wrong on our side",
+        }
+    }
+}
+
+impl Error {
+    /// A mistake in an argument.
+    pub fn bad_input(argument: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Client::BadUserInput { argument: argument.into(), reason: reason.into() }.into()
+    }
+
+    /// The code in `extensions.code` of the answer.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
+            Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
+            Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
+            Self::Internal(_) => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        let error = std::sync::Arc::new(error);
+        match &*error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Internal::Unavailable(error).into(),
+            _ => Internal::Database(error).into(),
+        }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Internal::Io(error.to_string()).into()
+    }
+}

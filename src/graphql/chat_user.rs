@@ -1,0 +1,260 @@
+//! `ChatUser`: a person who talks to an agent, with figures and the whole history.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::agent::Agent;
+use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::message::{Message, MessageConnection, MessageOrder};
+use super::scalar::JsonObject;
+use super::session::{SessionConnection, SessionOrder};
+use super::{loaders, reader, stored};
+use crate::clock::Timestamp;
+use crate::db::Reader;
+use crate::entity;
+use crate::entity::chat_user::{Entity, Model};
+use crate::entity::platform::Platform;
+use crate::error::Result;
+use crate::id::Noun;
+use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, page, platforms};
+use crate::read::message::MessageWhere;
+use crate::read::page::{Order, Query, Slice};
+use crate::read::search::Term;
+use crate::read::session::SessionWhere;
+use crate::read::Scope;
+
+/// How many characters of a guest's id tell them apart in their display name.
+const GUEST_SUFFIX: usize = 6;
+
+/// A list of users.
+pub(super) type ChatUserConnection = Connection<Entity>;
+
+/// A chat user: a person who talks to an agent on some platform.
+pub(super) struct ChatUser(Arc<Model>);
+
+impl From<Arc<Model>> for ChatUser {
+    fn from(row: Arc<Model>) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for Entity {
+    type Node = ChatUser;
+    type Extras = ChatUserExtras;
+    const NAME: &'static str = "ChatUser";
+
+    fn extras(scope: Scope, filter: &ChatUserFilter) -> ChatUserExtras {
+        ChatUserExtras { scope, filter: filter.clone() }
+    }
+
+    async fn page(reader: &Reader, scope: Scope, query: &Query<Self>) -> Result<Slice<Self>> {
+        page(reader, scope, query).await
+    }
+}
+
+/// How a list of users is ordered. Users who share a value are ordered by id.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub(super) struct ChatUserOrder {
+    /// What to order by. Missing values come last in both directions.
+    pub(super) field: ChatUserOrderField,
+    /// The direction. When absent: names from A, everything else from the top.
+    pub(super) direction: Option<OrderDirection>,
+}
+
+/// A list of users of one agent or of all, from the arguments of its field.
+pub(super) async fn list(
+    context: &Context<'_>,
+    scope: Scope,
+    search: Option<String>,
+    platform: Option<Platform>,
+    conditions: Option<ChatUserWhere>,
+    order_by: Option<ChatUserOrder>,
+    page: PageArguments,
+) -> Result<ChatUserConnection> {
+    let default = Order { field: ChatUserOrderField::LastMessageAt, descending: true };
+    let order = order_by.map_or(default, |order| OrderDirection::order(order.direction, order.field));
+    let search = match Term::parse(search.as_deref(), Noun::ChatUser)? {
+        Some(term) => Some(term.resolve(reader(context), scope).await?),
+        None => None,
+    };
+    Connection::new(context, scope, ChatUserFilter { search, platform, r#where: conditions }, order, page)
+}
+
+/// A chat user: a person who talks to an agent on some platform. Someone who talks to two agents is two chat users.
+#[Object]
+impl ChatUser {
+    /// The id: opaque, and unique in the whole graph.
+    pub(super) async fn id(&self) -> ID {
+        Noun::ChatUser.encode(self.0.id).into()
+    }
+
+    /// The agent the user talks to.
+    async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
+        Ok(loaders(context).by_id::<entity::agent::Entity>(self.0.agent_id).await?.map(Agent::from))
+    }
+
+    /// How the user reaches the agent.
+    async fn platform(&self) -> Platform {
+        self.0.platform
+    }
+
+    /// The user's id on that platform.
+    async fn platform_id(&self) -> &str {
+        &self.0.platform_id
+    }
+
+    /// The name, where one is known.
+    async fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// What to show as the user's name: the name, or "Guest User" with a few characters of the id, so that two guests can be told apart.
+    async fn display_name(&self) -> String {
+        self.0.name.clone().unwrap_or_else(|| {
+            let id = Noun::ChatUser.encode(self.0.id);
+            format!("Guest User {}", &id[id.len() - GUEST_SUFFIX..])
+        })
+    }
+
+    /// Whether the user has no name.
+    async fn is_anonymous(&self) -> bool {
+        self.0.name.is_none()
+    }
+
+    /// The e-mail address.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// The phone number.
+    async fn phone_number(&self) -> Option<&str> {
+        self.0.phone_number.as_deref()
+    }
+
+    /// The address of a picture.
+    async fn profile_picture_url(&self) -> Option<&str> {
+        self.0.profile_picture_url.as_deref()
+    }
+
+    /// The language, as a BCP 47 tag.
+    async fn language(&self) -> Option<&str> {
+        self.0.language.as_deref()
+    }
+
+    /// The tags, in alphabetical order.
+    async fn tags(&self) -> Result<Vec<String>> {
+        stored(&self.0.tags)
+    }
+
+    /// The settings: an object with whatever keys the deployment uses.
+    async fn settings(&self) -> Result<JsonObject> {
+        stored(&self.0.settings).map(JsonObject)
+    }
+
+    /// The earliest session start or message.
+    async fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// The newest of the user's own messages and session starts.
+    async fn last_interaction_at(&self) -> Option<Timestamp> {
+        self.0.last_interaction_at
+    }
+
+    /// The time of the newest message sent by the user.
+    async fn last_message_at(&self) -> Option<Timestamp> {
+        self.0.last_message_at
+    }
+
+    /// The newest message received from the user.
+    async fn last_received_message(&self, context: &Context<'_>) -> Result<Option<Message>> {
+        let Some(id) = self.0.last_message_id else { return Ok(None) };
+        Ok(loaders(context).by_id::<entity::message::Entity>(id).await?.map(Message::from))
+    }
+
+    /// How many sessions the user has had.
+    async fn total_sessions(&self) -> i64 {
+        self.0.total_sessions
+    }
+
+    /// How many messages there are in these sessions, of every role.
+    async fn total_chat_messages(&self) -> i64 {
+        self.0.total_chat_messages
+    }
+
+    /// How many messages the user has sent.
+    async fn total_messages_sent(&self) -> i64 {
+        self.0.total_messages_sent
+    }
+
+    /// The user's sessions.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    async fn sessions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<SessionWhere>,
+        #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<SessionOrder>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+    ) -> Result<SessionConnection> {
+        let page = PageArguments { first, after, last, before, offset };
+        Ok(super::session::list(context, Scope::Of(Noun::ChatUser, self.0.id), conditions, order_by, page)?.batched())
+    }
+
+    /// The whole conversation with the user, across sessions.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    async fn messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<MessageWhere>,
+        #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<MessageOrder>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+    ) -> Result<MessageConnection> {
+        let page = PageArguments { first, after, last, before, offset };
+        Ok(super::message::list(context, Scope::Of(Noun::ChatUser, self.0.id), conditions, order_by, page)?.batched())
+    }
+}
+
+/// What a list of users has beyond its rows.
+pub(super) struct ChatUserExtras {
+    scope: Scope,
+    filter: ChatUserFilter,
+}
+
+#[Object]
+impl ChatUserExtras {
+    /// How the whole list divides, under its current filter.
+    async fn facets(&self) -> ChatUserFacets<'_> {
+        ChatUserFacets(self)
+    }
+}
+
+/// How a list of users divides, under its filter.
+pub(super) struct ChatUserFacets<'a>(&'a ChatUserExtras);
+
+/// How a list of users divides, under its filter.
+#[Object]
+impl ChatUserFacets<'_> {
+    /// Users per platform, the most frequent first. Platforms without users are left out.
+    async fn platform(&self, context: &Context<'_>) -> Result<Vec<PlatformCount>> {
+        let counts = platforms(reader(context), self.0.scope, &self.0.filter).await?;
+        Ok(counts.into_iter().map(|(value, count)| PlatformCount { value, count }).collect())
+    }
+}
+
+/// A platform and how many users of a list are on it.
+#[derive(SimpleObject)]
+pub(super) struct PlatformCount {
+    /// The platform.
+    value: Platform,
+    /// How many users.
+    count: i64,
+}

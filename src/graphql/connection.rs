@@ -1,0 +1,249 @@
+//! The one connection type: a list by pages, in the form of the Relay Cursor Connections specification.
+//!
+//! Nothing is read before a field asks for it: the page when edges, nodes or page info are selected, the count when
+//! `totalCount` is, the look to the other side when `hasPreviousPage` or `hasNextPage` need one.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, Object, ObjectType, OutputType, TypeName};
+use tokio::sync::OnceCell;
+
+use super::{loaders, reader};
+use crate::db::Reader;
+use crate::error::{Error, Result};
+use crate::read::page::{Order, SortField, Page, Position, Query, Slice, count};
+use crate::read::{Filter, Noun, Scope};
+
+/// Page sizes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Rows of a page when the request does not say.
+    pub default: u64,
+    /// The most a request may ask for.
+    pub cap: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { default: 20, cap: 100 }
+    }
+}
+
+/// Which way a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(super) enum OrderDirection {
+    /// Smallest, earliest, A to Z first.
+    Asc,
+    /// Largest, latest, Z to A first.
+    Desc,
+}
+
+impl OrderDirection {
+    /// The order that an `orderBy` asks for. A field has a natural direction: names and conversations from the start, times and figures from the top.
+    pub(super) fn order<F: SortField>(direction: Option<Self>, field: F) -> Order<F> {
+        let descending = direction.map_or_else(|| field.naturally_descending(), |direction| direction == Self::Desc);
+        Order { field, descending }
+    }
+}
+
+/// The paging arguments of a field, as they were given.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PageArguments {
+    pub(super) first: Option<i32>,
+    pub(super) after: Option<String>,
+    pub(super) last: Option<i32>,
+    pub(super) before: Option<String>,
+    pub(super) offset: Option<i32>,
+}
+
+impl PageArguments {
+    fn page<N: Noun>(self, order: Order<N::Field>, limits: Limits) -> Result<Page> {
+        let (word, asked) = match (self.first, self.last) {
+            (Some(_), Some(_)) => return Err(Error::bad_input("last", "`first` and `last` cannot both be given: a page is counted from one end")),
+            (None, Some(last)) => ("last", Some(last)),
+            (first, None) => ("first", first),
+        };
+        let natural = |word: &'static str, value: i32| u64::try_from(value).map_err(|_| Error::bad_input(word, format!("is {value}, and must not be negative")));
+        let size = asked.map(|value| natural(word, value)).transpose()?.unwrap_or(limits.default);
+        if size > limits.cap {
+            return Err(Error::bad_input(word, format!("is {size}, and a page has at most {} rows", limits.cap)));
+        }
+        let place = |word: &'static str, cursor: Option<String>| {
+            cursor.map(|cursor| Position::decode::<N>(&cursor, order).map_err(|reason| Error::bad_input(word, reason))).transpose()
+        };
+        Ok(Page {
+            size,
+            backward: word == "last",
+            offset: self.offset.map_or(Ok(0), |offset| natural("offset", offset))?,
+            after: place("after", self.after)?,
+            before: place("before", self.before)?,
+        })
+    }
+}
+
+/// What the graph adds to a noun: the type of a node, and what its connections have beyond the common fields.
+pub(super) trait Listed: Noun {
+    /// The type of a node.
+    type Node: OutputType + From<Arc<Self::Model>>;
+    /// Further fields of its connection; `EmptyMutation`, the object without fields, when there are none.
+    type Extras: ObjectType;
+    /// `ChatUser` in `ChatUserConnection`.
+    const NAME: &'static str;
+
+    /// The further fields of a list.
+    fn extras(scope: Scope, filter: &Self::Filter) -> Self::Extras;
+
+    /// A page of one list.
+    fn page(reader: &Reader, scope: Scope, query: &Query<Self>) -> impl Future<Output = Result<Slice<Self>>> + Send {
+        query.read(reader, scope)
+    }
+}
+
+/// A list by pages.
+pub(super) struct Connection<N: Listed> {
+    scope: Scope,
+    batched: bool,
+    query: Arc<Query<N>>,
+    page: OnceCell<Arc<Slice<N>>>,
+    other_side: OnceCell<bool>,
+}
+
+impl<N: Listed> Connection<N> {
+    /// A list of the whole graph or of one agent, read by itself.
+    pub(super) fn new(context: &Context<'_>, scope: Scope, filter: N::Filter, order: Order<N::Field>, page: PageArguments) -> Result<Self> {
+        // Mistakes in the conditions are found here, once, and not by each field that reads.
+        filter.condition(reader(context).dialect())?;
+        let page = page.page::<N>(order, *context.data_unchecked())?;
+        let query = Arc::new(Query { filter, order, page });
+        Ok(Self { scope, batched: false, query, page: OnceCell::new(), other_side: OnceCell::new() })
+    }
+
+    /// The list of one parent among many, read in one statement for all of them.
+    pub(super) fn batched(self) -> Self {
+        Self { batched: true, ..self }
+    }
+
+    async fn read(&self, context: &Context<'_>, query: &Arc<Query<N>>) -> Result<Arc<Slice<N>>> {
+        match self.scope {
+            Scope::Of(parent, id) if self.batched => loaders(context).page(parent, id, query.clone()).await,
+            scope => N::page(reader(context), scope, query).await.map(Arc::new),
+        }
+    }
+
+    async fn slice(&self, context: &Context<'_>) -> Result<&Slice<N>> {
+        Ok(self.page.get_or_try_init(|| self.read(context, &self.query)).await?)
+    }
+
+    /// Whether there are rows on the side from which the page was not counted on.
+    async fn has_other_side(&self, context: &Context<'_>) -> Result<bool> {
+        let look = async || match self.query.other_side(self.slice(context).await?) {
+            Err(known) => Ok(known),
+            Ok(query) => Ok(self.read(context, &Arc::new(query)).await?.more),
+        };
+        self.other_side.get_or_try_init(look).await.copied()
+    }
+
+    fn cursor(&self, row: &N::Model) -> String {
+        self.query.order.position(N::id(row), row).encode::<N>(self.query.order)
+    }
+}
+
+impl<N: Listed> TypeName for Connection<N> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", N::NAME).into()
+    }
+}
+
+/// A list by pages.
+#[Object(name_type)]
+impl<N: Listed> Connection<N> {
+    /// The rows of the page, each with its cursor.
+    async fn edges<'a>(&'a self, context: &Context<'a>) -> Result<Vec<Edge<N>>> {
+        let rows = &self.slice(context).await?.rows;
+        Ok(rows.iter().map(|row| Edge { cursor: self.cursor(row), row: row.clone() }).collect())
+    }
+
+    /// The rows of the page.
+    async fn nodes(&self, context: &Context<'_>) -> Result<Vec<N::Node>> {
+        Ok(self.slice(context).await?.rows.iter().cloned().map(N::Node::from).collect())
+    }
+
+    /// Where the page lies in the list.
+    async fn page_info(&self) -> PageInfo<'_, N> {
+        PageInfo(self)
+    }
+
+    /// How many rows the whole list has. Counted only when asked for.
+    async fn total_count(&self, context: &Context<'_>) -> Result<i64> {
+        let filter = &self.query.filter;
+        match self.scope {
+            Scope::Of(parent, id) if self.batched => loaders(context).count::<N>(parent, id, filter.clone()).await,
+            scope => count::<N>(reader(context), scope, filter).await,
+        }
+    }
+
+    #[graphql(flatten)]
+    async fn extras(&self) -> N::Extras {
+        N::extras(self.scope, &self.query.filter)
+    }
+}
+
+/// A row of a list with its place in it.
+pub(super) struct Edge<N: Listed> {
+    cursor: String,
+    row: Arc<N::Model>,
+}
+
+impl<N: Listed> TypeName for Edge<N> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", N::NAME).into()
+    }
+}
+
+/// A row of a list with its place in it.
+#[Object(name_type)]
+impl<N: Listed> Edge<N> {
+    /// The row's place: give it to `after` or `before` to go on from here. Good for this order only.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The row.
+    async fn node(&self) -> N::Node {
+        N::Node::from(self.row.clone())
+    }
+}
+
+/// Where a page lies in its list.
+pub(super) struct PageInfo<'a, N: Listed>(&'a Connection<N>);
+
+impl<N: Listed> TypeName for PageInfo<'_, N> {
+    fn type_name() -> Cow<'static, str> {
+        "PageInfo".into()
+    }
+}
+
+/// Where a page lies in its list.
+#[Object(name_type)]
+impl<N: Listed> PageInfo<'_, N> {
+    /// Whether rows follow after the page.
+    async fn has_next_page(&self, context: &Context<'_>) -> Result<bool> {
+        if self.0.query.page.backward { self.0.has_other_side(context).await } else { Ok(self.0.slice(context).await?.more) }
+    }
+
+    /// Whether rows come before the page.
+    async fn has_previous_page(&self, context: &Context<'_>) -> Result<bool> {
+        if self.0.query.page.backward { Ok(self.0.slice(context).await?.more) } else { self.0.has_other_side(context).await }
+    }
+
+    /// The cursor of the page's first row.
+    async fn start_cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
+        Ok(self.0.slice(context).await?.rows.first().map(|row| self.0.cursor(row)))
+    }
+
+    /// The cursor of the page's last row.
+    async fn end_cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
+        Ok(self.0.slice(context).await?.rows.last().map(|row| self.0.cursor(row)))
+    }
+}

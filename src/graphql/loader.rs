@@ -1,0 +1,181 @@
+//! Batching: what the fields of one level ask for one by one becomes one statement. The type of a key says which batch runs.
+//!
+//! There is no delay: a request runs until all its resolvers wait, then the batches that have gathered start. All of it
+//! happens on the request's own task, so a level is exactly one statement.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
+use async_graphql::runtime::Timer;
+use derive_where::derive_where;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::task::{FutureObj, Spawn, SpawnError};
+use uuid::Uuid;
+
+use crate::db::Reader;
+use crate::db::tally;
+use crate::error::{Client, Error, Result};
+use crate::id;
+use crate::read::page::{Query, Slice};
+use crate::read::{Noun, batch};
+
+/// How many rows one request may read.
+const MAX_ROWS: u64 = 250_000;
+
+/// A row by its id.
+#[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ById<N>(Uuid, std::marker::PhantomData<fn() -> N>);
+
+/// A page of the list of one parent.
+#[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PageOf<N: Noun>(id::Noun, Uuid, Arc<Query<N>>);
+
+/// The length of the list of one parent.
+#[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct CountOf<N: Noun>(id::Noun, Uuid, N::Filter);
+
+/// The loaders of one request.
+pub struct Loaders(DataLoader<Batch, HashMapCache>);
+
+impl std::fmt::Debug for Loaders {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Loaders").finish_non_exhaustive()
+    }
+}
+
+impl Loaders {
+    /// Loaders whose batches run in `batches`.
+    pub(super) fn new(reader: Reader, batches: &Batches) -> Self {
+        let loader = DataLoader::with_cache(Batch { reader }, batches.clone(), NoDelay, HashMapCache::default());
+        Self(loader.max_batch_size(usize::MAX).delay(Duration::ZERO))
+    }
+
+    /// A row by its id.
+    pub(super) async fn by_id<N: Noun>(&self, id: Uuid) -> Result<Option<Arc<N::Model>>> {
+        self.0.load_one(ById::<N>(id, std::marker::PhantomData)).await
+    }
+
+    /// A page of the list of one parent.
+    pub(super) async fn page<N: Noun>(&self, parent: id::Noun, id: Uuid, query: Arc<Query<N>>) -> Result<Arc<Slice<N>>> {
+        let slice = self.0.load_one(PageOf(parent, id, query)).await?;
+        Ok(slice.unwrap_or_else(|| Arc::new(Slice { rows: Vec::new(), more: false })))
+    }
+
+    /// The length of the list of one parent.
+    pub(super) async fn count<N: Noun>(&self, parent: id::Noun, id: Uuid, filter: N::Filter) -> Result<i64> {
+        Ok(self.0.load_one(CountOf::<N>(parent, id, filter)).await?.unwrap_or(0))
+    }
+}
+
+/// What runs a batch.
+#[derive(Debug)]
+pub(super) struct Batch {
+    reader: Reader,
+}
+
+impl<N: Noun> Loader<ById<N>> for Batch {
+    type Value = Arc<N::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ById<N>]) -> Result<HashMap<ById<N>, Self::Value>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        within_budget(keys.len() as u64)?;
+        let rows = batch::by_ids::<N>(&self.reader, &ids).await?;
+        Ok(rows.into_iter().map(|(id, row)| (ById(id, std::marker::PhantomData), row)).collect())
+    }
+}
+
+impl<N: Noun> Loader<PageOf<N>> for Batch {
+    type Value = Arc<Slice<N>>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PageOf<N>]) -> Result<HashMap<PageOf<N>, Self::Value>> {
+        let mut answers = HashMap::with_capacity(keys.len());
+        for ((parent, query), parents) in grouped(keys.iter().map(|PageOf(parent, id, query)| ((*parent, query.clone()), *id))) {
+            within_budget((query.page.size + 1).saturating_mul(parents.len() as u64))?;
+            let slices = batch::pages(&self.reader, parent, &parents, &query).await?;
+            answers.extend(slices.into_iter().map(|(id, slice)| (PageOf(parent, id, query.clone()), Arc::new(slice))));
+        }
+        Ok(answers)
+    }
+}
+
+impl<N: Noun> Loader<CountOf<N>> for Batch {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[CountOf<N>]) -> Result<HashMap<CountOf<N>, i64>> {
+        let mut answers = HashMap::with_capacity(keys.len());
+        for ((parent, filter), parents) in grouped(keys.iter().map(|CountOf(parent, id, filter)| ((*parent, filter.clone()), *id))) {
+            let counts = batch::counts::<N>(&self.reader, parent, &parents, &filter).await?;
+            answers.extend(counts.into_iter().map(|(id, count)| (CountOf(parent, id, filter.clone()), count)));
+        }
+        Ok(answers)
+    }
+}
+
+/// Keys that ask for the same thing, together.
+fn grouped<G: std::hash::Hash + Eq>(keys: impl Iterator<Item = (G, Uuid)>) -> HashMap<G, Vec<Uuid>> {
+    let mut groups: HashMap<G, Vec<Uuid>> = HashMap::new();
+    for (group, id) in keys {
+        groups.entry(group).or_default().push(id);
+    }
+    groups
+}
+
+/// Refuses a batch that would take the request beyond the rows it may read.
+fn within_budget(rows: u64) -> Result<()> {
+    let read = tally::TALLY.try_with(|tally| tally.figures().rows).unwrap_or(0);
+    if read.saturating_add(rows) > MAX_ROWS {
+        return Err(Client::TooManyRows { limit: MAX_ROWS }.into());
+    }
+    Ok(())
+}
+
+/// Batches that have gathered and not started yet.
+#[derive(Clone, Default)]
+pub(super) struct Batches(Arc<Mutex<Vec<FutureObj<'static, ()>>>>);
+
+impl Batches {
+    /// Runs `request` to its end, and whenever it waits, the batches that it waits for.
+    pub(super) async fn drive<T>(&self, request: impl Future<Output = T>) -> T {
+        let mut request = std::pin::pin!(request);
+        let mut running = FuturesUnordered::new();
+        std::future::poll_fn(move |context| {
+            loop {
+                if let Poll::Ready(answer) = request.as_mut().poll(context) {
+                    return Poll::Ready(answer);
+                }
+                running.extend(std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)));
+                // A batch that has ended wakes resolvers: they are looked at again before anything else starts.
+                match running.poll_next_unpin(context) {
+                    Poll::Ready(Some(())) => {}
+                    Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Spawn for Batches {
+    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(future);
+        Ok(())
+    }
+}
+
+/// A timer that has always run out.
+struct NoDelay;
+
+impl Timer for NoDelay {
+    fn delay(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Pin::from(Box::new(std::future::ready(())))
+    }
+}

@@ -1,0 +1,123 @@
+//! `Message`: what was said, by whom, when.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
+use serde::Deserialize;
+
+use super::chat_user::ChatUser;
+use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::session::Session;
+use super::{loaders, stored};
+use crate::clock::Timestamp;
+use crate::entity;
+use crate::entity::message::{Entity, Model};
+use crate::entity::role::MessageRole;
+use crate::error::Result;
+use crate::id::Noun;
+use crate::read::message::{MessageFilter, MessageOrderField, MessageWhere};
+use crate::read::page::Order;
+use crate::read::Scope;
+
+/// A list of messages.
+pub(super) type MessageConnection = Connection<Entity>;
+
+/// A message.
+pub(super) struct Message(Arc<Model>);
+
+impl From<Arc<Model>> for Message {
+    fn from(row: Arc<Model>) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for Entity {
+    type Node = Message;
+    type Extras = EmptyMutation;
+    const NAME: &'static str = "Message";
+
+    fn extras(_: Scope, _: &MessageFilter) -> EmptyMutation {
+        EmptyMutation
+    }
+}
+
+/// How a list of messages is ordered. Messages of the same instant are ordered by id.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub(super) struct MessageOrder {
+    /// What to order by.
+    pub(super) field: MessageOrderField,
+    /// The direction. When absent: as they were sent.
+    pub(super) direction: Option<OrderDirection>,
+}
+
+/// A list of messages, from the arguments of its field.
+pub(super) fn list(
+    context: &Context<'_>,
+    scope: Scope,
+    conditions: Option<MessageWhere>,
+    order_by: Option<MessageOrder>,
+    page: PageArguments,
+) -> Result<MessageConnection> {
+    let default = Order { field: MessageOrderField::SentAt, descending: false };
+    let order = order_by.map_or(default, |order| OrderDirection::order(order.direction, order.field));
+    Connection::new(context, scope, MessageFilter { r#where: conditions }, order, page)
+}
+
+/// What was said, by whom, when.
+#[Object]
+impl Message {
+    /// The id: opaque, and unique in the whole graph.
+    pub(super) async fn id(&self) -> ID {
+        Noun::Message.encode(self.0.id).into()
+    }
+
+    /// The message's id in the system that its data comes from.
+    async fn external_id(&self) -> &str {
+        &self.0.external_id
+    }
+
+    /// The session it was said in.
+    async fn session(&self, context: &Context<'_>) -> Result<Option<Session>> {
+        Ok(loaders(context).by_id::<entity::session::Entity>(self.0.session_id).await?.map(Session::from))
+    }
+
+    /// The user whose conversation it belongs to, whoever sent it.
+    async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
+        Ok(loaders(context).by_id::<entity::chat_user::Entity>(self.0.chat_user_id).await?.map(ChatUser::from))
+    }
+
+    /// Who sent it.
+    async fn role(&self) -> MessageRole {
+        self.0.role
+    }
+
+    /// What was said. May be empty, when there is only an attachment.
+    async fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// What came with it.
+    async fn attachments(&self) -> Result<Vec<Attachment>> {
+        stored(&self.0.attachments)
+    }
+
+    /// When it was sent.
+    async fn sent_at(&self) -> Timestamp {
+        self.0.sent_at
+    }
+}
+
+/// Something that came with a message.
+#[derive(SimpleObject, Deserialize)]
+pub(super) struct Attachment {
+    /// What it is, in a word: `image`, `audio`, `video`, `file`, `location`, …
+    kind: String,
+    /// Where it can be had.
+    url: Option<String>,
+    /// Its media type.
+    mime_type: Option<String>,
+    /// Its size in bytes.
+    size: Option<i64>,
+    /// Its name.
+    name: Option<String>,
+}

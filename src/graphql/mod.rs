@@ -1,0 +1,69 @@
+//! What the client sees: the schema, and one file per noun. A type is a newtype over its row; a field is its description and one line.
+
+mod agent;
+mod chat_user;
+mod connection;
+pub mod loader;
+mod message;
+mod node;
+mod query;
+mod scalar;
+mod session;
+
+use std::sync::Arc;
+
+use async_graphql::{EmptySubscription, Schema};
+
+use crate::db::{Database, Reader};
+use crate::error::Internal;
+pub use connection::Limits as PageLimits;
+use loader::{Batches, Loaders};
+
+/// The schema, with nothing but types in it: the database comes with each request.
+pub type Graph = Schema<query::Query, async_graphql::EmptyMutation, EmptySubscription>;
+
+/// Nesting that any sensible query stays below, and introspection of deep types too.
+const MAX_DEPTH: usize = 20;
+/// Brackets within brackets that the parser follows.
+const MAX_RECURSION: usize = 64;
+
+/// Builds the schema.
+pub fn schema() -> Graph {
+    Schema::build(query::Query, async_graphql::EmptyMutation, EmptySubscription)
+        .limit_depth(MAX_DEPTH)
+        .limit_recursive_depth(MAX_RECURSION)
+        .with_sorted_fields()
+        .with_sorted_enums()
+        .finish()
+}
+
+/// The schema in SDL: what `schema.graphql` holds.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    schema().sdl_with_options(options)
+}
+
+/// Answers one request: its resolvers and the batches that they wait for run together, on one task.
+pub async fn execute(graph: &Graph, database: &Database, limits: PageLimits, request: async_graphql::Request) -> async_graphql::Response {
+    let batches = Batches::default();
+    let request = request
+        .data(database.reader.clone())
+        .data(limits)
+        .data(Arc::new(Loaders::new(database.reader.clone(), &batches)));
+    batches.drive(graph.execute(request)).await
+}
+
+/// The reader of this request.
+fn reader<'a>(context: &async_graphql::Context<'a>) -> &'a Reader {
+    context.data_unchecked()
+}
+
+/// The loaders of this request.
+fn loaders<'a>(context: &async_graphql::Context<'a>) -> &'a Loaders {
+    context.data_unchecked::<Arc<Loaders>>()
+}
+
+/// What a text column holds as JSON.
+fn stored<T: serde::de::DeserializeOwned>(json: &str) -> crate::error::Result<T> {
+    serde_json::from_str(json).map_err(|error| Internal::Corrupt(error.to_string()).into())
+}

@@ -1,0 +1,38 @@
+//! `Node`: whatever has an id, found by it.
+
+use async_graphql::{Context, ID, Interface};
+
+use super::agent::Agent;
+use super::chat_user::ChatUser;
+use super::loaders;
+use super::message::Message;
+use super::session::Session;
+use crate::entity;
+use crate::error::Result;
+use crate::id::{self, Noun};
+
+/// Something with an id that is unique in the whole graph.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "The id: opaque, and unique in the whole graph."))]
+pub(super) enum Node {
+    /// An agent.
+    Agent(Agent),
+    /// A chat user.
+    ChatUser(ChatUser),
+    /// A session.
+    Session(Session),
+    /// A message.
+    Message(Message),
+}
+
+/// What an id names; `None` for garbage and for what is not there.
+pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>> {
+    let loaders = loaders(context);
+    let Some((noun, id)) = id::decode(id) else { return Ok(None) };
+    Ok(match noun {
+        Noun::Agent => loaders.by_id::<entity::agent::Entity>(id).await?.map(|row| Node::Agent(row.into())),
+        Noun::ChatUser => loaders.by_id::<entity::chat_user::Entity>(id).await?.map(|row| Node::ChatUser(row.into())),
+        Noun::Session => loaders.by_id::<entity::session::Entity>(id).await?.map(|row| Node::Session(row.into())),
+        Noun::Message => loaders.by_id::<entity::message::Entity>(id).await?.map(|row| Node::Message(row.into())),
+    })
+}

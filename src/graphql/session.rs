@@ -1,0 +1,162 @@
+//! `Session`: one conversation of a user with an agent.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
+
+use super::agent::Agent;
+use super::chat_user::ChatUser;
+use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::message::{MessageConnection, MessageOrder};
+use super::{loaders, stored};
+use crate::clock::Timestamp;
+use crate::entity;
+use crate::entity::platform::Platform;
+use crate::entity::session::{Entity, Model};
+use crate::error::Result;
+use crate::id::Noun;
+use crate::read::filter::SessionStatus;
+use crate::read::message::MessageWhere;
+use crate::read::page::Order;
+use crate::read::session::{SessionFilter, SessionOrderField, SessionWhere};
+use crate::read::Scope;
+
+/// A list of sessions.
+pub(super) type SessionConnection = Connection<Entity>;
+
+/// A session: one conversation of a user with an agent.
+pub(super) struct Session(Arc<Model>);
+
+impl From<Arc<Model>> for Session {
+    fn from(row: Arc<Model>) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for Entity {
+    type Node = Session;
+    type Extras = EmptyMutation;
+    const NAME: &'static str = "Session";
+
+    fn extras(_: Scope, _: &SessionFilter) -> EmptyMutation {
+        EmptyMutation
+    }
+}
+
+/// How a list of sessions is ordered. Sessions that share a value are ordered by id.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub(super) struct SessionOrder {
+    /// What to order by. Missing values come last in both directions.
+    pub(super) field: SessionOrderField,
+    /// The direction. When absent: from the top.
+    pub(super) direction: Option<OrderDirection>,
+}
+
+/// A list of sessions, from the arguments of its field.
+pub(super) fn list(
+    context: &Context<'_>,
+    scope: Scope,
+    conditions: Option<SessionWhere>,
+    order_by: Option<SessionOrder>,
+    page: PageArguments,
+) -> Result<SessionConnection> {
+    let default = Order { field: SessionOrderField::StartedAt, descending: true };
+    let order = order_by.map_or(default, |order| OrderDirection::order(order.direction, order.field));
+    Connection::new(context, scope, SessionFilter { r#where: conditions }, order, page)
+}
+
+/// A session: one conversation of a user with an agent.
+#[Object]
+impl Session {
+    /// The id: opaque, and unique in the whole graph.
+    pub(super) async fn id(&self) -> ID {
+        Noun::Session.encode(self.0.id).into()
+    }
+
+    /// The session's id in the system that its data comes from.
+    async fn external_id(&self) -> &str {
+        &self.0.external_id
+    }
+
+    /// The agent.
+    async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
+        Ok(loaders(context).by_id::<entity::agent::Entity>(self.0.agent_id).await?.map(Agent::from))
+    }
+
+    /// The user.
+    async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
+        Ok(loaders(context).by_id::<entity::chat_user::Entity>(self.0.chat_user_id).await?.map(ChatUser::from))
+    }
+
+    /// How the user reached the agent.
+    async fn platform(&self) -> Platform {
+        self.0.platform
+    }
+
+    /// Whether it goes on.
+    async fn status(&self) -> SessionStatus {
+        if self.0.ended_at.is_some() { SessionStatus::Closed } else { SessionStatus::Open }
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> Timestamp {
+        self.0.started_at
+    }
+
+    /// When it was closed.
+    async fn ended_at(&self) -> Option<Timestamp> {
+        self.0.ended_at
+    }
+
+    /// The time of the newest message sent by the user in it.
+    async fn last_message_at(&self) -> Option<Timestamp> {
+        self.0.last_message_at
+    }
+
+    /// How many messages it has, of every role.
+    async fn total_messages(&self) -> i64 {
+        self.0.total_messages
+    }
+
+    /// How many messages the user has sent in it.
+    async fn total_messages_from_user(&self) -> i64 {
+        self.0.total_messages_from_user
+    }
+
+    /// What it is about, in a line.
+    async fn subject(&self) -> Option<&str> {
+        self.0.subject.as_deref()
+    }
+
+    /// What happened in it, in a paragraph.
+    async fn summary(&self) -> Option<&str> {
+        self.0.summary.as_deref()
+    }
+
+    /// The language, as a BCP 47 tag.
+    async fn language(&self) -> Option<&str> {
+        self.0.language.as_deref()
+    }
+
+    /// The tags, in alphabetical order.
+    async fn tags(&self) -> Result<Vec<String>> {
+        stored(&self.0.tags)
+    }
+
+    /// The messages in it.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    async fn messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<MessageWhere>,
+        #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<MessageOrder>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+    ) -> Result<MessageConnection> {
+        let page = PageArguments { first, after, last, before, offset };
+        Ok(super::message::list(context, Scope::Of(Noun::Session, self.0.id), conditions, order_by, page)?.batched())
+    }
+}

@@ -1,0 +1,97 @@
+//! Ids: what kind of thing an id names, its text form, and where new ids come from.
+
+use sha2::{Digest, Sha256};
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+
+/// The kinds of things that have ids, by the prefix of the id's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Noun {
+    /// `agent_…`
+    Agent,
+    /// `user_…`
+    ChatUser,
+    /// `session_…`
+    Session,
+    /// `message_…`
+    Message,
+}
+
+impl Noun {
+    const ALL: [Self; 4] = [Self::Agent, Self::ChatUser, Self::Session, Self::Message];
+
+    /// What stands before the `_` of an id.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::ChatUser => "user",
+            Self::Session => "session",
+            Self::Message => "message",
+        }
+    }
+
+    /// The text form of an id: a `TypeID`, that is prefix and base32 of the 16 bytes (type-id specification 0.3).
+    pub fn encode(self, id: Uuid) -> String {
+        DynamicType::new(self.prefix())
+            .map(|prefix| TypeSafeId::from_type_and_uuid(prefix, id).to_string())
+            .unwrap_or_default()
+    }
+
+    /// The id in a text that must name this kind of thing; `None` for garbage and for other kinds.
+    pub fn decode(self, text: &str) -> Option<Uuid> {
+        decode(text).and_then(|(noun, id)| (noun == self).then_some(id))
+    }
+}
+
+/// What a text form names; `None` for garbage.
+pub fn decode(text: &str) -> Option<(Noun, Uuid)> {
+    let id: TypeSafeId<DynamicType> = text.parse().ok()?;
+    let noun = Noun::ALL.into_iter().find(|noun| noun.prefix() == id.type_prefix())?;
+    Some((noun, id.uuid()))
+}
+
+/// A new id in the layout of `UUIDv7` (RFC 9562): the time of what brought the thing into being, then 74 bits of a hash of `seed`.
+///
+/// The same events therefore make the same ids in any database, which is what lets an import be repeated and two
+/// databases be compared (docs/decisions/0003). The seed never holds personal values: an id can be shown to anyone.
+pub fn derive(at: Timestamp, seed: &[&[u8]]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in seed {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let mut random = [0; 10];
+    random.copy_from_slice(&digest[..10]);
+    uuid::Builder::from_unix_timestamp_millis(at.millis(), &random).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Noun, decode, derive};
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn text_form_goes_there_and_back() {
+        let id = derive(Timestamp(1_700_000_000_000_000), &[b"a", b"b"]);
+        for noun in Noun::ALL {
+            assert_eq!(decode(&noun.encode(id)), Some((noun, id)));
+        }
+        assert_eq!(Noun::Agent.decode(&Noun::ChatUser.encode(id)), None);
+    }
+
+    #[test]
+    fn garbage_is_nobody() {
+        for text in ["", "user_", "user_zzzzzzzzzzzzzzzzzzzzzzzzzz", "nobody_01h455vb4pex5vsknk084sn02q", "\0", "🦀"] {
+            assert_eq!(decode(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_seed_do_not_run_together() {
+        let at = Timestamp(0);
+        assert_ne!(derive(at, &[b"ab", b"c"]), derive(at, &[b"a", b"bc"]));
+    }
+}

@@ -1,0 +1,134 @@
+//! Agents: what their list can be filtered and ordered by.
+
+use async_graphql::{Enum, InputObject};
+use sea_orm::sea_query::Condition;
+use uuid::Uuid;
+
+use super::filter::{Builder, Column, DateTimeFilter, IdFilter, IntFilter, StringFilter, Where};
+use super::page::{Key, SortColumn, SortField};
+use super::search::Term;
+use super::{Filter, Noun};
+use crate::db::dialect::Dialect;
+use crate::entity::agent::{Entity, Model};
+use crate::error::Result;
+use crate::id;
+
+impl Noun for Entity {
+    type Filter = AgentFilter;
+    type Field = AgentOrderField;
+    const NOUN: id::Noun = id::Noun::Agent;
+    const TABLE: &'static str = "agents";
+
+    fn id(row: &Model) -> Uuid {
+        row.id
+    }
+
+    fn parent_column(_: id::Noun) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What a list of agents is filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AgentFilter {
+    /// Contained in name, external id or id.
+    pub search: Option<Term>,
+    /// Conditions.
+    pub r#where: Option<AgentWhere>,
+}
+
+impl Filter for AgentFilter {
+    fn condition(&self, dialect: Dialect) -> Result<Condition> {
+        let condition = Builder::condition(dialect, self.r#where.as_ref())?;
+        Ok(self.search.iter().fold(condition, |all, term| all.add(term.condition::<Entity>(dialect))))
+    }
+}
+
+/// Conditions on an agent; all that are given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct AgentWhere {
+    /// All of these hold.
+    pub and: Option<Vec<AgentWhere>>,
+    /// At least one of these holds.
+    pub or: Option<Vec<AgentWhere>>,
+    /// This does not hold.
+    pub not: Option<Box<AgentWhere>>,
+    /// The id.
+    pub id: Option<IdFilter>,
+    /// The id in the system the data came from.
+    pub external_id: Option<StringFilter>,
+    /// The name, without regard to case and accents.
+    pub name: Option<StringFilter>,
+    /// The earliest moment known of the agent.
+    pub created_at: Option<DateTimeFilter>,
+    /// Chat users of the agent.
+    pub total_users: Option<IntFilter>,
+    /// Sessions of the agent.
+    pub total_sessions: Option<IntFilter>,
+    /// Messages of every role in these sessions.
+    pub total_messages: Option<IntFilter>,
+}
+
+impl Where for AgentWhere {
+    fn fields(&self, builder: &mut Builder) -> Result<Condition> {
+        Ok(Condition::all()
+            .add(builder.field("id", self.id.as_ref(), Column::of("agents.id"))?)
+            .add(builder.field("externalId", self.external_id.as_ref(), Column::of("agents.external_id"))?)
+            .add(builder.field("name", self.name.as_ref(), Column::normal("agents.name_key"))?)
+            .add(builder.field("createdAt", self.created_at.as_ref(), Column::of("agents.created_at"))?)
+            .add(builder.field("totalUsers", self.total_users.as_ref(), Column::of("agents.total_users"))?)
+            .add(builder.field("totalSessions", self.total_sessions.as_ref(), Column::of("agents.total_sessions"))?)
+            .add(builder.field("totalMessages", self.total_messages.as_ref(), Column::of("agents.total_messages"))?))
+    }
+
+    fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {
+        (self.and.as_deref(), self.or.as_deref(), self.not.as_deref())
+    }
+}
+
+/// What a list of agents can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum AgentOrderField {
+    /// The earliest moment known of the agent.
+    CreatedAt,
+    /// The name, without regard to case and accents.
+    Name,
+    /// Chat users of the agent.
+    TotalUsers,
+    /// Sessions of the agent.
+    TotalSessions,
+    /// Messages of every role in these sessions.
+    TotalMessages,
+}
+
+impl SortField for AgentOrderField {
+    type Row = Model;
+
+    fn column(self) -> SortColumn {
+        match self {
+            Self::CreatedAt => SortColumn::Int("created_at"),
+            Self::Name => SortColumn::NullableText("name"),
+            Self::TotalUsers => SortColumn::Int("total_users"),
+            Self::TotalSessions => SortColumn::Int("total_sessions"),
+            Self::TotalMessages => SortColumn::Int("total_messages"),
+        }
+    }
+
+    fn key(self, row: &Model) -> Option<Key> {
+        match self {
+            Self::CreatedAt => Some(row.created_at.into()),
+            Self::Name => row.name_key.as_ref().map(Key::from),
+            Self::TotalUsers => Some(row.total_users.into()),
+            Self::TotalSessions => Some(row.total_sessions.into()),
+            Self::TotalMessages => Some(row.total_messages.into()),
+        }
+    }
+
+    fn naturally_descending(self) -> bool {
+        !matches!(self, Self::Name)
+    }
+
+    fn is_time(self) -> bool {
+        matches!(self, Self::CreatedAt)
+    }
+}

@@ -1,0 +1,211 @@
+//! Chat users: the audience of an agent, what it can be filtered and ordered by, and its facets.
+
+use async_graphql::{Enum, InputObject};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use uuid::Uuid;
+
+use super::filter::{BooleanFilter, Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter, StringFilter, TagsFilter, Where};
+use super::page::{Key, Query, Slice, SortColumn, SortField};
+use super::search::{self, Term};
+use super::{Filter, Noun, Scope, all_columns};
+use crate::db::Reader;
+use crate::db::dialect::Dialect;
+use crate::entity::chat_user::{Entity, Model};
+use crate::entity::platform::Platform;
+use crate::error::Result;
+use crate::id;
+
+impl Noun for Entity {
+    type Filter = ChatUserFilter;
+    type Field = ChatUserOrderField;
+    const NOUN: id::Noun = id::Noun::ChatUser;
+    const TABLE: &'static str = "chat_users";
+
+    fn id(row: &Model) -> Uuid {
+        row.id
+    }
+
+    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+        (parent == id::Noun::Agent).then_some("agent_id")
+    }
+}
+
+/// What a list of users is filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ChatUserFilter {
+    /// Contained in name, e-mail address, phone number, platform id or id.
+    pub search: Option<Term>,
+    /// The platform.
+    pub platform: Option<Platform>,
+    /// Conditions.
+    pub r#where: Option<ChatUserWhere>,
+}
+
+impl Filter for ChatUserFilter {
+    fn condition(&self, dialect: Dialect) -> Result<Condition> {
+        let mut condition = Builder::condition(dialect, self.r#where.as_ref())?;
+        if let Some(platform) = self.platform {
+            condition = condition.add(Expr::col((Entity::TABLE, "platform")).eq(platform));
+        }
+        Ok(self.search.iter().fold(condition, |all, term| all.add(term.condition::<Entity>(dialect))))
+    }
+}
+
+/// A page of users.
+pub async fn page(reader: &Reader, scope: Scope, query: &Query<Entity>) -> Result<Slice<Entity>> {
+    match &query.filter.search {
+        Some(Term::Text(text)) => search::page(reader, scope, query, text).await,
+        _ => query.read(reader, scope).await,
+    }
+}
+
+/// The user with this id on a platform of an agent.
+pub async fn by_platform_id(reader: &Reader, agent: Uuid, platform: Platform, platform_id: &str) -> Result<Option<Model>> {
+    let mut select = Entity::visible();
+    let column = |name: &'static str| Expr::col((Entity::TABLE, name));
+    select.and_where(column("agent_id").eq(agent)).and_where(column("platform").eq(platform)).and_where(column("platform_id").eq(platform_id));
+    Ok(reader.select(all_columns::<Entity>(&mut select)).await?.pop())
+}
+
+/// How many users of a list are on each platform, the most frequent first, then by name.
+pub async fn platforms(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Result<Vec<(Platform, i64)>> {
+    let mut select = Entity::visible();
+    select
+        .column((Entity::TABLE, "platform"))
+        .expr_as(Expr::cust("COUNT(*)"), "count")
+        .cond_where(scope.condition::<Entity>())
+        .cond_where(filter.condition(reader.dialect())?)
+        .group_by_col((Entity::TABLE, "platform"));
+    let rows = reader.rows(reader.dialect().statement(&select)).await?;
+    let mut counts = rows.iter().map(|row| Ok((row.try_get("", "platform")?, row.try_get("", "count")?))).collect::<Result<Vec<(Platform, i64)>>>()?;
+    counts.sort_by_key(|&(platform, count)| (-count, platform));
+    Ok(counts)
+}
+
+/// Conditions on a chat user; all that are given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct ChatUserWhere {
+    /// All of these hold.
+    pub and: Option<Vec<ChatUserWhere>>,
+    /// At least one of these holds.
+    pub or: Option<Vec<ChatUserWhere>>,
+    /// This does not hold.
+    pub not: Option<Box<ChatUserWhere>>,
+    /// The id.
+    pub id: Option<IdFilter>,
+    /// The platform.
+    pub platform: Option<PlatformFilter>,
+    /// The user's id on the platform.
+    pub platform_id: Option<StringFilter>,
+    /// The name, without regard to case and accents.
+    pub name: Option<StringFilter>,
+    /// Whether the user has no name.
+    pub is_anonymous: Option<BooleanFilter>,
+    /// The e-mail address, without regard to case.
+    pub email: Option<StringFilter>,
+    /// The phone number as it was given.
+    pub phone_number: Option<StringFilter>,
+    /// The address of the profile picture.
+    pub profile_picture_url: Option<StringFilter>,
+    /// The language, as a BCP 47 tag.
+    pub language: Option<StringFilter>,
+    /// The tags.
+    pub tags: Option<TagsFilter>,
+    /// The earliest session start or message.
+    pub created_at: Option<DateTimeFilter>,
+    /// The newest of the user's own messages and session starts.
+    pub last_interaction_at: Option<DateTimeFilter>,
+    /// The newest message sent by the user.
+    pub last_message_at: Option<DateTimeFilter>,
+    /// Sessions of the user.
+    pub total_sessions: Option<IntFilter>,
+    /// Messages of every role in these sessions.
+    pub total_chat_messages: Option<IntFilter>,
+    /// Messages sent by the user.
+    pub total_messages_sent: Option<IntFilter>,
+}
+
+impl Where for ChatUserWhere {
+    fn fields(&self, builder: &mut Builder) -> Result<Condition> {
+        Ok(Condition::all()
+            .add(builder.field("id", self.id.as_ref(), Column::of("chat_users.id"))?)
+            .add(builder.field("platform", self.platform.as_ref(), Column::of("chat_users.platform"))?)
+            .add(builder.field("platformId", self.platform_id.as_ref(), Column::of("chat_users.platform_id"))?)
+            .add(builder.field("name", self.name.as_ref(), Column::normal("chat_users.name_key"))?)
+            .add(builder.field("isAnonymous", self.is_anonymous.as_ref(), Column::of("chat_users.name"))?)
+            .add(builder.field("email", self.email.as_ref(), Column::normal("chat_users.email_key"))?)
+            .add(builder.field("phoneNumber", self.phone_number.as_ref(), Column::nullable("chat_users.phone_number"))?)
+            .add(builder.field("profilePictureUrl", self.profile_picture_url.as_ref(), Column::nullable("chat_users.profile_picture_url"))?)
+            .add(builder.field("language", self.language.as_ref(), Column::nullable("chat_users.language"))?)
+            .add(builder.field("tags", self.tags.as_ref(), Column::of("chat_users.tags"))?)
+            .add(builder.field("createdAt", self.created_at.as_ref(), Column::of("chat_users.created_at"))?)
+            .add(builder.field("lastInteractionAt", self.last_interaction_at.as_ref(), Column::nullable("chat_users.last_interaction_at"))?)
+            .add(builder.field("lastMessageAt", self.last_message_at.as_ref(), Column::nullable("chat_users.last_message_at"))?)
+            .add(builder.field("totalSessions", self.total_sessions.as_ref(), Column::of("chat_users.total_sessions"))?)
+            .add(builder.field("totalChatMessages", self.total_chat_messages.as_ref(), Column::of("chat_users.total_chat_messages"))?)
+            .add(builder.field("totalMessagesSent", self.total_messages_sent.as_ref(), Column::of("chat_users.total_messages_sent"))?))
+    }
+
+    fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {
+        (self.and.as_deref(), self.or.as_deref(), self.not.as_deref())
+    }
+}
+
+/// What a list of users can be ordered by. Across all agents only the times are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum ChatUserOrderField {
+    /// The newest message sent by the user.
+    LastMessageAt,
+    /// The newest of the user's own messages and session starts.
+    LastInteractionAt,
+    /// The earliest session start or message.
+    CreatedAt,
+    /// The name, without regard to case and accents. Within one agent.
+    Name,
+    /// Sessions of the user. Within one agent.
+    TotalSessions,
+    /// Messages of every role in these sessions. Within one agent.
+    TotalChatMessages,
+    /// Messages sent by the user. Within one agent.
+    TotalMessagesSent,
+    /// What it cost to serve the user. Within one agent.
+    Cost,
+}
+
+impl SortField for ChatUserOrderField {
+    type Row = Model;
+
+    fn column(self) -> SortColumn {
+        match self {
+            Self::LastMessageAt => SortColumn::NullableInt("last_message_at"),
+            Self::LastInteractionAt => SortColumn::NullableInt("last_interaction_at"),
+            Self::CreatedAt => SortColumn::Int("created_at"),
+            Self::Name => SortColumn::NullableText("name"),
+            Self::TotalSessions => SortColumn::Int("total_sessions"),
+            Self::TotalChatMessages => SortColumn::Int("total_chat_messages"),
+            Self::TotalMessagesSent => SortColumn::Int("total_messages_sent"),
+            Self::Cost => SortColumn::Int("total_cost_micros"),
+        }
+    }
+
+    fn key(self, row: &Model) -> Option<Key> {
+        match self {
+            Self::LastMessageAt => row.last_message_at.map(Key::from),
+            Self::LastInteractionAt => row.last_interaction_at.map(Key::from),
+            Self::CreatedAt => Some(row.created_at.into()),
+            Self::Name => row.name_key.as_ref().map(Key::from),
+            Self::TotalSessions => Some(row.total_sessions.into()),
+            Self::TotalChatMessages => Some(row.total_chat_messages.into()),
+            Self::TotalMessagesSent => Some(row.total_messages_sent.into()),
+            Self::Cost => Some(row.total_cost_micros.into()),
+        }
+    }
+
+    fn naturally_descending(self) -> bool {
+        !matches!(self, Self::Name)
+    }
+
+    fn is_time(self) -> bool {
+        matches!(self, Self::LastMessageAt | Self::LastInteractionAt | Self::CreatedAt)
+    }
+}

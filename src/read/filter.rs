@@ -1,0 +1,459 @@
+//! The operators of `where`: the same words for every noun, and what each of them is in SQL.
+//!
+//! Two-valued logic: a comparison with a missing value is false, and `not` is the complement. (SQL alone would drop rows
+//! with NULL from both.)
+
+use async_graphql::{Enum, InputObject};
+use sea_orm::Value;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+
+use crate::clock::Timestamp;
+use crate::db::dialect::Dialect;
+use crate::entity::platform::Platform;
+use crate::entity::role::MessageRole;
+use crate::error::{Error, Result};
+
+/// How deep `and`, `or` and `not` may nest.
+const MAX_DEPTH: usize = 5;
+/// How many `where` objects one filter may hold.
+const MAX_OBJECTS: usize = 50;
+/// How long a list in a filter may be.
+const MAX_LIST: usize = 500;
+/// How long a text in a filter may be, in bytes.
+const MAX_TEXT: usize = 1000;
+
+/// A condition under construction: dialect, and the path that an error names.
+#[derive(Debug)]
+pub struct Builder {
+    dialect: Dialect,
+    path: Vec<String>,
+    depth: usize,
+    objects: usize,
+}
+
+/// A `where` input.
+pub trait Where: Sized {
+    /// The conditions of its own fields, all of which must hold.
+    fn fields(&self, builder: &mut Builder) -> Result<Condition>;
+    /// `and`, `or`, `not`.
+    fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>);
+}
+
+impl Builder {
+    /// The condition of a `where` argument.
+    pub fn condition<W: Where>(dialect: Dialect, argument: Option<&W>) -> Result<Condition> {
+        let mut builder = Self { dialect, path: vec!["where".to_owned()], depth: 0, objects: 0 };
+        argument.map_or_else(|| Ok(Condition::all()), |argument| builder.object(argument))
+    }
+
+    fn object<W: Where>(&mut self, object: &W) -> Result<Condition> {
+        self.depth += 1;
+        self.objects += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.error(format!("nests deeper than {MAX_DEPTH} levels")));
+        }
+        if self.objects > MAX_OBJECTS {
+            return Err(self.error(format!("has more than {MAX_OBJECTS} conditions")));
+        }
+        let mut condition = object.fields(self)?;
+        let (and, or, not) = object.logic();
+        if let Some(and) = and {
+            condition = condition.add(self.list("and", and, Condition::all())?);
+        }
+        if let Some(or) = or {
+            // Nothing to choose from is never true.
+            let none = if or.is_empty() { Condition::any().add(Expr::cust("1 = 0")) } else { Condition::any() };
+            condition = condition.add(self.list("or", or, none)?);
+        }
+        if let Some(not) = not {
+            let inner = self.within("not", |builder| builder.object(not))?;
+            // An empty condition holds for every row, so its complement for none.
+            condition = condition.add(Condition::all().add(inner).add(Expr::cust("1 = 1")).not());
+        }
+        self.depth -= 1;
+        Ok(condition)
+    }
+
+    fn list<W: Where>(&mut self, word: &str, items: &[W], mut condition: Condition) -> Result<Condition> {
+        for (at, item) in items.iter().enumerate() {
+            let inner = self.within(word, |builder| builder.within(&at.to_string(), |builder| builder.object(item)))?;
+            condition = condition.add(Condition::all().add(inner).add(Expr::cust("1 = 1")));
+        }
+        Ok(condition)
+    }
+
+    fn within<T>(&mut self, step: &str, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.path.push(step.to_owned());
+        let result = run(self);
+        self.path.pop();
+        result
+    }
+
+    fn error(&self, reason: impl Into<String>) -> Error {
+        Error::bad_input(self.path.join("."), reason.into())
+    }
+
+    /// The condition of one field: `operators` on `column`, which is written `table.column`.
+    pub fn field<O: Operators>(&mut self, name: &str, operators: Option<&O>, column: Column) -> Result<Condition> {
+        let Some(operators) = operators else { return Ok(Condition::all()) };
+        self.within(name, |builder| {
+            let mut field = Field { builder, column, conditions: Condition::all() };
+            operators.apply(&mut field)?;
+            Ok(field.conditions)
+        })
+    }
+}
+
+/// A column that is compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    name: &'static str,
+    nullable: bool,
+    normal: bool,
+}
+
+impl Column {
+    /// A column that always holds a value.
+    pub const fn of(name: &'static str) -> Self {
+        Self { name, nullable: false, normal: false }
+    }
+
+    /// A column that may hold NULL.
+    pub const fn nullable(name: &'static str) -> Self {
+        Self { name, nullable: true, normal: false }
+    }
+
+    /// A column that holds normalised text: what it is compared with is normalised too.
+    pub const fn normal(name: &'static str) -> Self {
+        Self { name, nullable: true, normal: true }
+    }
+}
+
+/// Operators on one field.
+pub trait Operators {
+    /// Adds their conditions.
+    fn apply(&self, field: &mut Field<'_>) -> Result<()>;
+}
+
+/// A field whose conditions are being put together.
+#[derive(Debug)]
+pub struct Field<'a> {
+    builder: &'a mut Builder,
+    column: Column,
+    conditions: Condition,
+}
+
+impl Field<'_> {
+    fn left(&self) -> Expr {
+        Expr::cust(self.column.name)
+    }
+
+    fn add(&mut self, condition: impl Into<Condition>) {
+        let condition = Condition::all().add(condition.into());
+        let condition = if self.column.nullable { condition.add(self.left().is_not_null()) } else { condition };
+        self.conditions = self.conditions.clone().add(condition);
+    }
+
+    fn compare<V: Into<Value>>(&mut self, value: Option<V>, compare: impl FnOnce(Expr, Expr) -> Expr) {
+        if let Some(value) = value {
+            let comparison = compare(self.left(), Expr::value(value));
+            self.add(comparison);
+        }
+    }
+
+    fn one_of(&mut self, word: &str, values: Option<Vec<Value>>, wanted: bool) -> Result<()> {
+        let Some(values) = values else { return Ok(()) };
+        if values.len() > MAX_LIST {
+            return self.builder.within(word, |builder| Err(builder.error(format!("lists more than {MAX_LIST} values"))));
+        }
+        let among = if values.is_empty() { Expr::cust("1 = 0") } else { self.left().is_in(values) };
+        if wanted {
+            self.add(among);
+        } else {
+            // A missing value is not one of them.
+            let among = Condition::all().add(among).add(self.left().is_not_null());
+            self.conditions = self.conditions.clone().add(among.not());
+        }
+        Ok(())
+    }
+
+    fn is_null(&mut self, wanted: Option<bool>) {
+        let Some(wanted) = wanted else { return };
+        let condition = if wanted { self.left().is_null() } else { self.left().is_not_null() };
+        self.conditions = self.conditions.clone().add(condition);
+    }
+
+    fn text(&self, text: &str) -> Result<String> {
+        if text.len() > MAX_TEXT {
+            return Err(self.builder.error(format!("a text in a filter has at most {MAX_TEXT} bytes")));
+        }
+        if text.contains('\0') {
+            return Err(self.builder.error("U+0000 is never stored, so nothing can match it"));
+        }
+        Ok(if self.column.normal { super::search::normalise(text) } else { text.to_owned() })
+    }
+
+    fn maybe_text(&self, text: Option<&String>) -> Result<Option<String>> {
+        text.map(|text| self.text(text)).transpose()
+    }
+
+    fn texts(&self, texts: Option<&Vec<String>>) -> Result<Option<Vec<Value>>> {
+        texts.map(|texts| texts.iter().map(|text| self.text(text).map(Value::from)).collect()).transpose()
+    }
+}
+
+/// Conditions on an id. An id that names nothing matches nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct IdFilter {
+    /// Is this one.
+    pub eq: Option<String>,
+    /// Is one of these.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<String>>,
+    /// Is none of these.
+    pub not_in: Option<Vec<String>>,
+}
+
+impl IdFilter {
+    fn decode(texts: &[String]) -> Vec<Value> {
+        texts.iter().filter_map(|text| crate::id::decode(text)).map(|(_, id)| Value::from(id)).collect()
+    }
+}
+
+impl Operators for IdFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        field.one_of("eq", self.eq.as_ref().map(|id| Self::decode(std::slice::from_ref(id))), true)?;
+        field.one_of("in", self.among.as_deref().map(Self::decode), true)?;
+        field.one_of("notIn", self.not_in.as_deref().map(Self::decode), false)
+    }
+}
+
+/// Conditions on a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct StringFilter {
+    /// Is this text.
+    pub eq: Option<String>,
+    /// Is one of these texts.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<String>>,
+    /// Is none of these texts, or absent.
+    pub not_in: Option<Vec<String>>,
+    /// Absent (`true`) or present (`false`).
+    pub is_null: Option<bool>,
+    /// Has this text somewhere in it. Every character stands for itself.
+    pub contains: Option<String>,
+    /// Begins with this text. Every character stands for itself.
+    pub starts_with: Option<String>,
+}
+
+impl Operators for StringFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        let dialect = field.builder.dialect;
+        let column = field.column.name;
+        field.compare(field.maybe_text(self.eq.as_ref())?, ExprTrait::eq);
+        field.one_of("in", field.texts(self.among.as_ref())?, true)?;
+        field.one_of("notIn", field.texts(self.not_in.as_ref())?, false)?;
+        field.is_null(self.is_null);
+        if let Some(text) = field.maybe_text(self.contains.as_ref())? {
+            field.add(dialect.contains(column, &text));
+        }
+        if let Some(text) = field.maybe_text(self.starts_with.as_ref())? {
+            field.add(dialect.starts_with(column, &text));
+        }
+        Ok(())
+    }
+}
+
+/// Conditions on a whole number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct IntFilter {
+    /// Is this number.
+    pub eq: Option<i32>,
+    /// Is one of these numbers.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<i32>>,
+    /// Is none of these numbers.
+    pub not_in: Option<Vec<i32>>,
+    /// Greater than.
+    pub gt: Option<i32>,
+    /// Greater than or equal to.
+    pub gte: Option<i32>,
+    /// Less than.
+    pub lt: Option<i32>,
+    /// Less than or equal to.
+    pub lte: Option<i32>,
+}
+
+impl Operators for IntFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        let values = |list: Option<&Vec<i32>>| list.map(|list| list.iter().map(|&value| Value::from(i64::from(value))).collect());
+        field.compare(self.eq.map(i64::from), ExprTrait::eq);
+        field.one_of("in", values(self.among.as_ref()), true)?;
+        field.one_of("notIn", values(self.not_in.as_ref()), false)?;
+        field.compare(self.gt.map(i64::from), ExprTrait::gt);
+        field.compare(self.gte.map(i64::from), ExprTrait::gte);
+        field.compare(self.lt.map(i64::from), ExprTrait::lt);
+        field.compare(self.lte.map(i64::from), ExprTrait::lte);
+        Ok(())
+    }
+}
+
+/// Conditions on a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct DateTimeFilter {
+    /// Is this instant.
+    pub eq: Option<Timestamp>,
+    /// Absent (`true`) or present (`false`).
+    pub is_null: Option<bool>,
+    /// Later than.
+    pub gt: Option<Timestamp>,
+    /// At or later than.
+    pub gte: Option<Timestamp>,
+    /// Earlier than.
+    pub lt: Option<Timestamp>,
+    /// At or earlier than.
+    pub lte: Option<Timestamp>,
+}
+
+impl Operators for DateTimeFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        field.compare(self.eq, ExprTrait::eq);
+        field.is_null(self.is_null);
+        field.compare(self.gt, ExprTrait::gt);
+        field.compare(self.gte, ExprTrait::gte);
+        field.compare(self.lt, ExprTrait::lt);
+        field.compare(self.lte, ExprTrait::lte);
+        Ok(())
+    }
+}
+
+/// Conditions on a statement that is true or false.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct BooleanFilter {
+    /// Is true, or is false.
+    pub eq: Option<bool>,
+}
+
+/// True where the column is NULL.
+impl Operators for BooleanFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        field.is_null(self.eq);
+        Ok(())
+    }
+}
+
+/// Conditions on a platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct PlatformFilter {
+    /// Is this platform.
+    pub eq: Option<Platform>,
+    /// Is one of these platforms.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<Platform>>,
+    /// Is none of these platforms.
+    pub not_in: Option<Vec<Platform>>,
+}
+
+impl Operators for PlatformFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        let values = |list: Option<&Vec<Platform>>| list.map(|list| list.iter().map(|&value| Value::from(value)).collect());
+        field.compare(self.eq, ExprTrait::eq);
+        field.one_of("in", values(self.among.as_ref()), true)?;
+        field.one_of("notIn", values(self.not_in.as_ref()), false)
+    }
+}
+
+/// Conditions on the sender of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct MessageRoleFilter {
+    /// Is this role.
+    pub eq: Option<MessageRole>,
+    /// Is one of these roles.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<MessageRole>>,
+    /// Is none of these roles.
+    pub not_in: Option<Vec<MessageRole>>,
+}
+
+impl Operators for MessageRoleFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        let values = |list: Option<&Vec<MessageRole>>| list.map(|list| list.iter().map(|&value| Value::from(value)).collect());
+        field.compare(self.eq, ExprTrait::eq);
+        field.one_of("in", values(self.among.as_ref()), true)?;
+        field.one_of("notIn", values(self.not_in.as_ref()), false)
+    }
+}
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum SessionStatus {
+    /// Nobody has closed it.
+    Open,
+    /// It has an end.
+    Closed,
+}
+
+/// Conditions on the status of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct SessionStatusFilter {
+    /// Is this status.
+    pub eq: Option<SessionStatus>,
+    /// Is one of these.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<SessionStatus>>,
+    /// Is none of these.
+    pub not_in: Option<Vec<SessionStatus>>,
+}
+
+/// Open where the column, the end, is NULL.
+impl Operators for SessionStatusFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        use SessionStatus::{Closed, Open};
+        let wanted = |status: SessionStatus| {
+            self.eq.is_none_or(|eq| eq == status)
+                && self.among.as_ref().is_none_or(|list| list.contains(&status))
+                && self.not_in.as_ref().is_none_or(|list| !list.contains(&status))
+        };
+        match (wanted(Open), wanted(Closed)) {
+            (true, true) => {}
+            (true, false) => field.is_null(Some(true)),
+            (false, true) => field.is_null(Some(false)),
+            (false, false) => field.add(Expr::cust("1 = 0")),
+        }
+        Ok(())
+    }
+}
+
+/// Conditions on a set of tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct TagsFilter {
+    /// Has this tag.
+    pub has: Option<String>,
+    /// Has at least one of these tags.
+    pub has_any: Option<Vec<String>>,
+    /// Has every one of these tags.
+    pub has_all: Option<Vec<String>>,
+}
+
+impl Operators for TagsFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        let dialect = field.builder.dialect;
+        let column = field.column.name;
+        let each = |field: &Field<'_>, tags: &[String]| -> Result<Vec<Expr>> {
+            if tags.len() > MAX_LIST {
+                return Err(field.builder.error(format!("lists more than {MAX_LIST} tags")));
+            }
+            tags.iter().map(|tag| Ok(dialect.has(column, &field.text(tag)?))).collect()
+        };
+        for tags in self.has.as_ref().map(std::slice::from_ref).into_iter().chain(self.has_all.as_deref()) {
+            for condition in each(field, tags)? {
+                field.add(condition);
+            }
+        }
+        if let Some(tags) = &self.has_any {
+            let any = each(field, tags)?.into_iter().fold(Condition::any().add(Expr::cust("1 = 0")), Condition::add);
+            field.add(any);
+        }
+        Ok(())
+    }
+}

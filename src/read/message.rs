@@ -1,0 +1,108 @@
+//! Messages: what their lists can be filtered and ordered by.
+
+use async_graphql::{Enum, InputObject};
+use sea_orm::sea_query::Condition;
+use uuid::Uuid;
+
+use super::filter::{Builder, Column, DateTimeFilter, IdFilter, MessageRoleFilter, StringFilter, Where};
+use super::page::{Key, SortColumn, SortField};
+use super::{Filter, Noun};
+use crate::db::dialect::Dialect;
+use crate::entity::message::{Entity, Model};
+use crate::error::Result;
+use crate::id;
+
+impl Noun for Entity {
+    type Filter = MessageFilter;
+    type Field = MessageOrderField;
+    const NOUN: id::Noun = id::Noun::Message;
+    const TABLE: &'static str = "messages";
+
+    fn id(row: &Model) -> Uuid {
+        row.id
+    }
+
+    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+        match parent {
+            id::Noun::Session => Some("session_id"),
+            id::Noun::ChatUser => Some("chat_user_id"),
+            _ => None,
+        }
+    }
+}
+
+/// What a list of messages is filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MessageFilter {
+    /// Conditions.
+    pub r#where: Option<MessageWhere>,
+}
+
+impl Filter for MessageFilter {
+    fn condition(&self, dialect: Dialect) -> Result<Condition> {
+        Builder::condition(dialect, self.r#where.as_ref())
+    }
+}
+
+/// Conditions on a message; all that are given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct MessageWhere {
+    /// All of these hold.
+    pub and: Option<Vec<MessageWhere>>,
+    /// At least one of these holds.
+    pub or: Option<Vec<MessageWhere>>,
+    /// This does not hold.
+    pub not: Option<Box<MessageWhere>>,
+    /// The id.
+    pub id: Option<IdFilter>,
+    /// The id in the system the data came from.
+    pub external_id: Option<StringFilter>,
+    /// Who sent it.
+    pub role: Option<MessageRoleFilter>,
+    /// What was said, character for character.
+    pub text: Option<StringFilter>,
+    /// When it was sent.
+    pub sent_at: Option<DateTimeFilter>,
+}
+
+impl Where for MessageWhere {
+    fn fields(&self, builder: &mut Builder) -> Result<Condition> {
+        Ok(Condition::all()
+            .add(builder.field("id", self.id.as_ref(), Column::of("messages.id"))?)
+            .add(builder.field("externalId", self.external_id.as_ref(), Column::of("messages.external_id"))?)
+            .add(builder.field("role", self.role.as_ref(), Column::of("messages.role"))?)
+            .add(builder.field("text", self.text.as_ref(), Column::of("messages.text"))?)
+            .add(builder.field("sentAt", self.sent_at.as_ref(), Column::of("messages.sent_at"))?))
+    }
+
+    fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {
+        (self.and.as_deref(), self.or.as_deref(), self.not.as_deref())
+    }
+}
+
+/// What a list of messages can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum MessageOrderField {
+    /// When it was sent.
+    SentAt,
+}
+
+impl SortField for MessageOrderField {
+    type Row = Model;
+
+    fn column(self) -> SortColumn {
+        SortColumn::Int("sent_at")
+    }
+
+    fn key(self, row: &Model) -> Option<Key> {
+        Some(row.sent_at.into())
+    }
+
+    fn naturally_descending(self) -> bool {
+        false
+    }
+
+    fn is_time(self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,88 @@
+//! SELECT and nothing else: one file per noun, and what all of them share.
+//!
+//! A noun says what its table, filter and orders are ([`Noun`]); paging, counting and batching then work for it.
+
+pub mod agent;
+pub mod batch;
+pub mod chat_user;
+pub mod filter;
+pub mod message;
+pub mod page;
+pub mod search;
+pub mod session;
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{EntityTrait, FromQueryResult, IdenStatic, Iterable, ModelTrait};
+use uuid::Uuid;
+
+use crate::db::dialect::Dialect;
+use crate::error::Result;
+use crate::id;
+use page::SortField;
+
+/// A kind of row that lists, counts and batches are made of.
+pub trait Noun: EntityTrait<Model: FromQueryResult + ModelTrait<Entity = Self> + Send + Sync> + 'static {
+    /// What its lists can be filtered by.
+    type Filter: Filter;
+    /// What its lists can be ordered by.
+    type Field: SortField<Row = Self::Model>;
+    /// Its kind of id.
+    const NOUN: id::Noun;
+    /// Its table.
+    const TABLE: &'static str;
+
+    /// The id of a row.
+    fn id(row: &Self::Model) -> Uuid;
+
+    /// The column that holds the id of this kind of parent; `None` when it has no such parent.
+    fn parent_column(parent: id::Noun) -> Option<&'static str>;
+
+    /// Where every query of the noun starts: the rows that may be seen, and no column yet.
+    fn visible() -> SelectStatement {
+        Query::select().from(Self::TABLE).to_owned()
+    }
+
+    /// The names of all columns.
+    fn columns() -> Vec<&'static str> {
+        Self::Column::iter().map(|column| column.as_str()).collect()
+    }
+}
+
+/// What a list is filtered by, as a condition on rows.
+pub trait Filter: Clone + Debug + Default + PartialEq + Eq + Hash + Send + Sync + 'static {
+    /// The condition; an error names the argument that cannot be used.
+    fn condition(&self, dialect: Dialect) -> Result<Condition>;
+}
+
+/// Whose rows a list is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Everyone's.
+    All,
+    /// Those of one parent.
+    Of(id::Noun, Uuid),
+    /// Nobody's.
+    Nothing,
+}
+
+impl Scope {
+    /// The scope as a condition on rows of a noun.
+    pub fn condition<N: Noun>(self) -> Condition {
+        match self {
+            Self::All => Condition::all(),
+            Self::Of(parent, id) => N::parent_column(parent).map_or_else(
+                || Self::Nothing.condition::<N>(),
+                |column| Condition::all().add(Expr::col((N::TABLE, column)).eq(id)),
+            ),
+            Self::Nothing => Condition::all().add(Expr::cust("1 = 0")),
+        }
+    }
+}
+
+/// Adds all columns of a noun to a query.
+pub fn all_columns<N: Noun>(query: &mut SelectStatement) -> &mut SelectStatement {
+    query.columns(N::columns().into_iter().map(|column| (N::TABLE, column)))
+}

@@ -1,0 +1,210 @@
+//! Search: what is looked through, how a term is understood, and the two looks that keep any term cheap (docs/decisions/0006).
+
+use sea_orm::ExprTrait;
+use sea_orm::sea_query::{Condition, Expr, Query as Sql, SelectStatement};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use uuid::Uuid;
+
+use super::page::{Query, Slice};
+use super::{Noun, Scope, all_columns};
+use crate::db::Reader;
+use crate::db::dialect::Dialect;
+use crate::entity::chat_user;
+use crate::error::{Error, Result};
+use crate::id;
+
+/// How long a search term may be, in characters.
+const MAX_TERM: usize = 256;
+/// How many of the first rows the first look goes through.
+const FIRST_LOOK: u64 = 5_000;
+/// Stands between the parts of a search text: a code point that is no character, so that no term runs across two parts.
+const SEPARATOR: char = '\u{FDD0}';
+/// How much of one part is searched, in bytes: an index entry of PostgreSQL holds 2,704.
+const MAX_PART: usize = 400;
+
+/// Text as it is compared and ordered: compatibility forms unfolded (NFKD), without marks, in lower case.
+pub fn normalise(text: &str) -> String {
+    text.nfkd().filter(|char| !is_combining_mark(*char)).flat_map(char::to_lowercase).filter(|&char| char != SEPARATOR && char < char::MAX).collect()
+}
+
+/// [`normalise`], cut to what an index entry holds; `None` when nothing is left.
+pub fn key(text: &str) -> Option<String> {
+    let mut key = normalise(text);
+    key.truncate(key.floor_char_boundary(MAX_PART));
+    (!key.is_empty()).then_some(key)
+}
+
+/// What a search looks through, made of all that identifies someone.
+pub fn text<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    let parts: Vec<_> = parts.into_iter().flatten().filter_map(key).collect();
+    parts.join(&SEPARATOR.to_string())
+}
+
+/// The digits of a phone number, so that it is found however it was written.
+pub fn digits(phone: &str) -> String {
+    phone.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// A search term, understood.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Term {
+    /// A complete id of the noun that is searched.
+    Id(Uuid),
+    /// The complete e-mail address of someone.
+    Email(String),
+    /// Text that is contained.
+    Text(String),
+    /// Something that nothing can match.
+    Nothing,
+}
+
+impl Term {
+    /// Understands the `search` argument; `None` when it asks for nothing.
+    pub fn parse(search: Option<&str>, noun: id::Noun) -> Result<Option<Self>> {
+        let Some(term) = search.map(str::trim).filter(|term| !term.is_empty()) else { return Ok(None) };
+        if term.chars().count() > MAX_TERM {
+            return Err(Error::bad_input("search", format!("has at most {MAX_TERM} characters")));
+        }
+        if let Some(id) = noun.decode(term) {
+            return Ok(Some(Self::Id(id)));
+        }
+        let text = normalise(term);
+        Ok(Some(if text.is_empty() || text.contains('\0') { Self::Nothing } else { Self::Text(text) }))
+    }
+
+    /// Sees whether a text is somebody's complete e-mail address: then only they are meant.
+    pub async fn resolve(self, reader: &Reader, scope: Scope) -> Result<Self> {
+        let Self::Text(text) = self else { return Ok(self) };
+        if !text.contains('@') {
+            return Ok(Self::Text(text));
+        }
+        let mut select = chat_user::Entity::visible();
+        select.column((chat_user::Entity::TABLE, "id")).cond_where(scope.condition::<chat_user::Entity>()).and_where(email_is(&text)).limit(1);
+        let found = !reader.rows(reader.dialect().statement(&select)).await?.is_empty();
+        Ok(if found { Self::Email(text) } else { Self::Text(text) })
+    }
+
+    /// The term as a condition on rows of a table that has an `id` and a `search_text`.
+    pub fn condition<N: Noun>(&self, dialect: Dialect) -> Condition {
+        Condition::all().add(match self {
+            Self::Id(id) => Expr::col((N::TABLE, "id")).eq(*id),
+            Self::Email(email) => email_is(email),
+            Self::Text(text) => dialect.search(&format!("{}.search_text", N::TABLE), text),
+            Self::Nothing => Expr::cust("1 = 0"),
+        })
+    }
+}
+
+fn email_is(email: &str) -> Expr {
+    Expr::col((chat_user::Entity::TABLE, "email_key")).eq(email)
+}
+
+type ChatUsers = Query<chat_user::Entity>;
+
+/// A page of the users in which a text is contained.
+///
+/// The first look goes through the first rows of the order: a common term ends there, whatever the audience's size.
+/// The second look finds every match: with the trigram index where there is one, else through the index of the default
+/// order, which carries the search text.
+pub async fn page(reader: &Reader, scope: Scope, query: &ChatUsers, text: &str) -> Result<Slice<chat_user::Entity>> {
+    let dialect = reader.dialect();
+    let trigrams = dialect.has_trigrams(text);
+    let covered = query.order.descending && query.order.column() == "last_message_at_desc" && matches!(scope, Scope::Of(..));
+    // Walking the covering index to its end costs less than a second look would, where no trigrams help.
+    let walk = covered && !trigrams;
+    if !walk {
+        let slice = look(reader, query, first_look(dialect, scope, query)?).await?;
+        if slice.more || query.page.offset > 0 && !slice.rows.is_empty() {
+            return Ok(slice);
+        }
+    }
+    let hits = if walk { walking(dialect, scope, query)? } else { matching(dialect, scope, query, text)? };
+    look(reader, query, hits).await
+}
+
+/// The rows of `hits`, a query for ids that are already cut to the page.
+async fn look(reader: &Reader, query: &ChatUsers, hits: SelectStatement) -> Result<Slice<chat_user::Entity>> {
+    let mut select = chat_user::Entity::visible();
+    select.and_where(Expr::col((chat_user::Entity::TABLE, "id")).in_subquery(hits));
+    query.sort(&mut select);
+    let rows = reader.select_planned(all_columns::<chat_user::Entity>(&mut select)).await?;
+    Ok(Slice::new(rows, &query.page))
+}
+
+/// Ids of the page among the first rows of the order.
+fn first_look(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
+    let mut first = chat_user::Entity::visible();
+    first.cond_where(scope.condition::<chat_user::Entity>());
+    query.between(&mut first);
+    query.sort(&mut first);
+    first.limit(FIRST_LOOK);
+    if query.filter.r#where.is_some() {
+        first.expr(Expr::cust(format!("{}.*", chat_user::Entity::TABLE)));
+    } else {
+        let sort_column = query.order.column();
+        first.columns(["id", "platform", "search_text", &sort_column].map(|column| (chat_user::Entity::TABLE, column.to_owned())));
+    }
+    // Under the table's own name, so that conditions on the table read the same here.
+    let mut hits = Sql::select().column((chat_user::Entity::TABLE, "id")).from_subquery(first, chat_user::Entity::TABLE).to_owned();
+    hits.cond_where(super::Filter::condition(&query.filter, dialect)?);
+    query.cut(&mut hits);
+    Ok(hits)
+}
+
+/// Ids of the page, met by walking the order.
+fn walking(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
+    let mut hits = query.select(dialect, scope)?;
+    hits.column((chat_user::Entity::TABLE, "id"));
+    Ok(hits)
+}
+
+/// Ids of the page out of all matches, which are found first, without regard to the order.
+fn matching(dialect: Dialect, scope: Scope, query: &ChatUsers, text: &str) -> Result<SelectStatement> {
+    let table = chat_user::Entity::TABLE;
+    let mut matches = chat_user::Entity::visible();
+    matches
+        .column((table, "id"))
+        .cond_where(scope.condition::<chat_user::Entity>())
+        .and_where(dialect.search(&format!("{table}.search_text"), text))
+        // A fence: the planner must not trade these matches for a walk through some order.
+        .limit(i64::MAX.unsigned_abs())
+        .offset(0);
+    let mut hits = chat_user::Entity::visible();
+    hits.column((table, "id"))
+        .and_where(Expr::col((table, "id")).in_subquery(matches))
+        .cond_where(super::Filter::condition(&query.filter, dialect)?);
+    query.cut(&mut hits);
+    Ok(hits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{normalise, text};
+
+    #[test]
+    fn case_accents_and_width_do_not_matter() {
+        for (written, searched) in [
+            ("José Ñandú", "jose nandu"),
+            ("ＡＢＣ１２３", "abc123"),
+            ("ΆΛΦΑ", "αλφα"),
+            ("Ёлка", "елка"),
+            ("ﬁnance", "finance"),
+            ("İstanbul", "istanbul"),
+            ("한국어", &normalise("한국어")),
+            ("हिन्दी", &normalise("हिन्दी")),
+            ("𝓜𝓪𝓽𝓱", "math"),
+            ("ガンダム", "カンタム"),
+            ("100%_'\"\\", "100%_'\"\\"),
+            ("🦀 crab\t!", "🦀 crab\t!"),
+        ] {
+            assert_eq!(normalise(written), searched, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_term_does_not_run_across_two_parts() {
+        let searched = text([Some("Ann"), None, Some("ann@example.com")]);
+        assert!(searched.contains("ann@") && !searched.contains("annann") && !searched.contains("ann ann"));
+    }
+}
