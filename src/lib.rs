@@ -6,3 +6,4 @@ pub mod error;
 pub mod id;
 pub mod read;
 pub mod graphql;
+pub mod write;

@@ -167,6 +167,14 @@ impl Dialect {
         }
     }
 
+    /// The function that shows any value as text.
+    pub const fn shown(self) -> &'static str {
+        match self {
+            Self::Sqlite => "quote",
+            Self::Postgres => "concat",
+        }
+    }
+
     /// For each parent the rows of `children`, which selects from `table`, ordered and limited, and finds its parent's id as [`Self::PARENT`].
     ///
     /// One statement with one text for any number of parents, and each parent costs an index look-up (docs/decisions/0005).

@@ -9,5 +9,5 @@ mod writer;
 
 pub use connect::{Database, DatabaseOptions};
 pub use reader::Reader;
-pub use rows::Rows;
+pub use rows::{Column, Key, Rows};
 pub use writer::{Transaction, Writer};

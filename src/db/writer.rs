@@ -7,7 +7,11 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
+use serde::Serialize;
+use uuid::Uuid;
+
 use super::dialect::Dialect;
+use super::rows::{Column, Rows};
 use super::tally;
 use crate::error::Result;
 
@@ -102,10 +106,40 @@ impl Transaction {
         rows.iter().map(|row| T::from_query_result(row, "")).collect()
     }
 
+    /// Inserts a batch of rows, whose first column is `id`, and leaves out those that are there already. The ids of those that went in.
+    pub async fn insert<T: Serialize>(&self, table: &str, columns: &'static [(&str, Column)], rows: &[T]) -> Result<Vec<Uuid>, DbErr> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let rows = Rows::new(columns, rows);
+        let batch = rows.subquery(self.dialect, "$1");
+        // `WHERE true`: without it SQLite takes ON for the ON of a join.
+        let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true ON CONFLICT DO NOTHING RETURNING id");
+        let inserted: Vec<Id> = self.fetch(self.dialect.raw(sql, [rows.value()])).await?;
+        Ok(inserted.into_iter().map(|row| row.id).collect())
+    }
+
+    /// Updates rows by a batch whose first column is their `id`; `set` calls the batch `batch`.
+    pub async fn update<T: Serialize>(&self, table: &str, columns: &'static [(&str, Column)], rows: &[T], set: &str) -> Result<(), DbErr> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows = Rows::new(columns, rows);
+        let batch = rows.subquery(self.dialect, "$1");
+        let sql = format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
+        self.execute(self.dialect.raw(sql, [rows.value()])).await.map(drop)
+    }
+
     /// The connection, for what runs its own statements in this transaction.
     pub(super) const fn connection(&self) -> &DatabaseTransaction {
         &self.inner
     }
+}
+
+#[derive(FromQueryResult)]
+struct Id {
+    id: Uuid,
 }
 
 /// The database's own code of an error, if it is one of the database's.

@@ -9,3 +9,9 @@ mod session;
 pub mod verify;
 
 pub use apply::{Fate, Outcome, apply};
+
+/// Tags as they are stored: a JSON array of distinct texts, sorted.
+fn tags(tags: &[String]) -> String {
+    let tags: std::collections::BTreeSet<_> = tags.iter().collect();
+    serde_json::to_string(&tags).unwrap_or_else(|_| "[]".to_owned())
+}

@@ -1,0 +1,146 @@
+//! Agents: made when an event first names them, renamed when one says so, counted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::{DbErr, FromQueryResult};
+use uuid::Uuid;
+
+use super::event::{AgentPart, Event, said};
+use crate::clock::Timestamp;
+use crate::db::{Column, Key, Rows, Transaction};
+use crate::id::{Noun, derive};
+use crate::read::search;
+
+/// The agents of a batch, by external id.
+#[derive(Debug)]
+pub(super) struct Agents<'a> {
+    ids: HashMap<&'a str, Uuid>,
+    /// How many were made.
+    pub(super) new: usize,
+}
+
+impl Agents<'_> {
+    /// The agent of an event.
+    pub(super) fn id(&self, event: &Event) -> Uuid {
+        self.ids.get(event.agent.external_id.as_str()).copied().unwrap_or_default()
+    }
+}
+
+/// How far the counters of an agent move.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Movement {
+    pub(super) users: i64,
+    pub(super) sessions: i64,
+    pub(super) messages: i64,
+    pub(super) cost: i64,
+    pub(super) created_at: Option<Timestamp>,
+}
+
+#[derive(FromQueryResult)]
+struct Stored {
+    id: Uuid,
+    external_id: String,
+    name: Option<String>,
+    description: Option<String>,
+}
+
+/// What the batch says of an agent, taken together.
+struct Draft<'a> {
+    name: Option<&'a str>,
+    description: Option<&'a str>,
+    created_at: Timestamp,
+}
+
+/// Finds the agents of a batch, and makes those that are missing.
+pub(super) async fn settle<'a>(transaction: &Transaction, events: impl Iterator<Item = &'a Event>) -> Result<Agents<'a>, DbErr> {
+    let mut drafts: BTreeMap<&'a str, Draft<'a>> = BTreeMap::new();
+    for event in events {
+        let AgentPart { external_id, name, description } = &event.agent;
+        let draft = drafts.entry(external_id).or_insert(Draft { name: None, description: None, created_at: event.earliest() });
+        draft.name = said(name.as_ref()).or(draft.name);
+        draft.description = said(description.as_ref()).or(draft.description);
+        draft.created_at = draft.created_at.min(event.earliest());
+    }
+    let mut stored = find(transaction, drafts.keys().copied()).await?;
+    let mut new = 0;
+    if stored.len() < drafts.len() {
+        let missing = drafts.iter().filter(|(external_id, _)| !stored.contains_key(**external_id));
+        new = insert(transaction, missing).await?;
+        stored = find(transaction, drafts.keys().copied()).await?;
+    }
+    rename(transaction, &drafts, &stored).await?;
+    Ok(Agents { ids: drafts.keys().filter_map(|key| Some((*key, stored.get(*key)?.id))).collect(), new })
+}
+
+async fn find(transaction: &Transaction, external_ids: impl Iterator<Item = &str>) -> Result<HashMap<String, Stored>, DbErr> {
+    let rows = Rows::texts(external_ids);
+    let wanted = rows.subquery(transaction.dialect(), "$1");
+    let sql = format!("SELECT id, external_id, name, description FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value");
+    let found: Vec<Stored> = transaction.fetch(transaction.dialect().raw(sql, [rows.value()])).await?;
+    Ok(found.into_iter().map(|agent| (agent.external_id.clone(), agent)).collect())
+}
+
+/// The columns that follow from a name.
+fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, String) {
+    let text = search::text([name, Some(external_id), Some(&Noun::Agent.encode(id))]);
+    (name.and_then(search::key), text)
+}
+
+async fn insert<'a>(transaction: &Transaction, drafts: impl Iterator<Item = (&'a &'a str, &'a Draft<'a>)>) -> Result<usize, DbErr> {
+    const COLUMNS: [(&str, Column); 7] = [
+        ("id", Column::Uuid),
+        ("external_id", Column::Text),
+        ("name", Column::Text),
+        ("name_key", Column::Text),
+        ("description", Column::Text),
+        ("created_at", Column::Int),
+        ("search_text", Column::Text),
+    ];
+    let rows: Vec<_> = drafts
+        .map(|(external_id, draft)| {
+            let id = derive(draft.created_at, &[b"agent", external_id.as_bytes()]);
+            let (name_key, text) = named(id, external_id, draft.name);
+            (Key(id), *external_id, draft.name, name_key, draft.description, draft.created_at, text)
+        })
+        .collect();
+    Ok(transaction.insert("agents", &COLUMNS, &rows).await?.len())
+}
+
+async fn rename(transaction: &Transaction, drafts: &BTreeMap<&str, Draft<'_>>, stored: &HashMap<String, Stored>) -> Result<(), DbErr> {
+    const COLUMNS: [(&str, Column); 5] =
+        [("id", Column::Uuid), ("name", Column::Text), ("name_key", Column::Text), ("description", Column::Text), ("search_text", Column::Text)];
+    let mut rows = Vec::new();
+    for (external_id, draft) in drafts {
+        let Some(agent) = stored.get(*external_id) else { continue };
+        let name = draft.name.or(agent.name.as_deref());
+        let description = draft.description.or(agent.description.as_deref());
+        if name != agent.name.as_deref() || description != agent.description.as_deref() {
+            let (name_key, text) = named(agent.id, external_id, name);
+            rows.push((Key(agent.id), name, name_key, description, text));
+        }
+    }
+    let set = "name = batch.name, name_key = batch.name_key, description = batch.description, search_text = batch.search_text";
+    transaction.update("agents", &COLUMNS, &rows, set).await
+}
+
+/// Moves the counters of agents.
+pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, Movement>) -> Result<(), DbErr> {
+    const COLUMNS: [(&str, Column); 6] = [
+        ("id", Column::Uuid),
+        ("users", Column::Int),
+        ("sessions", Column::Int),
+        ("messages", Column::Int),
+        ("cost", Column::Int),
+        ("created_at", Column::Int),
+    ];
+    let rows: Vec<_> = movements
+        .iter()
+        .map(|(id, by)| (Key(*id), by.users, by.sessions, by.messages, by.cost, by.created_at.map_or(i64::MAX, |at| at.0)))
+        .collect();
+    let set = "total_users = total_users + batch.users, \
+               total_sessions = total_sessions + batch.sessions, \
+               total_messages = total_messages + batch.messages, \
+               total_cost_micros = total_cost_micros + batch.cost, \
+               created_at = CASE WHEN batch.created_at < agents.created_at THEN batch.created_at ELSE agents.created_at END";
+    transaction.update("agents", &COLUMNS, &rows, set).await
+}

@@ -1,0 +1,160 @@
+//! The one transaction: validate → agents → users → sessions → messages → counters. All of a batch goes in, or none of it.
+//!
+//! Events may come in any order and more than once: rows are found by their external ids, and counters move only for
+//! rows that really went in, so that any order ends in what a recount would say.
+
+use std::collections::HashSet;
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::chat_user::{Movement, Profile};
+use super::event::{Event, Rejection, reject};
+use super::{agent, chat_user, message, session};
+use crate::clock::Timestamp;
+use crate::db::{Transaction, Writer};
+use crate::entity::role::MessageRole;
+use crate::error::Result;
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its message is stored now.
+    Recorded,
+    /// Its message was stored before.
+    Duplicate,
+    /// It cannot be stored.
+    Rejected(Rejection),
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// One per event, in their order.
+    pub fates: Vec<Fate>,
+    /// Agents that are new.
+    pub agents: u64,
+    /// Users that are new.
+    pub users: u64,
+    /// Sessions that are new.
+    pub sessions: u64,
+}
+
+/// Stores a batch of events. Those that cannot be stored are rejected by themselves; the rest goes in together.
+pub async fn apply(writer: &Writer, events: &[Event]) -> Result<Outcome> {
+    let valid: Vec<_> = events.iter().map(Event::validate).collect();
+    writer.transaction(async |transaction| store(transaction, events, &valid).await).await
+}
+
+/// An event on its way, with the rows it belongs to.
+struct Placed<'a> {
+    at: usize,
+    event: &'a Event,
+    agent: Uuid,
+    user: usize,
+    session: usize,
+}
+
+async fn store(transaction: &Transaction, events: &[Event], valid: &[Result<(), Rejection>]) -> Result<Outcome, DbErr> {
+    let mut fates: Vec<_> = valid.iter().map(|valid| valid.clone().map_or_else(Fate::Rejected, |()| Fate::Duplicate)).collect();
+    let live = || events.iter().enumerate().filter(|(at, _)| valid[*at].is_ok());
+
+    let agents = agent::settle(transaction, live().map(|(_, event)| event)).await?;
+    let mut users = Profile::of(live().map(|(_, event)| (agents.id(event), event)));
+    users.find(transaction).await?;
+    let mut sessions = session::Drafts::default();
+    let mut placed = Vec::with_capacity(events.len());
+    for (at, event) in live() {
+        let agent = agents.id(event);
+        placed.push(Placed { at, event, agent, user: users.position(agent, event), session: sessions.add(agent, event) });
+    }
+    sessions.find(transaction).await?;
+
+    // A session has one user: the one it is stored with, else the first who claims it here.
+    placed.retain(|one| {
+        let owner = sessions.claim(one.session, one.user, users.stored_id(one.user));
+        if !owner {
+            fates[one.at] = Fate::Rejected(reject("session.external_id", "is a session of another user of this agent"));
+        }
+        owner
+    });
+    for one in &placed {
+        users.merge(one.user, one.event);
+        sessions.merge(one.session, one.event);
+    }
+
+    let new_users = users.save(transaction).await?;
+    let new_sessions = sessions.save(transaction, |user| users.id(user)).await?;
+    let drafts: Vec<_> = placed
+        .iter()
+        .map(|one| message::Draft::new(one.event, sessions.id(one.session), users.id(one.user)))
+        .collect();
+    let recorded = message::insert(transaction, &drafts).await?;
+
+    let mut moved = Moved::default();
+    for &user in &new_users {
+        moved.agents.entry(users.agent(user)).or_default().users += 1;
+    }
+    for &session in &new_sessions {
+        moved.session(&users, &sessions, session);
+    }
+    let mut counted = HashSet::with_capacity(recorded.len());
+    for (one, draft) in placed.iter().zip(&drafts) {
+        moved.event(users.id(one.user), one.agent, one.event);
+        if recorded.contains(&draft.id) && counted.insert(draft.id) {
+            fates[one.at] = Fate::Recorded;
+            moved.message(one, draft, users.id(one.user), sessions.id(one.session));
+        }
+    }
+    session::count(transaction, &moved.sessions).await?;
+    chat_user::count(transaction, &moved.users).await?;
+    agent::count(transaction, &moved.agents).await?;
+
+    let total = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    Ok(Outcome { fates, agents: total(agents.new), users: total(new_users.len()), sessions: total(new_sessions.len()) })
+}
+
+/// How far the counters of each row move.
+#[derive(Default)]
+struct Moved {
+    agents: std::collections::BTreeMap<Uuid, agent::Movement>,
+    users: std::collections::BTreeMap<Uuid, Movement>,
+    sessions: std::collections::BTreeMap<Uuid, session::Movement>,
+}
+
+impl Moved {
+    fn session(&mut self, users: &Profile<'_>, sessions: &session::Drafts<'_>, session: usize) {
+        let user = sessions.owner(session);
+        self.users.entry(users.id(user)).or_default().sessions += 1;
+        self.agents.entry(users.agent(user)).or_default().sessions += 1;
+    }
+
+    /// Times that any event may push, whether or not its message is new.
+    fn event(&mut self, user: Uuid, agent: Uuid, event: &Event) {
+        let earliest = event.earliest();
+        let least = |at: &mut Option<Timestamp>| *at = Some(at.map_or(earliest, |known| known.min(earliest)));
+        least(&mut self.users.entry(user).or_default().created_at);
+        least(&mut self.agents.entry(agent).or_default().created_at);
+    }
+
+    fn message(&mut self, one: &Placed<'_>, draft: &message::Draft<'_>, user: Uuid, session: Uuid) {
+        let message = &one.event.message;
+        let cost = message.cost_micros.unwrap_or(0);
+        let own = message.role == MessageRole::User;
+        let agent = self.agents.entry(one.agent).or_default();
+        agent.messages += 1;
+        agent.cost += cost;
+        let user = self.users.entry(user).or_default();
+        user.messages += 1;
+        user.own_messages += i64::from(own);
+        user.cost += cost;
+        let session = self.sessions.entry(session).or_default();
+        session.messages += 1;
+        session.own_messages += i64::from(own);
+        session.cost += cost;
+        if own {
+            user.last_message = user.last_message.max(Some((message.sent_at, draft.id)));
+            session.last_message_at = session.last_message_at.max(Some(message.sent_at));
+        }
+    }
+}

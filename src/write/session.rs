@@ -1,0 +1,260 @@
+//! Sessions: made when an event first names them, described by what events say, counted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::event::{Event, SessionPart, said};
+use crate::clock::Timestamp;
+use crate::db::{Column, Key, Rows, Transaction};
+use crate::entity::platform::Platform;
+use crate::entity::session::Model;
+use crate::id::derive;
+
+/// How often new rows are offered, as for users.
+const OFFERS: u8 = 8;
+
+/// How far the counters of a session move.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Movement {
+    pub(super) messages: i64,
+    pub(super) own_messages: i64,
+    pub(super) cost: i64,
+    pub(super) last_message_at: Option<Timestamp>,
+}
+
+/// The sessions of a batch.
+#[derive(Default)]
+pub(super) struct Drafts<'a> {
+    drafts: Vec<Draft<'a>>,
+    places: HashMap<(Uuid, &'a str), usize>,
+}
+
+/// A session of the batch: as stored, and as it is to be.
+struct Draft<'a> {
+    agent: Uuid,
+    external_id: &'a str,
+    platform: Platform,
+    /// The start that the first event reports: part of the id, so it never changes.
+    first_start: Timestamp,
+    id: Option<Uuid>,
+    stored_owner: Option<Uuid>,
+    owner: Option<usize>,
+    stored: Option<Fields>,
+    fields: Fields,
+}
+
+/// What a session holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Fields {
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    subject: Option<String>,
+    summary: Option<String>,
+    language: Option<String>,
+    tags: Option<String>,
+}
+
+impl From<Model> for Fields {
+    fn from(row: Model) -> Self {
+        Self {
+            started_at: Some(row.started_at),
+            ended_at: row.ended_at,
+            subject: row.subject,
+            summary: row.summary,
+            language: row.language,
+            tags: Some(row.tags),
+        }
+    }
+}
+
+impl Fields {
+    fn overwrite(&mut self, started_at: Timestamp, part: &SessionPart) {
+        self.started_at = Some(self.started_at.map_or(started_at, |known| known.min(started_at)));
+        self.ended_at = part.ended_at.or(self.ended_at);
+        let line = |field: &mut Option<String>, said_now: Option<&String>| {
+            if let Some(line) = said(said_now) {
+                *field = Some(line.to_owned());
+            }
+        };
+        line(&mut self.subject, part.subject.as_ref());
+        line(&mut self.summary, part.summary.as_ref());
+        line(&mut self.language, part.language.as_ref());
+        if let Some(tags) = &part.tags {
+            self.tags = Some(super::tags(tags));
+        }
+    }
+}
+
+impl<'a> Drafts<'a> {
+    /// The session that an event names; each is kept once.
+    pub(super) fn add(&mut self, agent: Uuid, event: &'a Event) -> usize {
+        let external_id = event.session.external_id.as_str();
+        *self.places.entry((agent, external_id)).or_insert_with(|| {
+            self.drafts.push(Draft {
+                agent,
+                external_id,
+                platform: event.user.platform,
+                first_start: event.started_at(),
+                id: None,
+                stored_owner: None,
+                owner: None,
+                stored: None,
+                fields: Fields::default(),
+            });
+            self.drafts.len() - 1
+        })
+    }
+
+    /// Fills in what is stored.
+    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
+        const COLUMNS: [(&str, Column); 2] = [("agent", Column::Uuid), ("id_there", Column::Text)];
+        let missing = self.drafts.iter().filter(|draft| draft.id.is_none());
+        let rows: Vec<_> = missing.map(|draft| (Key(draft.agent), draft.external_id)).collect();
+        let rows = Rows::new(&COLUMNS, &rows);
+        let wanted = rows.subquery(transaction.dialect(), "$1");
+        let sql = format!(
+            "SELECT sessions.* FROM {wanted} AS wanted \
+             JOIN sessions ON sessions.agent_id = wanted.agent AND sessions.external_id = wanted.id_there"
+        );
+        let found: Vec<Model> = transaction.fetch(transaction.dialect().raw(sql, [rows.value()])).await?;
+        for row in found {
+            if let Some(&place) = self.places.get(&(row.agent_id, row.external_id.as_str())) {
+                let draft = &mut self.drafts[place];
+                draft.id = Some(row.id);
+                draft.stored_owner = Some(row.chat_user_id);
+                let stored = Fields::from(row);
+                draft.fields = stored.clone();
+                draft.stored = Some(stored);
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims a session for a user; tells whether it is theirs.
+    pub(super) fn claim(&mut self, session: usize, user: usize, stored_user: Option<Uuid>) -> bool {
+        let draft = &mut self.drafts[session];
+        if draft.stored_owner.is_some() && draft.stored_owner != stored_user {
+            return false;
+        }
+        *draft.owner.get_or_insert(user) == user
+    }
+
+    /// Whose session it is, among the users of the batch.
+    pub(super) fn owner(&self, session: usize) -> usize {
+        self.drafts[session].owner.unwrap_or_default()
+    }
+
+    /// The id of a session.
+    pub(super) fn id(&self, session: usize) -> Uuid {
+        self.drafts[session].id.unwrap_or_default()
+    }
+
+    /// Overwrites what an event says.
+    pub(super) fn merge(&mut self, session: usize, event: &Event) {
+        self.drafts[session].fields.overwrite(event.started_at(), &event.session);
+    }
+
+    /// Makes the sessions that are missing and changes those that are not what they are to be. Tells which are new.
+    pub(super) async fn save(&mut self, transaction: &Transaction, user: impl Fn(usize) -> Uuid) -> Result<Vec<usize>, DbErr> {
+        self.update(transaction).await?;
+        let mut new = Vec::new();
+        for offer in 0..OFFERS {
+            let missing: Vec<_> = (0..self.drafts.len()).filter(|&session| self.drafts[session].id.is_none() && self.drafts[session].owner.is_some()).collect();
+            if missing.is_empty() {
+                return Ok(new);
+            }
+            new.extend(self.insert(transaction, &missing, &user, offer).await?);
+            if self.drafts.iter().any(|draft| draft.id.is_none() && draft.owner.is_some()) {
+                self.find(transaction).await?;
+            }
+        }
+        Err(DbErr::RecordNotInserted)
+    }
+
+    async fn insert(&mut self, transaction: &Transaction, missing: &[usize], user: &impl Fn(usize) -> Uuid, offer: u8) -> Result<Vec<usize>, DbErr> {
+        const COLUMNS: [(&str, Column); 11] = [
+            ("id", Column::Uuid),
+            ("agent_id", Column::Uuid),
+            ("chat_user_id", Column::Uuid),
+            ("external_id", Column::Text),
+            ("platform", Column::Text),
+            ("started_at", Column::Int),
+            ("ended_at", Column::Int),
+            ("subject", Column::Text),
+            ("summary", Column::Text),
+            ("language", Column::Text),
+            ("tags", Column::Text),
+        ];
+        let mut offered = HashMap::with_capacity(missing.len());
+        let mut rows = Vec::with_capacity(missing.len());
+        for &session in missing {
+            let draft = &self.drafts[session];
+            let id = derive(draft.first_start, &[b"session", draft.agent.as_bytes(), draft.external_id.as_bytes(), &[offer]]);
+            offered.insert(id, session);
+            let Fields { started_at, ended_at, subject, summary, language, tags } = &draft.fields;
+            rows.push((
+                Key(id),
+                Key(draft.agent),
+                Key(user(self.owner(session))),
+                draft.external_id,
+                draft.platform,
+                started_at,
+                ended_at,
+                subject,
+                summary,
+                language,
+                tags.as_deref().unwrap_or("[]"),
+            ));
+        }
+        let inserted = transaction.insert("sessions", &COLUMNS, &rows).await?;
+        let new: Vec<_> = inserted.iter().filter_map(|id| Some((*id, *offered.get(id)?))).collect();
+        for (id, session) in &new {
+            self.drafts[*session].id = Some(*id);
+        }
+        Ok(new.into_iter().map(|(_, session)| session).collect())
+    }
+
+    async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {
+        const COLUMNS: [(&str, Column); 7] = [
+            ("id", Column::Uuid),
+            ("started_at", Column::Int),
+            ("ended_at", Column::Int),
+            ("subject", Column::Text),
+            ("summary", Column::Text),
+            ("language", Column::Text),
+            ("tags", Column::Text),
+        ];
+        let changed = self.drafts.iter().filter(|draft| draft.stored.as_ref().is_some_and(|stored| *stored != draft.fields));
+        let rows: Vec<_> = changed
+            .map(|draft| {
+                let Fields { started_at, ended_at, subject, summary, language, tags } = &draft.fields;
+                (draft.id.map(Key), started_at, ended_at, subject, summary, language, tags)
+            })
+            .collect();
+        // Another writer may have moved the start back meanwhile.
+        let set = "started_at = CASE WHEN batch.started_at < sessions.started_at THEN batch.started_at ELSE sessions.started_at END, \
+                   ended_at = batch.ended_at, subject = batch.subject, summary = batch.summary, language = batch.language, tags = batch.tags";
+        transaction.update("sessions", &COLUMNS, &rows, set).await
+    }
+}
+
+/// Moves the counters of sessions.
+pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, Movement>) -> Result<(), DbErr> {
+    const COLUMNS: [(&str, Column); 5] = [
+        ("id", Column::Uuid),
+        ("messages", Column::Int),
+        ("own_messages", Column::Int),
+        ("cost", Column::Int),
+        ("message_at", Column::Int),
+    ];
+    let rows: Vec<_> = movements.iter().map(|(id, by)| (Key(*id), by.messages, by.own_messages, by.cost, by.last_message_at)).collect();
+    let set = "total_messages = total_messages + batch.messages, \
+               total_messages_from_user = total_messages_from_user + batch.own_messages, \
+               total_cost_micros = total_cost_micros + batch.cost, \
+               last_message_at = CASE WHEN batch.message_at IS NOT NULL \
+                   AND (sessions.last_message_at IS NULL OR batch.message_at > sessions.last_message_at) \
+                   THEN batch.message_at ELSE sessions.last_message_at END";
+    transaction.update("sessions", &COLUMNS, &rows, set).await
+}
