@@ -45,11 +45,19 @@ mod tests {
     #[test]
     fn offsets_and_fractions_end_in_the_same_instant() {
         let expected = Timestamp::parse("2026-01-01T00:00:05.123456Z").unwrap();
-        for text in ["2026-01-01T02:00:05.123456+02:00", "2025-12-31t19:00:05.123456999-05:00"] {
+        for text in [
+            "2026-01-01T02:00:05.123456+02:00",
+            "2025-12-31t19:00:05.123456999-05:00",
+        ] {
             assert_eq!(Timestamp::parse(text).unwrap(), expected, "{text}");
         }
         assert_eq!(expected.to_rfc3339(), "2026-01-01T00:00:05.123456Z");
-        assert_eq!(Timestamp::parse("2026-01-01T00:00:05Z").unwrap().to_rfc3339(), "2026-01-01T00:00:05Z");
+        assert_eq!(
+            Timestamp::parse("2026-01-01T00:00:05Z")
+                .unwrap()
+                .to_rfc3339(),
+            "2026-01-01T00:00:05Z"
+        );
     }
 
     #[test]

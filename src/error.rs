@@ -69,7 +69,11 @@ impl Internal {
 impl Error {
     /// A mistake in an argument.
     pub fn bad_input(argument: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Client::BadUserInput { argument: argument.into(), reason: reason.into() }.into()
+        Client::BadUserInput {
+            argument: argument.into(),
+            reason: reason.into(),
+        }
+        .into()
     }
 
     /// The code in `extensions.code` of the answer.

@@ -48,7 +48,9 @@ impl Noun {
 /// What a text form names; `None` for garbage.
 pub fn decode(text: &str) -> Option<(Noun, Uuid)> {
     let id: TypeSafeId<DynamicType> = text.parse().ok()?;
-    let noun = Noun::ALL.into_iter().find(|noun| noun.prefix() == id.type_prefix())?;
+    let noun = Noun::ALL
+        .into_iter()
+        .find(|noun| noun.prefix() == id.type_prefix())?;
     Some((noun, id.uuid()))
 }
 
@@ -84,7 +86,14 @@ mod tests {
 
     #[test]
     fn garbage_is_nobody() {
-        for text in ["", "user_", "user_zzzzzzzzzzzzzzzzzzzzzzzzzz", "nobody_01h455vb4pex5vsknk084sn02q", "\0", "🦀"] {
+        for text in [
+            "",
+            "user_",
+            "user_zzzzzzzzzzzzzzzzzzzzzzzzzz",
+            "nobody_01h455vb4pex5vsknk084sn02q",
+            "\0",
+            "🦀",
+        ] {
             assert_eq!(decode(text), None, "{text:?}");
         }
     }

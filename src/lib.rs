@@ -1,9 +1,24 @@
 //! Parlour: a GraphQL gateway to the people who talk to chatbots.
-pub mod clock;
-pub mod db;
-pub mod entity;
-pub mod error;
-pub mod id;
-pub mod read;
-pub mod graphql;
-pub mod write;
+//!
+//! ```text
+//! bytes ─ http ─ graphql/query ─ read/<noun> ─ db::Reader ─ SQLite | PostgreSQL
+//!                   │                └ filter → WHERE, page → keyset       ▲ db/dialect.rs: "how here?"
+//!                   └ graphql/loader ── read/batch: one statement per level
+//! files ─ cli/import, cli/demo ── write::apply(events) ─ db::Writer
+//! ```
+//!
+//! A lower station never names a higher one, and the same noun has the same file name at each:
+//! `agent`, `chat_user`, `session`, `message`. The whole picture: `docs/architecture.md`.
+
+pub mod cli; // one file per command; the only place that prints
+pub mod clock; // time as it is stored
+pub mod config; // settings: flag, environment, file
+pub mod db; // connections, by what may be done with them; what differs between databases
+pub mod entity; // the tables as Rust types
+pub mod error; // the client's mistakes and ours
+pub mod graphql; // what the client sees
+pub mod http; // bytes in, bytes out
+pub mod id; // kinds of ids, their text, where new ones come from
+pub mod read; // SELECT and nothing else
+pub mod telemetry; // the log
+pub mod write; // INSERT, UPDATE, DELETE and nothing else

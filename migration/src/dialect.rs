@@ -23,9 +23,18 @@ const WORDS: [(&str, &str, &str); 9] = [
 pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let db = manager.get_connection();
     for statement in statements {
-        let sql = WORDS.iter().fold((*statement).to_owned(), |sql, (word, sqlite, postgres)| {
-            sql.replace(word, if is_postgres(manager) { postgres } else { sqlite })
-        });
+        let sql = WORDS
+            .iter()
+            .fold((*statement).to_owned(), |sql, (word, sqlite, postgres)| {
+                sql.replace(
+                    word,
+                    if is_postgres(manager) {
+                        postgres
+                    } else {
+                        sqlite
+                    },
+                )
+            });
         db.execute_unprepared(&sql).await?;
     }
     Ok(())

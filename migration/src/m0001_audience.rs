@@ -145,6 +145,15 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &["DROP TABLE messages", "DROP TABLE sessions", "DROP TABLE chat_users", "DROP TABLE agents"]).await
+        run(
+            manager,
+            &[
+                "DROP TABLE messages",
+                "DROP TABLE sessions",
+                "DROP TABLE chat_users",
+                "DROP TABLE agents",
+            ],
+        )
+        .await
     }
 }

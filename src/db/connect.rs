@@ -48,15 +48,27 @@ impl DatabaseOptions {
 
 /// What every `SQLite` connection is told. WAL: readers never wait for the writer. NORMAL: a commit survives the death of the
 /// process; after a power cut the newest commits may be missing, but never half there.
-const SQLITE: [(&str, &str); 5] =
-    [("journal_mode", "WAL"), ("synchronous", "NORMAL"), ("temp_store", "MEMORY"), ("cache_size", "-65536"), ("mmap_size", "268435456")];
+const SQLITE: [(&str, &str); 5] = [
+    ("journal_mode", "WAL"),
+    ("synchronous", "NORMAL"),
+    ("temp_store", "MEMORY"),
+    ("cache_size", "-65536"),
+    ("mmap_size", "268435456"),
+];
 
 /// What every PostgreSQL connection is told. Compiling short statements to machine code only ever lost.
-const POSTGRES: [(&str, &str); 3] = [("lock_timeout", "10000"), ("idle_in_transaction_session_timeout", "60000"), ("jit", "off")];
+const POSTGRES: [(&str, &str); 3] = [
+    ("lock_timeout", "10000"),
+    ("idle_in_transaction_session_timeout", "60000"),
+    ("jit", "off"),
+];
 /// What reading connections are told on top.
 const READ_ONLY: [(&str, &str); 1] = [("default_transaction_read_only", "on")];
 /// What connections for statements are told whose best plan depends on their values.
-const PLANNED: [(&str, &str); 2] = [("default_transaction_read_only", "on"), ("plan_cache_mode", "force_custom_plan")];
+const PLANNED: [(&str, &str); 2] = [
+    ("default_transaction_read_only", "on"),
+    ("plan_cache_mode", "force_custom_plan"),
+];
 
 /// The lock that migrations hold in PostgreSQL: "parlour" in hexadecimal.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)";
@@ -65,7 +77,10 @@ impl Database {
     /// Opens a database; a `SQLite` file is made when there is none.
     pub async fn open(options: &DatabaseOptions) -> Result<Self> {
         let dialect = Dialect::of_url(&options.url).ok_or_else(|| {
-            Error::bad_input("database-url", "starts with `sqlite:`, `postgres:` or `postgresql:`, as in `sqlite://parlour.db`")
+            Error::bad_input(
+                "database-url",
+                "starts with `sqlite:`, `postgres:` or `postgresql:`, as in `sqlite://parlour.db`",
+            )
         })?;
         // The writer first: it may have to make the file that the readers open.
         let writer = match dialect {
@@ -79,10 +94,17 @@ impl Database {
             }
             Dialect::Postgres => {
                 let pool = postgres(options, options.readers, &READ_ONLY).await?;
-                Reader::new(pool, postgres(options, options.readers, &PLANNED).await?, dialect)
+                Reader::new(
+                    pool,
+                    postgres(options, options.readers, &PLANNED).await?,
+                    dialect,
+                )
             }
         };
-        Ok(Self { reader, writer: Writer::new(writer, dialect) })
+        Ok(Self {
+            reader,
+            writer: Writer::new(writer, dialect),
+        })
     }
 
     /// Brings the schema up to date. Copies that start at once take turns: the whole change is one transaction behind one lock.
@@ -90,30 +112,52 @@ impl Database {
         if self.pending().await? == 0 {
             return Ok(());
         }
-        self.migrate(async |connection| Migrator::up(connection, None).await).await
+        self.migrate(async |connection| Migrator::up(connection, None).await)
+            .await
     }
 
     /// Takes the newest `steps` migrations back.
     pub async fn migrate_down(&self, steps: u32) -> Result<()> {
-        self.migrate(async |connection| Migrator::down(connection, Some(steps)).await).await
+        self.migrate(async |connection| Migrator::down(connection, Some(steps)).await)
+            .await
     }
 
     /// Each migration with whether it is applied, oldest first. Writes nothing.
     pub async fn migrations(&self) -> Result<Vec<(String, bool)>> {
-        let migrations = Migrator::get_migration_with_status_read_only(self.writer.connection()).await?;
-        Ok(migrations.iter().map(|one| (one.name().to_owned(), one.status() == MigrationStatus::Applied)).collect())
+        let migrations =
+            Migrator::get_migration_with_status_read_only(self.writer.connection()).await?;
+        Ok(migrations
+            .iter()
+            .map(|one| {
+                (
+                    one.name().to_owned(),
+                    one.status() == MigrationStatus::Applied,
+                )
+            })
+            .collect())
     }
 
     /// How many migrations are not applied yet.
     pub async fn pending(&self) -> Result<usize> {
-        Ok(self.migrations().await?.iter().filter(|(_, applied)| !applied).count())
+        Ok(self
+            .migrations()
+            .await?
+            .iter()
+            .filter(|(_, applied)| !applied)
+            .count())
     }
 
-    async fn migrate(&self, run: impl AsyncFn(&sea_orm::DatabaseTransaction) -> Result<(), DbErr>) -> Result<()> {
+    async fn migrate(
+        &self,
+        run: impl AsyncFn(&sea_orm::DatabaseTransaction) -> Result<(), DbErr>,
+    ) -> Result<()> {
         self.writer
             .transaction(async |transaction| {
                 if transaction.dialect() == Dialect::Postgres {
-                    transaction.connection().execute_unprepared(MIGRATION_LOCK).await?;
+                    transaction
+                        .connection()
+                        .execute_unprepared(MIGRATION_LOCK)
+                        .await?;
                 }
                 run(transaction.connection()).await
             })
@@ -123,8 +167,16 @@ impl Database {
     /// Refreshes the planner's statistics, after much has been written.
     pub async fn analyze(&self) -> Result<()> {
         match self.writer.dialect() {
-            Dialect::Sqlite => self.writer.execute("PRAGMA analysis_limit = 1000; PRAGMA optimize = 0x10002;").await,
-            Dialect::Postgres => self.writer.execute("ANALYZE agents, chat_users, sessions, messages").await,
+            Dialect::Sqlite => {
+                self.writer
+                    .execute("PRAGMA analysis_limit = 1000; PRAGMA optimize = 0x10002;")
+                    .await
+            }
+            Dialect::Postgres => {
+                self.writer
+                    .execute("ANALYZE agents, chat_users, sessions, messages")
+                    .await
+            }
         }
     }
 
@@ -146,32 +198,63 @@ fn options(from: &DatabaseOptions, connections: u32) -> ConnectOptions {
     options
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where a connection is made")]
-async fn sqlite(from: &DatabaseOptions, connections: u32, writes: bool) -> Result<DatabaseConnection> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where a connection is made"
+)]
+async fn sqlite(
+    from: &DatabaseOptions,
+    connections: u32,
+    writes: bool,
+) -> Result<DatabaseConnection> {
     let mut options = options(from, connections);
     // A writer waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
     if writes {
         options.acquire_timeout(Duration::from_secs(60));
     }
-    options.max_lifetime(None).idle_timeout(None).map_sqlx_sqlite_opts(move |mut sqlite| {
-        for (name, value) in SQLITE {
-            sqlite = sqlite.pragma(name, value);
-        }
-        if !writes {
-            sqlite = sqlite.pragma("query_only", "ON");
-        }
-        sqlite.create_if_missing(writes).foreign_keys(true).busy_timeout(Duration::from_secs(30)).statement_cache_capacity(256)
-    });
+    options
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .map_sqlx_sqlite_opts(move |mut sqlite| {
+            for (name, value) in SQLITE {
+                sqlite = sqlite.pragma(name, value);
+            }
+            if !writes {
+                sqlite = sqlite.pragma("query_only", "ON");
+            }
+            sqlite
+                .create_if_missing(writes)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(30))
+                .statement_cache_capacity(256)
+        });
     Ok(sea_orm::Database::connect(options).await?)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where a connection is made")]
-async fn postgres(from: &DatabaseOptions, connections: u32, settings: &'static [(&str, &str)]) -> Result<DatabaseConnection> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where a connection is made"
+)]
+async fn postgres(
+    from: &DatabaseOptions,
+    connections: u32,
+    settings: &'static [(&str, &str)],
+) -> Result<DatabaseConnection> {
     let mut options = options(from, connections);
     let statement_timeout = from.statement_timeout.as_millis().to_string();
-    options.set_application_name("parlour").min_connections(0).map_sqlx_postgres_opts(move |postgres| {
-        let postgres = postgres.statement_cache_capacity(256).options(POSTGRES).options(settings.iter().copied());
-        if settings.is_empty() { postgres } else { postgres.options([("statement_timeout", &statement_timeout)]) }
-    });
+    options
+        .set_application_name("parlour")
+        .min_connections(0)
+        .map_sqlx_postgres_opts(move |postgres| {
+            let postgres = postgres
+                .statement_cache_capacity(256)
+                .options(POSTGRES)
+                .options(settings.iter().copied());
+            if settings.is_empty() {
+                postgres
+            } else {
+                postgres.options([("statement_timeout", &statement_timeout)])
+            }
+        });
     Ok(sea_orm::Database::connect(options).await?)
 }

@@ -49,12 +49,17 @@ impl Dialect {
             Self::Sqlite => "EXPLAIN QUERY PLAN",
             Self::Postgres => "EXPLAIN",
         };
-        Statement { sql: format!("{word} {}", statement.sql), ..statement.clone() }
+        Statement {
+            sql: format!("{word} {}", statement.sql),
+            ..statement.clone()
+        }
     }
 
     /// Whether an error says that two writers got in each other's way, so that the loser may try again.
     pub(super) fn is_conflict(self, error: &DbErr) -> bool {
-        let Some(code) = database_code(error) else { return false };
+        let Some(code) = database_code(error) else {
+            return false;
+        };
         match self {
             // SQLITE_BUSY and its extended codes: 5 in the low byte.
             Self::Sqlite => code.parse::<i64>().is_ok_and(|code| code & 0xff == 5),
@@ -75,7 +80,10 @@ impl Dialect {
                         Column::Int | Column::Text => format!("value ->> {at} AS {name}"),
                     })
                     .collect();
-                format!("(SELECT {} FROM json_each({placeholder}))", columns.join(", "))
+                format!(
+                    "(SELECT {} FROM json_each({placeholder}))",
+                    columns.join(", ")
+                )
             }
             Self::Postgres => {
                 let columns: Vec<_> = columns
@@ -87,7 +95,10 @@ impl Dialect {
                         Column::Text => format!("value ->> {at} AS {name}"),
                     })
                     .collect();
-                format!("(SELECT {} FROM json_array_elements({placeholder}::json))", columns.join(", "))
+                format!(
+                    "(SELECT {} FROM json_array_elements({placeholder}::json))",
+                    columns.join(", ")
+                )
             }
         }
     }
@@ -136,7 +147,10 @@ impl Dialect {
     /// Whether an index can find `text` by its trigrams. They are made of letters and digits; fewer than three in a row
     /// make none, and then that index is slower than no index.
     pub fn has_trigrams(self, text: &str) -> bool {
-        self == Self::Postgres && text.split(|char: char| !char.is_alphanumeric()).any(|word| word.chars().count() >= 3)
+        self == Self::Postgres
+            && text
+                .split(|char: char| !char.is_alphanumeric())
+                .any(|word| word.chars().count() >= 3)
     }
 
     /// `column` starts with `text`, byte for byte.
@@ -151,9 +165,14 @@ impl Dialect {
     /// The JSON array of texts in `column` has `text` in it.
     pub fn has(self, column: &str, text: &str) -> Expr {
         match self {
-            Self::Sqlite => Expr::cust_with_values(format!("EXISTS (SELECT 1 FROM json_each({column}) WHERE value = ?)"), [text]),
+            Self::Sqlite => Expr::cust_with_values(
+                format!("EXISTS (SELECT 1 FROM json_each({column}) WHERE value = ?)"),
+                [text],
+            ),
             Self::Postgres => Expr::cust_with_values(
-                format!("EXISTS (SELECT 1 FROM json_array_elements_text({column}::json) AS tag WHERE tag = $1)"),
+                format!(
+                    "EXISTS (SELECT 1 FROM json_array_elements_text({column}::json) AS tag WHERE tag = $1)"
+                ),
                 [text],
             ),
         }
@@ -179,9 +198,21 @@ impl Dialect {
     ///
     /// One statement with one text for any number of parents, and each parent costs an index look-up (docs/decisions/0005).
     /// The rows of a parent come in no particular order.
-    pub fn children_of(self, parents: &[Uuid], table: &str, columns: &[&str], children: &mut SelectStatement) -> Statement {
+    pub fn children_of(
+        self,
+        parents: &[Uuid],
+        table: &str,
+        columns: &[&str],
+        children: &mut SelectStatement,
+    ) -> Statement {
         let rows = Rows::ids(parents.iter().copied());
-        let list = |alias: &str| columns.iter().map(|column| format!("{alias}.\"{column}\"")).collect::<Vec<_>>().join(", ");
+        let list = |alias: &str| {
+            columns
+                .iter()
+                .map(|column| format!("{alias}.\"{column}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         match self {
             Self::Sqlite => {
                 children.expr(Expr::cust(format!("{table}.rowid")));

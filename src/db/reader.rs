@@ -18,8 +18,16 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(connection: DatabaseConnection, planned: DatabaseConnection, dialect: Dialect) -> Self {
-        Self { connection, planned, dialect }
+    pub(super) fn new(
+        connection: DatabaseConnection,
+        planned: DatabaseConnection,
+        dialect: Dialect,
+    ) -> Self {
+        Self {
+            connection,
+            planned,
+            dialect,
+        }
     }
 
     /// How this database says things.
@@ -33,15 +41,24 @@ impl Reader {
     }
 
     /// The rows of a query that is planned with its values each time: for those whose best plan depends on them.
-    pub async fn select_planned<T: FromQueryResult>(&self, query: &SelectStatement) -> Result<Vec<T>> {
-        let planned = Self { connection: self.planned.clone(), ..self.clone() };
+    pub async fn select_planned<T: FromQueryResult>(
+        &self,
+        query: &SelectStatement,
+    ) -> Result<Vec<T>> {
+        let planned = Self {
+            connection: self.planned.clone(),
+            ..self.clone()
+        };
         planned.select(query).await
     }
 
     /// The rows of a statement written by hand in [`dialect`](super::dialect).
     pub async fn fetch<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>> {
         let rows = self.rows(statement).await?;
-        Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
+        Ok(rows
+            .iter()
+            .map(|row| T::from_query_result(row, ""))
+            .collect::<Result<_, _>>()?)
     }
 
     /// The rows of a statement, undecoded.
@@ -49,7 +66,11 @@ impl Reader {
         let start = Instant::now();
         let answer = self.connection.query_all_raw(statement.clone()).await;
         let rows = answer.as_ref().map_or(0, Vec::len);
-        tally::count(&statement, u64::try_from(rows).unwrap_or(u64::MAX), start.elapsed());
+        tally::count(
+            &statement,
+            u64::try_from(rows).unwrap_or(u64::MAX),
+            start.elapsed(),
+        );
         Ok(answer?)
     }
 

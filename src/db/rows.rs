@@ -29,7 +29,10 @@ pub struct Rows {
 impl Rows {
     /// A batch; the items of each row serialise in the order of `columns`, ids by [`Key`].
     pub fn new<T: Serialize>(columns: &'static [(&'static str, Column)], rows: &[T]) -> Self {
-        Self { columns, json: serde_json::to_string(rows).unwrap_or_else(|_| "[]".to_owned()) }
+        Self {
+            columns,
+            json: serde_json::to_string(rows).unwrap_or_else(|_| "[]".to_owned()),
+        }
     }
 
     /// One column of ids, named `id`.

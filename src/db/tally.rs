@@ -31,7 +31,10 @@ tokio::task_local! {
 impl Tally {
     /// A tally that also keeps the statements, to explain them afterwards.
     pub fn recording() -> Self {
-        Self { recorded: Some(Mutex::default()), ..Self::default() }
+        Self {
+            recorded: Some(Mutex::default()),
+            ..Self::default()
+        }
     }
 
     /// The figures so far.
@@ -41,7 +44,10 @@ impl Tally {
 
     /// The statements so far, when kept.
     pub fn statements(&self) -> Vec<Statement> {
-        self.recorded.as_ref().map(|kept| lock(kept).clone()).unwrap_or_default()
+        self.recorded
+            .as_ref()
+            .map(|kept| lock(kept).clone())
+            .unwrap_or_default()
     }
 
     fn add(&self, statement: &Statement, rows: u64, waited: Duration) {
@@ -58,9 +64,13 @@ impl Tally {
 
 /// Adds a statement to the tally of this task, if it has one.
 pub(super) fn count(statement: &Statement, rows: u64, waited: Duration) {
-    TALLY.try_with(|tally| tally.add(statement, rows, waited)).ok();
+    TALLY
+        .try_with(|tally| tally.add(statement, rows, waited))
+        .ok();
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, RuntimeErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, QueryResult,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use serde::Serialize;
@@ -34,7 +34,10 @@ pub struct Transaction {
 
 impl Writer {
     pub(super) fn new(connection: DatabaseConnection, dialect: Dialect) -> Self {
-        Self { connection, dialect }
+        Self {
+            connection,
+            dialect,
+        }
     }
 
     /// How this database says things.
@@ -43,7 +46,10 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it again.
-    pub async fn transaction<T>(&self, work: impl AsyncFn(&Transaction) -> Result<T, DbErr>) -> Result<T> {
+    pub async fn transaction<T>(
+        &self,
+        work: impl AsyncFn(&Transaction) -> Result<T, DbErr>,
+    ) -> Result<T> {
         let mut tried = 0;
         loop {
             tried += 1;
@@ -56,12 +62,24 @@ impl Writer {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place where a transaction begins")]
-    async fn attempt<T>(&self, work: &impl AsyncFn(&Transaction) -> Result<T, DbErr>) -> Result<T, DbErr> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where a transaction begins"
+    )]
+    async fn attempt<T>(
+        &self,
+        work: &impl AsyncFn(&Transaction) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
         // A deferred SQLite transaction that turns out to write fails when another one wrote meanwhile; an immediate one waits its turn.
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
         let inner = self.connection.begin_with_options(options).await?;
-        let transaction = Transaction { inner, dialect: self.dialect };
+        let transaction = Transaction {
+            inner,
+            dialect: self.dialect,
+        };
         let value = work(&transaction).await?;
         transaction.inner.commit().await?;
         Ok(value)
@@ -93,42 +111,78 @@ impl Transaction {
     /// Runs a statement; the number of rows it touched.
     pub async fn execute(&self, statement: Statement) -> Result<u64, DbErr> {
         let start = Instant::now();
-        let rows = self.inner.execute_raw(statement.clone()).await?.rows_affected();
+        let rows = self
+            .inner
+            .execute_raw(statement.clone())
+            .await?
+            .rows_affected();
         tally::count(&statement, rows, start.elapsed());
         Ok(rows)
     }
 
-    /// Runs a statement that returns rows.
+    /// The rows of a statement.
     pub async fn fetch<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>, DbErr> {
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| T::from_query_result(row, ""))
+            .collect()
+    }
+
+    /// The rows of a statement, undecoded.
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let start = Instant::now();
         let rows = self.inner.query_all_raw(statement.clone()).await?;
-        tally::count(&statement, u64::try_from(rows.len()).unwrap_or(u64::MAX), start.elapsed());
-        rows.iter().map(|row| T::from_query_result(row, "")).collect()
+        tally::count(
+            &statement,
+            u64::try_from(rows.len()).unwrap_or(u64::MAX),
+            start.elapsed(),
+        );
+        Ok(rows)
     }
 
     /// Inserts a batch of rows, whose first column is `id`, and leaves out those that are there already. The ids of those that went in.
-    pub async fn insert<T: Serialize>(&self, table: &str, columns: &'static [(&str, Column)], rows: &[T]) -> Result<Vec<Uuid>, DbErr> {
+    pub async fn insert<T: Serialize>(
+        &self,
+        table: &str,
+        columns: &'static [(&str, Column)],
+        rows: &[T],
+    ) -> Result<Vec<Uuid>, DbErr> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let names = columns
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ");
         let rows = Rows::new(columns, rows);
         let batch = rows.subquery(self.dialect, "$1");
         // `WHERE true`: without it SQLite takes ON for the ON of a join.
-        let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true ON CONFLICT DO NOTHING RETURNING id");
+        let sql = format!(
+            "INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true ON CONFLICT DO NOTHING RETURNING id"
+        );
         let inserted: Vec<Id> = self.fetch(self.dialect.raw(sql, [rows.value()])).await?;
         Ok(inserted.into_iter().map(|row| row.id).collect())
     }
 
     /// Updates rows by a batch whose first column is their `id`; `set` calls the batch `batch`.
-    pub async fn update<T: Serialize>(&self, table: &str, columns: &'static [(&str, Column)], rows: &[T], set: &str) -> Result<(), DbErr> {
+    pub async fn update<T: Serialize>(
+        &self,
+        table: &str,
+        columns: &'static [(&str, Column)],
+        rows: &[T],
+        set: &str,
+    ) -> Result<(), DbErr> {
         if rows.is_empty() {
             return Ok(());
         }
         let rows = Rows::new(columns, rows);
         let batch = rows.subquery(self.dialect, "$1");
-        let sql = format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
-        self.execute(self.dialect.raw(sql, [rows.value()])).await.map(drop)
+        let sql =
+            format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
+        self.execute(self.dialect.raw(sql, [rows.value()]))
+            .await
+            .map(drop)
     }
 
     /// The connection, for what runs its own statements in this transaction.
@@ -144,8 +198,14 @@ struct Id {
 
 /// The database's own code of an error, if it is one of the database's.
 pub(super) fn database_code(error: &DbErr) -> Option<String> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Conn(RuntimeErr::SqlxError(error))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))
+    | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
+    else {
         return None;
     };
-    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+    error
+        .as_database_error()?
+        .code()
+        .map(std::borrow::Cow::into_owned)
 }

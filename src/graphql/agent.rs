@@ -92,39 +92,84 @@ impl Agent {
     }
 
     /// The agent's audience.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn chat_users(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner.")] search: Option<String>,
+        #[graphql(
+            desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner."
+        )]
+        search: Option<String>,
         #[graphql(desc = "Only users of this platform.")] platform: Option<Platform>,
-        #[graphql(name = "where", desc = "Only users for whom this holds.")] conditions: Option<ChatUserWhere>,
-        #[graphql(desc = "The order. When absent: the newest message sent by the user first.")] order_by: Option<ChatUserOrder>,
+        #[graphql(name = "where", desc = "Only users for whom this holds.")] conditions: Option<
+            ChatUserWhere,
+        >,
+        #[graphql(desc = "The order. When absent: the newest message sent by the user first.")]
+        order_by: Option<ChatUserOrder>,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<ChatUserConnection> {
-        let page = PageArguments { first, after, last, before, offset };
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
         let scope = Scope::Of(Noun::Agent, self.0.id);
-        Ok(super::chat_user::list(context, scope, search, platform, conditions, order_by, page).await?.batched())
+        Ok(
+            super::chat_user::list(context, scope, search, platform, conditions, order_by, page)
+                .await?
+                .batched(),
+        )
     }
 
     /// The agent's sessions.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn sessions(
         &self,
         context: &Context<'_>,
-        #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<SessionWhere>,
-        #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<SessionOrder>,
+        #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
+            SessionWhere,
+        >,
+        #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<
+            SessionOrder,
+        >,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<SessionConnection> {
-        let page = PageArguments { first, after, last, before, offset };
-        Ok(super::session::list(context, Scope::Of(Noun::Agent, self.0.id), conditions, order_by, page)?.batched())
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        Ok(super::session::list(
+            context,
+            Scope::Of(Noun::Agent, self.0.id),
+            conditions,
+            order_by,
+            page,
+        )?
+        .batched())
     }
 }

@@ -17,12 +17,12 @@ use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::error::Result;
 use crate::id::Noun;
+use crate::read::Scope;
 use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, page, platforms};
 use crate::read::message::MessageWhere;
 use crate::read::page::{Order, Query, Slice};
 use crate::read::search::Term;
 use crate::read::session::SessionWhere;
-use crate::read::Scope;
 
 /// How many characters of a guest's id tell them apart in their display name.
 const GUEST_SUFFIX: usize = 6;
@@ -45,7 +45,10 @@ impl Listed for Entity {
     const NAME: &'static str = "ChatUser";
 
     fn extras(scope: Scope, filter: &ChatUserFilter) -> ChatUserExtras {
-        ChatUserExtras { scope, filter: filter.clone() }
+        ChatUserExtras {
+            scope,
+            filter: filter.clone(),
+        }
     }
 
     async fn page(reader: &Reader, scope: Scope, query: &Query<Self>) -> Result<Slice<Self>> {
@@ -72,13 +75,28 @@ pub(super) async fn list(
     order_by: Option<ChatUserOrder>,
     page: PageArguments,
 ) -> Result<ChatUserConnection> {
-    let default = Order { field: ChatUserOrderField::LastMessageAt, descending: true };
-    let order = order_by.map_or(default, |order| OrderDirection::order(order.direction, order.field));
+    let default = Order {
+        field: ChatUserOrderField::LastMessageAt,
+        descending: true,
+    };
+    let order = order_by.map_or(default, |order| {
+        OrderDirection::order(order.direction, order.field)
+    });
     let search = match Term::parse(search.as_deref(), Noun::ChatUser)? {
         Some(term) => Some(term.resolve(reader(context), scope).await?),
         None => None,
     };
-    Connection::new(context, scope, ChatUserFilter { search, platform, r#where: conditions }, order, page)
+    Connection::new(
+        context,
+        scope,
+        ChatUserFilter {
+            search,
+            platform,
+            r#where: conditions,
+        },
+        order,
+        page,
+    )
 }
 
 /// A chat user: a person who talks to an agent on some platform. Someone who talks to two agents is two chat users.
@@ -91,7 +109,10 @@ impl ChatUser {
 
     /// The agent the user talks to.
     async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
-        Ok(loaders(context).by_id::<entity::agent::Entity>(self.0.agent_id).await?.map(Agent::from))
+        Ok(loaders(context)
+            .by_id::<entity::agent::Entity>(self.0.agent_id)
+            .await?
+            .map(Agent::from))
     }
 
     /// How the user reaches the agent.
@@ -169,8 +190,13 @@ impl ChatUser {
 
     /// The newest message received from the user.
     async fn last_received_message(&self, context: &Context<'_>) -> Result<Option<Message>> {
-        let Some(id) = self.0.last_message_id else { return Ok(None) };
-        Ok(loaders(context).by_id::<entity::message::Entity>(id).await?.map(Message::from))
+        let Some(id) = self.0.last_message_id else {
+            return Ok(None);
+        };
+        Ok(loaders(context)
+            .by_id::<entity::message::Entity>(id)
+            .await?
+            .map(Message::from))
     }
 
     /// How many sessions the user has had.
@@ -189,37 +215,83 @@ impl ChatUser {
     }
 
     /// The user's sessions.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn sessions(
         &self,
         context: &Context<'_>,
-        #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<SessionWhere>,
-        #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<SessionOrder>,
+        #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
+            SessionWhere,
+        >,
+        #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<
+            SessionOrder,
+        >,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<SessionConnection> {
-        let page = PageArguments { first, after, last, before, offset };
-        Ok(super::session::list(context, Scope::Of(Noun::ChatUser, self.0.id), conditions, order_by, page)?.batched())
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        Ok(super::session::list(
+            context,
+            Scope::Of(Noun::ChatUser, self.0.id),
+            conditions,
+            order_by,
+            page,
+        )?
+        .batched())
     }
 
     /// The whole conversation with the user, across sessions.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn messages(
         &self,
         context: &Context<'_>,
-        #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<MessageWhere>,
-        #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<MessageOrder>,
+        #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<
+            MessageWhere,
+        >,
+        #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<
+            MessageOrder,
+        >,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<MessageConnection> {
-        let page = PageArguments { first, after, last, before, offset };
-        Ok(super::message::list(context, Scope::Of(Noun::ChatUser, self.0.id), conditions, order_by, page)?.batched())
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        Ok(super::message::list(
+            context,
+            Scope::Of(Noun::ChatUser, self.0.id),
+            conditions,
+            order_by,
+            page,
+        )?
+        .batched())
     }
 }
 
@@ -246,7 +318,10 @@ impl ChatUserFacets<'_> {
     /// Users per platform, the most frequent first. Platforms without users are left out.
     async fn platform(&self, context: &Context<'_>) -> Result<Vec<PlatformCount>> {
         let counts = platforms(reader(context), self.0.scope, &self.0.filter).await?;
-        Ok(counts.into_iter().map(|(value, count)| PlatformCount { value, count }).collect())
+        Ok(counts
+            .into_iter()
+            .map(|(value, count)| PlatformCount { value, count })
+            .collect())
     }
 }
 

@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object, ObjectType, OutputType, TypeName};
+use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::{loaders, reader};
 use crate::db::Reader;
 use crate::error::{Error, Result};
-use crate::read::page::{Order, SortField, Page, Position, Query, Slice, count};
+use crate::read::page::{Order, Page, Position, Query, Slice, SortField, count};
 use crate::read::{Filter, Noun, Scope};
 
 /// Page sizes.
@@ -26,7 +27,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { default: 20, cap: 100 }
+        Self {
+            default: 20,
+            cap: 100,
+        }
     }
 }
 
@@ -42,7 +46,10 @@ pub(super) enum OrderDirection {
 impl OrderDirection {
     /// The order that an `orderBy` asks for. A field has a natural direction: names and conversations from the start, times and figures from the top.
     pub(super) fn order<F: SortField>(direction: Option<Self>, field: F) -> Order<F> {
-        let descending = direction.map_or_else(|| field.naturally_descending(), |direction| direction == Self::Desc);
+        let descending = direction.map_or_else(
+            || field.naturally_descending(),
+            |direction| direction == Self::Desc,
+        );
         Order { field, descending }
     }
 }
@@ -60,22 +67,44 @@ pub(super) struct PageArguments {
 impl PageArguments {
     fn page<N: Noun>(self, order: Order<N::Field>, limits: Limits) -> Result<Page> {
         let (word, asked) = match (self.first, self.last) {
-            (Some(_), Some(_)) => return Err(Error::bad_input("last", "`first` and `last` cannot both be given: a page is counted from one end")),
+            (Some(_), Some(_)) => {
+                return Err(Error::bad_input(
+                    "last",
+                    "`first` and `last` cannot both be given: a page is counted from one end",
+                ));
+            }
             (None, Some(last)) => ("last", Some(last)),
             (first, None) => ("first", first),
         };
-        let natural = |word: &'static str, value: i32| u64::try_from(value).map_err(|_| Error::bad_input(word, format!("is {value}, and must not be negative")));
-        let size = asked.map(|value| natural(word, value)).transpose()?.unwrap_or(limits.default);
+        let natural = |word: &'static str, value: i32| {
+            u64::try_from(value).map_err(|_| {
+                Error::bad_input(word, format!("is {value}, and must not be negative"))
+            })
+        };
+        let size = asked
+            .map(|value| natural(word, value))
+            .transpose()?
+            .unwrap_or(limits.default);
         if size > limits.cap {
-            return Err(Error::bad_input(word, format!("is {size}, and a page has at most {} rows", limits.cap)));
+            return Err(Error::bad_input(
+                word,
+                format!("is {size}, and a page has at most {} rows", limits.cap),
+            ));
         }
         let place = |word: &'static str, cursor: Option<String>| {
-            cursor.map(|cursor| Position::decode::<N>(&cursor, order).map_err(|reason| Error::bad_input(word, reason))).transpose()
+            cursor
+                .map(|cursor| {
+                    Position::decode::<N>(&cursor, order)
+                        .map_err(|reason| Error::bad_input(word, reason))
+                })
+                .transpose()
         };
         Ok(Page {
             size,
             backward: word == "last",
-            offset: self.offset.map_or(Ok(0), |offset| natural("offset", offset))?,
+            offset: self
+                .offset
+                .map_or(Ok(0), |offset| natural("offset", offset))?,
             after: place("after", self.after)?,
             before: place("before", self.before)?,
         })
@@ -95,7 +124,11 @@ pub(super) trait Listed: Noun {
     fn extras(scope: Scope, filter: &Self::Filter) -> Self::Extras;
 
     /// A page of one list.
-    fn page(reader: &Reader, scope: Scope, query: &Query<Self>) -> impl Future<Output = Result<Slice<Self>>> + Send {
+    fn page(
+        reader: &Reader,
+        scope: Scope,
+        query: &Query<Self>,
+    ) -> impl Future<Output = Result<Slice<Self>>> + Send {
         query.read(reader, scope)
     }
 }
@@ -111,28 +144,52 @@ pub(super) struct Connection<N: Listed> {
 
 impl<N: Listed> Connection<N> {
     /// A list of the whole graph or of one agent, read by itself.
-    pub(super) fn new(context: &Context<'_>, scope: Scope, filter: N::Filter, order: Order<N::Field>, page: PageArguments) -> Result<Self> {
+    pub(super) fn new(
+        context: &Context<'_>,
+        scope: Scope,
+        filter: N::Filter,
+        order: Order<N::Field>,
+        page: PageArguments,
+    ) -> Result<Self> {
         // Mistakes in the conditions are found here, once, and not by each field that reads.
         filter.condition(reader(context).dialect())?;
         let page = page.page::<N>(order, *context.data_unchecked())?;
-        let query = Arc::new(Query { filter, order, page });
-        Ok(Self { scope, batched: false, query, page: OnceCell::new(), other_side: OnceCell::new() })
+        let query = Arc::new(Query {
+            filter,
+            order,
+            page,
+        });
+        Ok(Self {
+            scope,
+            batched: false,
+            query,
+            page: OnceCell::new(),
+            other_side: OnceCell::new(),
+        })
     }
 
     /// The list of one parent among many, read in one statement for all of them.
     pub(super) fn batched(self) -> Self {
-        Self { batched: true, ..self }
+        Self {
+            batched: true,
+            ..self
+        }
     }
 
     async fn read(&self, context: &Context<'_>, query: &Arc<Query<N>>) -> Result<Arc<Slice<N>>> {
         match self.scope {
-            Scope::Of(parent, id) if self.batched => loaders(context).page(parent, id, query.clone()).await,
+            Scope::Of(parent, id) if self.batched => {
+                loaders(context).page(parent, id, query.clone()).await
+            }
             scope => N::page(reader(context), scope, query).await.map(Arc::new),
         }
     }
 
     async fn slice(&self, context: &Context<'_>) -> Result<&Slice<N>> {
-        Ok(self.page.get_or_try_init(|| self.read(context, &self.query)).await?)
+        Ok(self
+            .page
+            .get_or_try_init(|| self.read(context, &self.query))
+            .await?)
     }
 
     /// Whether there are rows on the side from which the page was not counted on.
@@ -145,7 +202,10 @@ impl<N: Listed> Connection<N> {
     }
 
     fn cursor(&self, row: &N::Model) -> String {
-        self.query.order.position(N::id(row), row).encode::<N>(self.query.order)
+        self.query
+            .order
+            .position(N::id(row), row)
+            .encode::<N>(self.query.order)
     }
 }
 
@@ -161,16 +221,29 @@ impl<N: Listed> Connection<N> {
     /// The rows of the page, each with its cursor.
     async fn edges<'a>(&'a self, context: &Context<'a>) -> Result<Vec<Edge<N>>> {
         let rows = &self.slice(context).await?.rows;
-        Ok(rows.iter().map(|row| Edge { cursor: self.cursor(row), row: row.clone() }).collect())
+        Ok(rows
+            .iter()
+            .map(|row| Edge {
+                cursor: self.cursor(row),
+                row: row.clone(),
+            })
+            .collect())
     }
 
     /// The rows of the page.
     async fn nodes(&self, context: &Context<'_>) -> Result<Vec<N::Node>> {
-        Ok(self.slice(context).await?.rows.iter().cloned().map(N::Node::from).collect())
+        Ok(self
+            .slice(context)
+            .await?
+            .rows
+            .iter()
+            .cloned()
+            .map(N::Node::from)
+            .collect())
     }
 
     /// Where the page lies in the list.
-    async fn page_info(&self) -> PageInfo<'_, N> {
+    async fn page_info(&self) -> PageInfo<'_> {
         PageInfo(self)
     }
 
@@ -178,7 +251,11 @@ impl<N: Listed> Connection<N> {
     async fn total_count(&self, context: &Context<'_>) -> Result<i64> {
         let filter = &self.query.filter;
         match self.scope {
-            Scope::Of(parent, id) if self.batched => loaders(context).count::<N>(parent, id, filter.clone()).await,
+            Scope::Of(parent, id) if self.batched => {
+                loaders(context)
+                    .count::<N>(parent, id, filter.clone())
+                    .await
+            }
             scope => count::<N>(reader(context), scope, filter).await,
         }
     }
@@ -216,34 +293,63 @@ impl<N: Listed> Edge<N> {
 }
 
 /// Where a page lies in its list.
-pub(super) struct PageInfo<'a, N: Listed>(&'a Connection<N>);
+pub(super) struct PageInfo<'a>(&'a dyn Paged);
 
-impl<N: Listed> TypeName for PageInfo<'_, N> {
-    fn type_name() -> Cow<'static, str> {
-        "PageInfo".into()
+/// What a page can tell of its place, whatever its rows are.
+trait Paged: Sync {
+    /// Whether rows come before the page, or follow after it.
+    fn has<'a>(&'a self, context: &'a Context<'a>, before: bool) -> BoxFuture<'a, Result<bool>>;
+    /// The cursor of the first row, or of the last.
+    fn end<'a>(
+        &'a self,
+        context: &'a Context<'a>,
+        first: bool,
+    ) -> BoxFuture<'a, Result<Option<String>>>;
+}
+
+impl<N: Listed> Paged for Connection<N> {
+    fn has<'a>(&'a self, context: &'a Context<'a>, before: bool) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            if self.query.page.backward == before {
+                Ok(self.slice(context).await?.more)
+            } else {
+                self.has_other_side(context).await
+            }
+        })
+    }
+
+    fn end<'a>(
+        &'a self,
+        context: &'a Context<'a>,
+        first: bool,
+    ) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(async move {
+            let rows = &self.slice(context).await?.rows;
+            Ok(if first { rows.first() } else { rows.last() }.map(|row| self.cursor(row)))
+        })
     }
 }
 
 /// Where a page lies in its list.
-#[Object(name_type)]
-impl<N: Listed> PageInfo<'_, N> {
+#[Object]
+impl PageInfo<'_> {
     /// Whether rows follow after the page.
     async fn has_next_page(&self, context: &Context<'_>) -> Result<bool> {
-        if self.0.query.page.backward { self.0.has_other_side(context).await } else { Ok(self.0.slice(context).await?.more) }
+        self.0.has(context, false).await
     }
 
     /// Whether rows come before the page.
     async fn has_previous_page(&self, context: &Context<'_>) -> Result<bool> {
-        if self.0.query.page.backward { Ok(self.0.slice(context).await?.more) } else { self.0.has_other_side(context).await }
+        self.0.has(context, true).await
     }
 
     /// The cursor of the page's first row.
     async fn start_cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.0.slice(context).await?.rows.first().map(|row| self.0.cursor(row)))
+        self.0.end(context, true).await
     }
 
     /// The cursor of the page's last row.
     async fn end_cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.0.slice(context).await?.rows.last().map(|row| self.0.cursor(row)))
+        self.0.end(context, false).await
     }
 }

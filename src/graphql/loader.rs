@@ -52,24 +52,50 @@ impl std::fmt::Debug for Loaders {
 impl Loaders {
     /// Loaders whose batches run in `batches`.
     pub(super) fn new(reader: Reader, batches: &Batches) -> Self {
-        let loader = DataLoader::with_cache(Batch { reader }, batches.clone(), NoDelay, HashMapCache::default());
+        let loader = DataLoader::with_cache(
+            Batch { reader },
+            batches.clone(),
+            NoDelay,
+            HashMapCache::default(),
+        );
         Self(loader.max_batch_size(usize::MAX).delay(Duration::ZERO))
     }
 
     /// A row by its id.
     pub(super) async fn by_id<N: Noun>(&self, id: Uuid) -> Result<Option<Arc<N::Model>>> {
-        self.0.load_one(ById::<N>(id, std::marker::PhantomData)).await
+        self.0
+            .load_one(ById::<N>(id, std::marker::PhantomData))
+            .await
     }
 
     /// A page of the list of one parent.
-    pub(super) async fn page<N: Noun>(&self, parent: id::Noun, id: Uuid, query: Arc<Query<N>>) -> Result<Arc<Slice<N>>> {
+    pub(super) async fn page<N: Noun>(
+        &self,
+        parent: id::Noun,
+        id: Uuid,
+        query: Arc<Query<N>>,
+    ) -> Result<Arc<Slice<N>>> {
         let slice = self.0.load_one(PageOf(parent, id, query)).await?;
-        Ok(slice.unwrap_or_else(|| Arc::new(Slice { rows: Vec::new(), more: false })))
+        Ok(slice.unwrap_or_else(|| {
+            Arc::new(Slice {
+                rows: Vec::new(),
+                more: false,
+            })
+        }))
     }
 
     /// The length of the list of one parent.
-    pub(super) async fn count<N: Noun>(&self, parent: id::Noun, id: Uuid, filter: N::Filter) -> Result<i64> {
-        Ok(self.0.load_one(CountOf::<N>(parent, id, filter)).await?.unwrap_or(0))
+    pub(super) async fn count<N: Noun>(
+        &self,
+        parent: id::Noun,
+        id: Uuid,
+        filter: N::Filter,
+    ) -> Result<i64> {
+        Ok(self
+            .0
+            .load_one(CountOf::<N>(parent, id, filter))
+            .await?
+            .unwrap_or(0))
     }
 }
 
@@ -87,7 +113,10 @@ impl<N: Noun> Loader<ById<N>> for Batch {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         within_budget(keys.len() as u64)?;
         let rows = batch::by_ids::<N>(&self.reader, &ids).await?;
-        Ok(rows.into_iter().map(|(id, row)| (ById(id, std::marker::PhantomData), row)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|(id, row)| (ById(id, std::marker::PhantomData), row))
+            .collect())
     }
 }
 
@@ -97,10 +126,17 @@ impl<N: Noun> Loader<PageOf<N>> for Batch {
 
     async fn load(&self, keys: &[PageOf<N>]) -> Result<HashMap<PageOf<N>, Self::Value>> {
         let mut answers = HashMap::with_capacity(keys.len());
-        for ((parent, query), parents) in grouped(keys.iter().map(|PageOf(parent, id, query)| ((*parent, query.clone()), *id))) {
+        for ((parent, query), parents) in grouped(
+            keys.iter()
+                .map(|PageOf(parent, id, query)| ((*parent, query.clone()), *id)),
+        ) {
             within_budget((query.page.size + 1).saturating_mul(parents.len() as u64))?;
             let slices = batch::pages(&self.reader, parent, &parents, &query).await?;
-            answers.extend(slices.into_iter().map(|(id, slice)| (PageOf(parent, id, query.clone()), Arc::new(slice))));
+            answers.extend(
+                slices
+                    .into_iter()
+                    .map(|(id, slice)| (PageOf(parent, id, query.clone()), Arc::new(slice))),
+            );
         }
         Ok(answers)
     }
@@ -112,16 +148,25 @@ impl<N: Noun> Loader<CountOf<N>> for Batch {
 
     async fn load(&self, keys: &[CountOf<N>]) -> Result<HashMap<CountOf<N>, i64>> {
         let mut answers = HashMap::with_capacity(keys.len());
-        for ((parent, filter), parents) in grouped(keys.iter().map(|CountOf(parent, id, filter)| ((*parent, filter.clone()), *id))) {
+        for ((parent, filter), parents) in grouped(
+            keys.iter()
+                .map(|CountOf(parent, id, filter)| ((*parent, filter.clone()), *id)),
+        ) {
             let counts = batch::counts::<N>(&self.reader, parent, &parents, &filter).await?;
-            answers.extend(counts.into_iter().map(|(id, count)| (CountOf(parent, id, filter.clone()), count)));
+            answers.extend(
+                counts
+                    .into_iter()
+                    .map(|(id, count)| (CountOf(parent, id, filter.clone()), count)),
+            );
         }
         Ok(answers)
     }
 }
 
 /// Keys that ask for the same thing, together.
-fn grouped<G: std::hash::Hash + Eq>(keys: impl Iterator<Item = (G, Uuid)>) -> HashMap<G, Vec<Uuid>> {
+fn grouped<G: std::hash::Hash + Eq>(
+    keys: impl Iterator<Item = (G, Uuid)>,
+) -> HashMap<G, Vec<Uuid>> {
     let mut groups: HashMap<G, Vec<Uuid>> = HashMap::new();
     for (group, id) in keys {
         groups.entry(group).or_default().push(id);
@@ -131,7 +176,9 @@ fn grouped<G: std::hash::Hash + Eq>(keys: impl Iterator<Item = (G, Uuid)>) -> Ha
 
 /// Refuses a batch that would take the request beyond the rows it may read.
 fn within_budget(rows: u64) -> Result<()> {
-    let read = tally::TALLY.try_with(|tally| tally.figures().rows).unwrap_or(0);
+    let read = tally::TALLY
+        .try_with(|tally| tally.figures().rows)
+        .unwrap_or(0);
     if read.saturating_add(rows) > MAX_ROWS {
         return Err(Client::TooManyRows { limit: MAX_ROWS }.into());
     }
@@ -152,7 +199,9 @@ impl Batches {
                 if let Poll::Ready(answer) = request.as_mut().poll(context) {
                     return Poll::Ready(answer);
                 }
-                running.extend(std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)));
+                running.extend(std::mem::take(
+                    &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
+                ));
                 // A batch that has ended wakes resolvers: they are looked at again before anything else starts.
                 match running.poll_next_unpin(context) {
                     Poll::Ready(Some(())) => {}
@@ -166,7 +215,10 @@ impl Batches {
 
 impl Spawn for Batches {
     fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(future);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(future);
         Ok(())
     }
 }

@@ -15,9 +15,9 @@ use crate::entity::message::{Entity, Model};
 use crate::entity::role::MessageRole;
 use crate::error::Result;
 use crate::id::Noun;
+use crate::read::Scope;
 use crate::read::message::{MessageFilter, MessageOrderField, MessageWhere};
 use crate::read::page::Order;
-use crate::read::Scope;
 
 /// A list of messages.
 pub(super) type MessageConnection = Connection<Entity>;
@@ -58,9 +58,22 @@ pub(super) fn list(
     order_by: Option<MessageOrder>,
     page: PageArguments,
 ) -> Result<MessageConnection> {
-    let default = Order { field: MessageOrderField::SentAt, descending: false };
-    let order = order_by.map_or(default, |order| OrderDirection::order(order.direction, order.field));
-    Connection::new(context, scope, MessageFilter { r#where: conditions }, order, page)
+    let default = Order {
+        field: MessageOrderField::SentAt,
+        descending: false,
+    };
+    let order = order_by.map_or(default, |order| {
+        OrderDirection::order(order.direction, order.field)
+    });
+    Connection::new(
+        context,
+        scope,
+        MessageFilter {
+            r#where: conditions,
+        },
+        order,
+        page,
+    )
 }
 
 /// What was said, by whom, when.
@@ -78,12 +91,18 @@ impl Message {
 
     /// The session it was said in.
     async fn session(&self, context: &Context<'_>) -> Result<Option<Session>> {
-        Ok(loaders(context).by_id::<entity::session::Entity>(self.0.session_id).await?.map(Session::from))
+        Ok(loaders(context)
+            .by_id::<entity::session::Entity>(self.0.session_id)
+            .await?
+            .map(Session::from))
     }
 
     /// The user whose conversation it belongs to, whoever sent it.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
-        Ok(loaders(context).by_id::<entity::chat_user::Entity>(self.0.chat_user_id).await?.map(ChatUser::from))
+        Ok(loaders(context)
+            .by_id::<entity::chat_user::Entity>(self.0.chat_user_id)
+            .await?
+            .map(ChatUser::from))
     }
 
     /// Who sent it.

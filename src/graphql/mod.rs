@@ -29,22 +29,34 @@ const MAX_RECURSION: usize = 64;
 
 /// Builds the schema.
 pub fn schema() -> Graph {
-    Schema::build(query::Query, async_graphql::EmptyMutation, EmptySubscription)
-        .limit_depth(MAX_DEPTH)
-        .limit_recursive_depth(MAX_RECURSION)
-        .with_sorted_fields()
-        .with_sorted_enums()
-        .finish()
+    Schema::build(
+        query::Query,
+        async_graphql::EmptyMutation,
+        EmptySubscription,
+    )
+    .limit_depth(MAX_DEPTH)
+    .limit_recursive_depth(MAX_RECURSION)
+    .with_sorted_fields()
+    .with_sorted_enums()
+    .finish()
 }
 
 /// The schema in SDL: what `schema.graphql` holds.
 pub fn sdl() -> String {
-    let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    let options = async_graphql::SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items();
     schema().sdl_with_options(options)
 }
 
 /// Answers one request: its resolvers and the batches that they wait for run together, on one task.
-pub async fn execute(graph: &Graph, database: &Database, limits: PageLimits, request: async_graphql::Request) -> async_graphql::Response {
+pub async fn execute(
+    graph: &Graph,
+    database: &Database,
+    limits: PageLimits,
+    request: async_graphql::Request,
+) -> async_graphql::Response {
     let batches = Batches::default();
     let request = request
         .data(database.reader.clone())

@@ -13,7 +13,11 @@ use crate::id::{self, Noun};
 
 /// Something with an id that is unique in the whole graph.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The id: opaque, and unique in the whole graph."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "The id: opaque, and unique in the whole graph."
+))]
 pub(super) enum Node {
     /// An agent.
     Agent(Agent),
@@ -28,11 +32,25 @@ pub(super) enum Node {
 /// What an id names; `None` for garbage and for what is not there.
 pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>> {
     let loaders = loaders(context);
-    let Some((noun, id)) = id::decode(id) else { return Ok(None) };
+    let Some((noun, id)) = id::decode(id) else {
+        return Ok(None);
+    };
     Ok(match noun {
-        Noun::Agent => loaders.by_id::<entity::agent::Entity>(id).await?.map(|row| Node::Agent(row.into())),
-        Noun::ChatUser => loaders.by_id::<entity::chat_user::Entity>(id).await?.map(|row| Node::ChatUser(row.into())),
-        Noun::Session => loaders.by_id::<entity::session::Entity>(id).await?.map(|row| Node::Session(row.into())),
-        Noun::Message => loaders.by_id::<entity::message::Entity>(id).await?.map(|row| Node::Message(row.into())),
+        Noun::Agent => loaders
+            .by_id::<entity::agent::Entity>(id)
+            .await?
+            .map(|row| Node::Agent(row.into())),
+        Noun::ChatUser => loaders
+            .by_id::<entity::chat_user::Entity>(id)
+            .await?
+            .map(|row| Node::ChatUser(row.into())),
+        Noun::Session => loaders
+            .by_id::<entity::session::Entity>(id)
+            .await?
+            .map(|row| Node::Session(row.into())),
+        Noun::Message => loaders
+            .by_id::<entity::message::Entity>(id)
+            .await?
+            .map(|row| Node::Message(row.into())),
     })
 }

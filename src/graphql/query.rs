@@ -12,12 +12,12 @@ use crate::entity;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
 use crate::id::Noun;
+use crate::read::Scope;
 use crate::read::agent::{AgentFilter, AgentOrderField, AgentWhere};
 use crate::read::chat_user::{self, ChatUserWhere};
 use crate::read::page::{Order, within_agent};
 use crate::read::search::Term;
 use crate::read::session::SessionWhere;
-use crate::read::Scope;
 
 /// How many ids `nodes` takes.
 const MAX_IDS: usize = 100;
@@ -29,49 +29,109 @@ pub struct Query;
 #[Object]
 impl Query {
     /// Whatever has this id. Null when nothing has, or nothing that may be seen.
-    async fn node(&self, context: &Context<'_>, #[graphql(desc = "The id.")] id: ID) -> Result<Option<Node>> {
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The id.")] id: ID,
+    ) -> Result<Option<Node>> {
         node::find(context, &id).await
     }
 
     /// What has these ids, in their order, with null for an id that nothing has. At most 100.
-    async fn nodes(&self, context: &Context<'_>, #[graphql(desc = "The ids.")] ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The ids.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
         if ids.len() > MAX_IDS {
-            return Err(Error::bad_input("ids", format!("lists {} ids, and takes at most {MAX_IDS}", ids.len())));
+            return Err(Error::bad_input(
+                "ids",
+                format!("lists {} ids, and takes at most {MAX_IDS}", ids.len()),
+            ));
         }
         futures_util::future::try_join_all(ids.iter().map(|id| node::find(context, id))).await
     }
 
     /// An agent. Null when no agent has this id.
-    async fn agent(&self, context: &Context<'_>, #[graphql(desc = "The agent's id.")] id: ID) -> Result<Option<Agent>> {
-        let Some(id) = Noun::Agent.decode(&id) else { return Ok(None) };
-        Ok(loaders(context).by_id::<entity::agent::Entity>(id).await?.map(Agent::from))
+    async fn agent(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The agent's id.")] id: ID,
+    ) -> Result<Option<Agent>> {
+        let Some(id) = Noun::Agent.decode(&id) else {
+            return Ok(None);
+        };
+        Ok(loaders(context)
+            .by_id::<entity::agent::Entity>(id)
+            .await?
+            .map(Agent::from))
     }
 
     /// The agents.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn agents(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Only agents with this text in their name, external id or id. Case and accents do not matter.")] search: Option<String>,
-        #[graphql(name = "where", desc = "Only agents for which this holds.")] conditions: Option<AgentWhere>,
+        #[graphql(
+            desc = "Only agents with this text in their name, external id or id. Case and accents do not matter."
+        )]
+        search: Option<String>,
+        #[graphql(name = "where", desc = "Only agents for which this holds.")] conditions: Option<
+            AgentWhere,
+        >,
         #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<AgentOrder>,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<AgentConnection> {
-        let page = PageArguments { first, after, last, before, offset };
-        let default = Order { field: AgentOrderField::CreatedAt, descending: true };
-        let order = order_by.map_or(default, |order| OrderDirection::order(order.direction, order.field));
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        let default = Order {
+            field: AgentOrderField::CreatedAt,
+            descending: true,
+        };
+        let order = order_by.map_or(default, |order| {
+            OrderDirection::order(order.direction, order.field)
+        });
         let search = Term::parse(search.as_deref(), Noun::Agent)?;
-        Connection::new(context, Scope::All, AgentFilter { search, r#where: conditions }, order, page)
+        Connection::new(
+            context,
+            Scope::All,
+            AgentFilter {
+                search,
+                r#where: conditions,
+            },
+            order,
+            page,
+        )
     }
 
     /// A chat user. Null when no user has this id.
-    async fn chat_user(&self, context: &Context<'_>, #[graphql(desc = "The user's id.")] id: ID) -> Result<Option<ChatUser>> {
-        let Some(id) = Noun::ChatUser.decode(&id) else { return Ok(None) };
-        Ok(loaders(context).by_id::<entity::chat_user::Entity>(id).await?.map(ChatUser::from))
+    async fn chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user's id.")] id: ID,
+    ) -> Result<Option<ChatUser>> {
+        let Some(id) = Noun::ChatUser.decode(&id) else {
+            return Ok(None);
+        };
+        Ok(loaders(context)
+            .by_id::<entity::chat_user::Entity>(id)
+            .await?
+            .map(ChatUser::from))
     }
 
     /// The chat user of an agent who has this id on a platform. Null when nobody has.
@@ -82,7 +142,9 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<Option<ChatUser>> {
-        let Some(agent) = Noun::Agent.decode(&agent_id) else { return Ok(None) };
+        let Some(agent) = Noun::Agent.decode(&agent_id) else {
+            return Ok(None);
+        };
         if platform_id.contains('\0') {
             return Ok(None);
         }
@@ -91,22 +153,40 @@ impl Query {
     }
 
     /// The chat users of one agent, or of all. Across all agents only the orders by time are offered.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn chat_users(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only users of this agent.")] agent_id: Option<ID>,
-        #[graphql(desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner.")] search: Option<String>,
+        #[graphql(
+            desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner."
+        )]
+        search: Option<String>,
         #[graphql(desc = "Only users of this platform.")] platform: Option<Platform>,
-        #[graphql(name = "where", desc = "Only users for whom this holds.")] conditions: Option<ChatUserWhere>,
-        #[graphql(desc = "The order. When absent: the newest message sent by the user first.")] order_by: Option<ChatUserOrder>,
+        #[graphql(name = "where", desc = "Only users for whom this holds.")] conditions: Option<
+            ChatUserWhere,
+        >,
+        #[graphql(desc = "The order. When absent: the newest message sent by the user first.")]
+        order_by: Option<ChatUserOrder>,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<ChatUserConnection> {
-        let page = PageArguments { first, after, last, before, offset };
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
         let scope = scope(agent_id.as_ref());
         if let Some(order) = order_by {
             within_agent(order.field, scope)?;
@@ -115,26 +195,51 @@ impl Query {
     }
 
     /// A session. Null when no session has this id.
-    async fn session(&self, context: &Context<'_>, #[graphql(desc = "The session's id.")] id: ID) -> Result<Option<Session>> {
-        let Some(id) = Noun::Session.decode(&id) else { return Ok(None) };
-        Ok(loaders(context).by_id::<entity::session::Entity>(id).await?.map(Session::from))
+    async fn session(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The session's id.")] id: ID,
+    ) -> Result<Option<Session>> {
+        let Some(id) = Noun::Session.decode(&id) else {
+            return Ok(None);
+        };
+        Ok(loaders(context)
+            .by_id::<entity::session::Entity>(id)
+            .await?
+            .map(Session::from))
     }
 
     /// The sessions of one agent, or of all. Across all agents only the orders by time are offered.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only sessions of this agent.")] agent_id: Option<ID>,
-        #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<SessionWhere>,
-        #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<SessionOrder>,
+        #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
+            SessionWhere,
+        >,
+        #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<
+            SessionOrder,
+        >,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<SessionConnection> {
-        let page = PageArguments { first, after, last, before, offset };
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
         let scope = scope(agent_id.as_ref());
         if let Some(order) = order_by {
             within_agent(order.field, scope)?;
@@ -145,5 +250,9 @@ impl Query {
 
 /// Everything, or what belongs to an agent. An id that names no agent has nothing.
 fn scope(agent_id: Option<&ID>) -> Scope {
-    agent_id.map_or(Scope::All, |id| Noun::Agent.decode(id).map_or(Scope::Nothing, |id| Scope::Of(Noun::Agent, id)))
+    agent_id.map_or(Scope::All, |id| {
+        Noun::Agent
+            .decode(id)
+            .map_or(Scope::Nothing, |id| Scope::Of(Noun::Agent, id))
+    })
 }

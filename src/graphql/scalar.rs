@@ -6,13 +6,20 @@ use crate::clock::Timestamp;
 
 /// An instant: RFC 3339 in UTC, such as `2026-01-31T09:30:00Z`, with a fraction of up to six digits where there is one.
 /// On input any offset is accepted.
-#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
+)]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
             Value::String(text) => Self::parse(text).map_err(InputValueError::custom),
             _ => Err(InputValueError::expected_type(value)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(text) if Self::parse(text).is_ok())
     }
 
     fn to_value(&self) -> Value {

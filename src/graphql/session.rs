@@ -15,11 +15,11 @@ use crate::entity::platform::Platform;
 use crate::entity::session::{Entity, Model};
 use crate::error::Result;
 use crate::id::Noun;
+use crate::read::Scope;
 use crate::read::filter::SessionStatus;
 use crate::read::message::MessageWhere;
 use crate::read::page::Order;
 use crate::read::session::{SessionFilter, SessionOrderField, SessionWhere};
-use crate::read::Scope;
 
 /// A list of sessions.
 pub(super) type SessionConnection = Connection<Entity>;
@@ -60,9 +60,22 @@ pub(super) fn list(
     order_by: Option<SessionOrder>,
     page: PageArguments,
 ) -> Result<SessionConnection> {
-    let default = Order { field: SessionOrderField::StartedAt, descending: true };
-    let order = order_by.map_or(default, |order| OrderDirection::order(order.direction, order.field));
-    Connection::new(context, scope, SessionFilter { r#where: conditions }, order, page)
+    let default = Order {
+        field: SessionOrderField::StartedAt,
+        descending: true,
+    };
+    let order = order_by.map_or(default, |order| {
+        OrderDirection::order(order.direction, order.field)
+    });
+    Connection::new(
+        context,
+        scope,
+        SessionFilter {
+            r#where: conditions,
+        },
+        order,
+        page,
+    )
 }
 
 /// A session: one conversation of a user with an agent.
@@ -80,12 +93,18 @@ impl Session {
 
     /// The agent.
     async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
-        Ok(loaders(context).by_id::<entity::agent::Entity>(self.0.agent_id).await?.map(Agent::from))
+        Ok(loaders(context)
+            .by_id::<entity::agent::Entity>(self.0.agent_id)
+            .await?
+            .map(Agent::from))
     }
 
     /// The user.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
-        Ok(loaders(context).by_id::<entity::chat_user::Entity>(self.0.chat_user_id).await?.map(ChatUser::from))
+        Ok(loaders(context)
+            .by_id::<entity::chat_user::Entity>(self.0.chat_user_id)
+            .await?
+            .map(ChatUser::from))
     }
 
     /// How the user reached the agent.
@@ -95,7 +114,11 @@ impl Session {
 
     /// Whether it goes on.
     async fn status(&self) -> SessionStatus {
-        if self.0.ended_at.is_some() { SessionStatus::Closed } else { SessionStatus::Open }
+        if self.0.ended_at.is_some() {
+            SessionStatus::Closed
+        } else {
+            SessionStatus::Open
+        }
     }
 
     /// When it began.
@@ -144,19 +167,42 @@ impl Session {
     }
 
     /// The messages in it.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
     async fn messages(
         &self,
         context: &Context<'_>,
-        #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<MessageWhere>,
-        #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<MessageOrder>,
+        #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<
+            MessageWhere,
+        >,
+        #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<
+            MessageOrder,
+        >,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from.")] offset: Option<i32>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
     ) -> Result<MessageConnection> {
-        let page = PageArguments { first, after, last, before, offset };
-        Ok(super::message::list(context, Scope::Of(Noun::Session, self.0.id), conditions, order_by, page)?.batched())
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        Ok(super::message::list(
+            context,
+            Scope::Of(Noun::Session, self.0.id),
+            conditions,
+            order_by,
+            page,
+        )?
+        .batched())
     }
 }

@@ -40,7 +40,9 @@ pub struct AgentFilter {
 impl Filter for AgentFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
         let condition = Builder::condition(dialect, self.r#where.as_ref())?;
-        Ok(self.search.iter().fold(condition, |all, term| all.add(term.condition::<Entity>(dialect))))
+        Ok(self.search.iter().fold(condition, |all, term| {
+            all.add(term.condition::<Entity>(dialect))
+        }))
     }
 }
 
@@ -73,12 +75,36 @@ impl Where for AgentWhere {
     fn fields(&self, builder: &mut Builder) -> Result<Condition> {
         Ok(Condition::all()
             .add(builder.field("id", self.id.as_ref(), Column::of("agents.id"))?)
-            .add(builder.field("externalId", self.external_id.as_ref(), Column::of("agents.external_id"))?)
-            .add(builder.field("name", self.name.as_ref(), Column::normal("agents.name_key"))?)
-            .add(builder.field("createdAt", self.created_at.as_ref(), Column::of("agents.created_at"))?)
-            .add(builder.field("totalUsers", self.total_users.as_ref(), Column::of("agents.total_users"))?)
-            .add(builder.field("totalSessions", self.total_sessions.as_ref(), Column::of("agents.total_sessions"))?)
-            .add(builder.field("totalMessages", self.total_messages.as_ref(), Column::of("agents.total_messages"))?))
+            .add(builder.field(
+                "externalId",
+                self.external_id.as_ref(),
+                Column::of("agents.external_id"),
+            )?)
+            .add(builder.field(
+                "name",
+                self.name.as_ref(),
+                Column::normal("agents.name_key"),
+            )?)
+            .add(builder.field(
+                "createdAt",
+                self.created_at.as_ref(),
+                Column::of("agents.created_at"),
+            )?)
+            .add(builder.field(
+                "totalUsers",
+                self.total_users.as_ref(),
+                Column::of("agents.total_users"),
+            )?)
+            .add(builder.field(
+                "totalSessions",
+                self.total_sessions.as_ref(),
+                Column::of("agents.total_sessions"),
+            )?)
+            .add(builder.field(
+                "totalMessages",
+                self.total_messages.as_ref(),
+                Column::of("agents.total_messages"),
+            )?))
     }
 
     fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::FromQueryResult;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
 use super::page::{Query, Slice};
@@ -15,32 +15,56 @@ use crate::error::{Internal, Result};
 use crate::id;
 
 /// Rows by id; ids that name nothing are missing from the answer.
-pub async fn by_ids<N: Noun>(reader: &Reader, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<N::Model>>> {
+pub async fn by_ids<N: Noun>(
+    reader: &Reader,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Arc<N::Model>>> {
     let mut select = N::visible();
-    select.and_where(reader.dialect().among(&format!("{}.id", N::TABLE), ids.iter().copied()));
+    select.and_where(
+        reader
+            .dialect()
+            .among(&format!("{}.id", N::TABLE), ids.iter().copied()),
+    );
     let rows: Vec<N::Model> = reader.select(all_columns::<N>(&mut select)).await?;
-    Ok(rows.into_iter().map(|row| (N::id(&row), Arc::new(row))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (N::id(&row), Arc::new(row)))
+        .collect())
 }
 
 /// The same page of the list of each parent.
-pub async fn pages<N: Noun>(reader: &Reader, parent: id::Noun, parents: &[Uuid], query: &Query<N>) -> Result<HashMap<Uuid, Slice<N>>> {
+pub async fn pages<N: Noun>(
+    reader: &Reader,
+    parent: id::Noun,
+    parents: &[Uuid],
+    query: &Query<N>,
+) -> Result<HashMap<Uuid, Slice<N>>> {
     let column = column::<N>(parent)?;
     let mut children = query.select(reader.dialect(), Scope::All)?;
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
-    let statement = reader.dialect().children_of(parents, N::TABLE, &N::columns(), &mut children);
-    let mut lists: HashMap<Uuid, Vec<N::Model>> = parents.iter().map(|&parent| (parent, Vec::new())).collect();
+    let statement = reader
+        .dialect()
+        .children_of(parents, N::TABLE, &N::columns(), &mut children);
+    let mut lists: HashMap<Uuid, Vec<N::Model>> =
+        parents.iter().map(|&parent| (parent, Vec::new())).collect();
     for row in reader.rows(statement).await? {
         let parent: Uuid = row.try_get("", column)?;
         if let Some(list) = lists.get_mut(&parent) {
             list.push(N::Model::from_query_result(&row, "")?);
         }
     }
-    Ok(lists.into_iter().map(|(parent, rows)| (parent, Slice::new(ordered(rows, query), &query.page))).collect())
+    Ok(lists
+        .into_iter()
+        .map(|(parent, rows)| (parent, Slice::new(ordered(rows, query), &query.page)))
+        .collect())
 }
 
 /// Puts the rows of one parent in the page's direction.
 fn ordered<N: Noun>(rows: Vec<N::Model>, query: &Query<N>) -> Vec<N::Model> {
-    let mut placed: Vec<_> = rows.into_iter().map(|row| (query.order.position(N::id(&row), &row), row)).collect();
+    let mut placed: Vec<_> = rows
+        .into_iter()
+        .map(|row| (query.order.position(N::id(&row), &row), row))
+        .collect();
     placed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     if query.order.descending != query.page.backward {
         placed.reverse();
@@ -49,14 +73,25 @@ fn ordered<N: Noun>(rows: Vec<N::Model>, query: &Query<N>) -> Vec<N::Model> {
 }
 
 /// How long the list of each parent is.
-pub async fn counts<N: Noun>(reader: &Reader, parent: id::Noun, parents: &[Uuid], filter: &N::Filter) -> Result<HashMap<Uuid, i64>> {
+pub async fn counts<N: Noun>(
+    reader: &Reader,
+    parent: id::Noun,
+    parents: &[Uuid],
+    filter: &N::Filter,
+) -> Result<HashMap<Uuid, i64>> {
     let column = column::<N>(parent)?;
-    let among = reader.dialect().among(&format!("{}.{column}", N::TABLE), parents.iter().copied());
+    let among = reader
+        .dialect()
+        .among(&format!("{}.{column}", N::TABLE), parents.iter().copied());
     let mut select = N::visible();
     select
         .column((N::TABLE, column))
         .expr_as(Expr::cust("COUNT(*)"), "count")
-        .cond_where(Condition::all().add(among).add(filter.condition(reader.dialect())?))
+        .cond_where(
+            Condition::all()
+                .add(among)
+                .add(filter.condition(reader.dialect())?),
+        )
         .group_by_col((N::TABLE, column));
     let mut counts: HashMap<Uuid, i64> = parents.iter().map(|&parent| (parent, 0)).collect();
     for row in reader.rows(reader.dialect().statement(&select)).await? {
@@ -66,5 +101,7 @@ pub async fn counts<N: Noun>(reader: &Reader, parent: id::Noun, parents: &[Uuid]
 }
 
 fn column<N: Noun>(parent: id::Noun) -> Result<&'static str> {
-    N::parent_column(parent).ok_or_else(|| Internal::Corrupt(format!("{} have no {}", N::TABLE, parent.prefix())).into())
+    N::parent_column(parent).ok_or_else(|| {
+        Internal::Corrupt(format!("{} have no {}", N::TABLE, parent.prefix())).into()
+    })
 }

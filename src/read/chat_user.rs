@@ -4,7 +4,10 @@ use async_graphql::{Enum, InputObject};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
-use super::filter::{BooleanFilter, Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter, StringFilter, TagsFilter, Where};
+use super::filter::{
+    BooleanFilter, Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter,
+    StringFilter, TagsFilter, Where,
+};
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
 use super::{Filter, Noun, Scope, all_columns};
@@ -47,7 +50,9 @@ impl Filter for ChatUserFilter {
         if let Some(platform) = self.platform {
             condition = condition.add(Expr::col((Entity::TABLE, "platform")).eq(platform));
         }
-        Ok(self.search.iter().fold(condition, |all, term| all.add(term.condition::<Entity>(dialect))))
+        Ok(self.search.iter().fold(condition, |all, term| {
+            all.add(term.condition::<Entity>(dialect))
+        }))
     }
 }
 
@@ -60,15 +65,30 @@ pub async fn page(reader: &Reader, scope: Scope, query: &Query<Entity>) -> Resul
 }
 
 /// The user with this id on a platform of an agent.
-pub async fn by_platform_id(reader: &Reader, agent: Uuid, platform: Platform, platform_id: &str) -> Result<Option<Model>> {
+pub async fn by_platform_id(
+    reader: &Reader,
+    agent: Uuid,
+    platform: Platform,
+    platform_id: &str,
+) -> Result<Option<Model>> {
     let mut select = Entity::visible();
     let column = |name: &'static str| Expr::col((Entity::TABLE, name));
-    select.and_where(column("agent_id").eq(agent)).and_where(column("platform").eq(platform)).and_where(column("platform_id").eq(platform_id));
-    Ok(reader.select(all_columns::<Entity>(&mut select)).await?.pop())
+    select
+        .and_where(column("agent_id").eq(agent))
+        .and_where(column("platform").eq(platform))
+        .and_where(column("platform_id").eq(platform_id));
+    Ok(reader
+        .select(all_columns::<Entity>(&mut select))
+        .await?
+        .pop())
 }
 
 /// How many users of a list are on each platform, the most frequent first, then by name.
-pub async fn platforms(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Result<Vec<(Platform, i64)>> {
+pub async fn platforms(
+    reader: &Reader,
+    scope: Scope,
+    filter: &ChatUserFilter,
+) -> Result<Vec<(Platform, i64)>> {
     let mut select = Entity::visible();
     select
         .column((Entity::TABLE, "platform"))
@@ -77,7 +97,10 @@ pub async fn platforms(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -
         .cond_where(filter.condition(reader.dialect())?)
         .group_by_col((Entity::TABLE, "platform"));
     let rows = reader.rows(reader.dialect().statement(&select)).await?;
-    let mut counts = rows.iter().map(|row| Ok((row.try_get("", "platform")?, row.try_get("", "count")?))).collect::<Result<Vec<(Platform, i64)>>>()?;
+    let mut counts = rows
+        .iter()
+        .map(|row| Ok((row.try_get("", "platform")?, row.try_get("", "count")?)))
+        .collect::<Result<Vec<(Platform, i64)>>>()?;
     counts.sort_by_key(|&(platform, count)| (-count, platform));
     Ok(counts)
 }
@@ -129,21 +152,77 @@ impl Where for ChatUserWhere {
     fn fields(&self, builder: &mut Builder) -> Result<Condition> {
         Ok(Condition::all()
             .add(builder.field("id", self.id.as_ref(), Column::of("chat_users.id"))?)
-            .add(builder.field("platform", self.platform.as_ref(), Column::of("chat_users.platform"))?)
-            .add(builder.field("platformId", self.platform_id.as_ref(), Column::of("chat_users.platform_id"))?)
-            .add(builder.field("name", self.name.as_ref(), Column::normal("chat_users.name_key"))?)
-            .add(builder.field("isAnonymous", self.is_anonymous.as_ref(), Column::of("chat_users.name"))?)
-            .add(builder.field("email", self.email.as_ref(), Column::normal("chat_users.email_key"))?)
-            .add(builder.field("phoneNumber", self.phone_number.as_ref(), Column::nullable("chat_users.phone_number"))?)
-            .add(builder.field("profilePictureUrl", self.profile_picture_url.as_ref(), Column::nullable("chat_users.profile_picture_url"))?)
-            .add(builder.field("language", self.language.as_ref(), Column::nullable("chat_users.language"))?)
+            .add(builder.field(
+                "platform",
+                self.platform.as_ref(),
+                Column::of("chat_users.platform"),
+            )?)
+            .add(builder.field(
+                "platformId",
+                self.platform_id.as_ref(),
+                Column::of("chat_users.platform_id"),
+            )?)
+            .add(builder.field(
+                "name",
+                self.name.as_ref(),
+                Column::normal("chat_users.name_key"),
+            )?)
+            .add(builder.field(
+                "isAnonymous",
+                self.is_anonymous.as_ref(),
+                Column::of("chat_users.name"),
+            )?)
+            .add(builder.field(
+                "email",
+                self.email.as_ref(),
+                Column::normal("chat_users.email_key"),
+            )?)
+            .add(builder.field(
+                "phoneNumber",
+                self.phone_number.as_ref(),
+                Column::nullable("chat_users.phone_number"),
+            )?)
+            .add(builder.field(
+                "profilePictureUrl",
+                self.profile_picture_url.as_ref(),
+                Column::nullable("chat_users.profile_picture_url"),
+            )?)
+            .add(builder.field(
+                "language",
+                self.language.as_ref(),
+                Column::nullable("chat_users.language"),
+            )?)
             .add(builder.field("tags", self.tags.as_ref(), Column::of("chat_users.tags"))?)
-            .add(builder.field("createdAt", self.created_at.as_ref(), Column::of("chat_users.created_at"))?)
-            .add(builder.field("lastInteractionAt", self.last_interaction_at.as_ref(), Column::nullable("chat_users.last_interaction_at"))?)
-            .add(builder.field("lastMessageAt", self.last_message_at.as_ref(), Column::nullable("chat_users.last_message_at"))?)
-            .add(builder.field("totalSessions", self.total_sessions.as_ref(), Column::of("chat_users.total_sessions"))?)
-            .add(builder.field("totalChatMessages", self.total_chat_messages.as_ref(), Column::of("chat_users.total_chat_messages"))?)
-            .add(builder.field("totalMessagesSent", self.total_messages_sent.as_ref(), Column::of("chat_users.total_messages_sent"))?))
+            .add(builder.field(
+                "createdAt",
+                self.created_at.as_ref(),
+                Column::of("chat_users.created_at"),
+            )?)
+            .add(builder.field(
+                "lastInteractionAt",
+                self.last_interaction_at.as_ref(),
+                Column::nullable("chat_users.last_interaction_at"),
+            )?)
+            .add(builder.field(
+                "lastMessageAt",
+                self.last_message_at.as_ref(),
+                Column::nullable("chat_users.last_message_at"),
+            )?)
+            .add(builder.field(
+                "totalSessions",
+                self.total_sessions.as_ref(),
+                Column::of("chat_users.total_sessions"),
+            )?)
+            .add(builder.field(
+                "totalChatMessages",
+                self.total_chat_messages.as_ref(),
+                Column::of("chat_users.total_chat_messages"),
+            )?)
+            .add(builder.field(
+                "totalMessagesSent",
+                self.total_messages_sent.as_ref(),
+                Column::of("chat_users.total_messages_sent"),
+            )?))
     }
 
     fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {
@@ -206,6 +285,9 @@ impl SortField for ChatUserOrderField {
     }
 
     fn is_time(self) -> bool {
-        matches!(self, Self::LastMessageAt | Self::LastInteractionAt | Self::CreatedAt)
+        matches!(
+            self,
+            Self::LastMessageAt | Self::LastInteractionAt | Self::CreatedAt
+        )
     }
 }

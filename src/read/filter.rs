@@ -42,7 +42,12 @@ pub trait Where: Sized {
 impl Builder {
     /// The condition of a `where` argument.
     pub fn condition<W: Where>(dialect: Dialect, argument: Option<&W>) -> Result<Condition> {
-        let mut builder = Self { dialect, path: vec!["where".to_owned()], depth: 0, objects: 0 };
+        let mut builder = Self {
+            dialect,
+            path: vec!["where".to_owned()],
+            depth: 0,
+            objects: 0,
+        };
         argument.map_or_else(|| Ok(Condition::all()), |argument| builder.object(argument))
     }
 
@@ -62,7 +67,11 @@ impl Builder {
         }
         if let Some(or) = or {
             // Nothing to choose from is never true.
-            let none = if or.is_empty() { Condition::any().add(Expr::cust("1 = 0")) } else { Condition::any() };
+            let none = if or.is_empty() {
+                Condition::any().add(Expr::cust("1 = 0"))
+            } else {
+                Condition::any()
+            };
             condition = condition.add(self.list("or", or, none)?);
         }
         if let Some(not) = not {
@@ -74,9 +83,16 @@ impl Builder {
         Ok(condition)
     }
 
-    fn list<W: Where>(&mut self, word: &str, items: &[W], mut condition: Condition) -> Result<Condition> {
+    fn list<W: Where>(
+        &mut self,
+        word: &str,
+        items: &[W],
+        mut condition: Condition,
+    ) -> Result<Condition> {
         for (at, item) in items.iter().enumerate() {
-            let inner = self.within(word, |builder| builder.within(&at.to_string(), |builder| builder.object(item)))?;
+            let inner = self.within(word, |builder| {
+                builder.within(&at.to_string(), |builder| builder.object(item))
+            })?;
             condition = condition.add(Condition::all().add(inner).add(Expr::cust("1 = 1")));
         }
         Ok(condition)
@@ -94,10 +110,21 @@ impl Builder {
     }
 
     /// The condition of one field: `operators` on `column`, which is written `table.column`.
-    pub fn field<O: Operators>(&mut self, name: &str, operators: Option<&O>, column: Column) -> Result<Condition> {
-        let Some(operators) = operators else { return Ok(Condition::all()) };
+    pub fn field<O: Operators>(
+        &mut self,
+        name: &str,
+        operators: Option<&O>,
+        column: Column,
+    ) -> Result<Condition> {
+        let Some(operators) = operators else {
+            return Ok(Condition::all());
+        };
         self.within(name, |builder| {
-            let mut field = Field { builder, column, conditions: Condition::all() };
+            let mut field = Field {
+                builder,
+                column,
+                conditions: Condition::all(),
+            };
             operators.apply(&mut field)?;
             Ok(field.conditions)
         })
@@ -115,17 +142,29 @@ pub struct Column {
 impl Column {
     /// A column that always holds a value.
     pub const fn of(name: &'static str) -> Self {
-        Self { name, nullable: false, normal: false }
+        Self {
+            name,
+            nullable: false,
+            normal: false,
+        }
     }
 
     /// A column that may hold NULL.
     pub const fn nullable(name: &'static str) -> Self {
-        Self { name, nullable: true, normal: false }
+        Self {
+            name,
+            nullable: true,
+            normal: false,
+        }
     }
 
     /// A column that holds normalised text: what it is compared with is normalised too.
     pub const fn normal(name: &'static str) -> Self {
-        Self { name, nullable: true, normal: true }
+        Self {
+            name,
+            nullable: true,
+            normal: true,
+        }
     }
 }
 
@@ -150,11 +189,19 @@ impl Field<'_> {
 
     fn add(&mut self, condition: impl Into<Condition>) {
         let condition = Condition::all().add(condition.into());
-        let condition = if self.column.nullable { condition.add(self.left().is_not_null()) } else { condition };
+        let condition = if self.column.nullable {
+            condition.add(self.left().is_not_null())
+        } else {
+            condition
+        };
         self.conditions = self.conditions.clone().add(condition);
     }
 
-    fn compare<V: Into<Value>>(&mut self, value: Option<V>, compare: impl FnOnce(Expr, Expr) -> Expr) {
+    fn compare<V: Into<Value>>(
+        &mut self,
+        value: Option<V>,
+        compare: impl FnOnce(Expr, Expr) -> Expr,
+    ) {
         if let Some(value) = value {
             let comparison = compare(self.left(), Expr::value(value));
             self.add(comparison);
@@ -164,9 +211,15 @@ impl Field<'_> {
     fn one_of(&mut self, word: &str, values: Option<Vec<Value>>, wanted: bool) -> Result<()> {
         let Some(values) = values else { return Ok(()) };
         if values.len() > MAX_LIST {
-            return self.builder.within(word, |builder| Err(builder.error(format!("lists more than {MAX_LIST} values"))));
+            return self.builder.within(word, |builder| {
+                Err(builder.error(format!("lists more than {MAX_LIST} values")))
+            });
         }
-        let among = if values.is_empty() { Expr::cust("1 = 0") } else { self.left().is_in(values) };
+        let among = if values.is_empty() {
+            Expr::cust("1 = 0")
+        } else {
+            self.left().is_in(values)
+        };
         if wanted {
             self.add(among);
         } else {
@@ -179,18 +232,30 @@ impl Field<'_> {
 
     fn is_null(&mut self, wanted: Option<bool>) {
         let Some(wanted) = wanted else { return };
-        let condition = if wanted { self.left().is_null() } else { self.left().is_not_null() };
+        let condition = if wanted {
+            self.left().is_null()
+        } else {
+            self.left().is_not_null()
+        };
         self.conditions = self.conditions.clone().add(condition);
     }
 
     fn text(&self, text: &str) -> Result<String> {
         if text.len() > MAX_TEXT {
-            return Err(self.builder.error(format!("a text in a filter has at most {MAX_TEXT} bytes")));
+            return Err(self
+                .builder
+                .error(format!("a text in a filter has at most {MAX_TEXT} bytes")));
         }
         if text.contains('\0') {
-            return Err(self.builder.error("U+0000 is never stored, so nothing can match it"));
+            return Err(self
+                .builder
+                .error("U+0000 is never stored, so nothing can match it"));
         }
-        Ok(if self.column.normal { super::search::normalise(text) } else { text.to_owned() })
+        Ok(if self.column.normal {
+            super::search::normalise(text)
+        } else {
+            text.to_owned()
+        })
     }
 
     fn maybe_text(&self, text: Option<&String>) -> Result<Option<String>> {
@@ -198,7 +263,14 @@ impl Field<'_> {
     }
 
     fn texts(&self, texts: Option<&Vec<String>>) -> Result<Option<Vec<Value>>> {
-        texts.map(|texts| texts.iter().map(|text| self.text(text).map(Value::from)).collect()).transpose()
+        texts
+            .map(|texts| {
+                texts
+                    .iter()
+                    .map(|text| self.text(text).map(Value::from))
+                    .collect()
+            })
+            .transpose()
     }
 }
 
@@ -216,13 +288,23 @@ pub struct IdFilter {
 
 impl IdFilter {
     fn decode(texts: &[String]) -> Vec<Value> {
-        texts.iter().filter_map(|text| crate::id::decode(text)).map(|(_, id)| Value::from(id)).collect()
+        texts
+            .iter()
+            .filter_map(|text| crate::id::decode(text))
+            .map(|(_, id)| Value::from(id))
+            .collect()
     }
 }
 
 impl Operators for IdFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
-        field.one_of("eq", self.eq.as_ref().map(|id| Self::decode(std::slice::from_ref(id))), true)?;
+        field.one_of(
+            "eq",
+            self.eq
+                .as_ref()
+                .map(|id| Self::decode(std::slice::from_ref(id))),
+            true,
+        )?;
         field.one_of("in", self.among.as_deref().map(Self::decode), true)?;
         field.one_of("notIn", self.not_in.as_deref().map(Self::decode), false)
     }
@@ -286,7 +368,13 @@ pub struct IntFilter {
 
 impl Operators for IntFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
-        let values = |list: Option<&Vec<i32>>| list.map(|list| list.iter().map(|&value| Value::from(i64::from(value))).collect());
+        let values = |list: Option<&Vec<i32>>| {
+            list.map(|list| {
+                list.iter()
+                    .map(|&value| Value::from(i64::from(value)))
+                    .collect()
+            })
+        };
         field.compare(self.eq.map(i64::from), ExprTrait::eq);
         field.one_of("in", values(self.among.as_ref()), true)?;
         field.one_of("notIn", values(self.not_in.as_ref()), false)?;
@@ -356,7 +444,9 @@ pub struct PlatformFilter {
 
 impl Operators for PlatformFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
-        let values = |list: Option<&Vec<Platform>>| list.map(|list| list.iter().map(|&value| Value::from(value)).collect());
+        let values = |list: Option<&Vec<Platform>>| {
+            list.map(|list| list.iter().map(|&value| Value::from(value)).collect())
+        };
         field.compare(self.eq, ExprTrait::eq);
         field.one_of("in", values(self.among.as_ref()), true)?;
         field.one_of("notIn", values(self.not_in.as_ref()), false)
@@ -377,7 +467,9 @@ pub struct MessageRoleFilter {
 
 impl Operators for MessageRoleFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
-        let values = |list: Option<&Vec<MessageRole>>| list.map(|list| list.iter().map(|&value| Value::from(value)).collect());
+        let values = |list: Option<&Vec<MessageRole>>| {
+            list.map(|list| list.iter().map(|&value| Value::from(value)).collect())
+        };
         field.compare(self.eq, ExprTrait::eq);
         field.one_of("in", values(self.among.as_ref()), true)?;
         field.one_of("notIn", values(self.not_in.as_ref()), false)
@@ -411,8 +503,14 @@ impl Operators for SessionStatusFilter {
         use SessionStatus::{Closed, Open};
         let wanted = |status: SessionStatus| {
             self.eq.is_none_or(|eq| eq == status)
-                && self.among.as_ref().is_none_or(|list| list.contains(&status))
-                && self.not_in.as_ref().is_none_or(|list| !list.contains(&status))
+                && self
+                    .among
+                    .as_ref()
+                    .is_none_or(|list| list.contains(&status))
+                && self
+                    .not_in
+                    .as_ref()
+                    .is_none_or(|list| !list.contains(&status))
         };
         match (wanted(Open), wanted(Closed)) {
             (true, true) => {}
@@ -441,17 +539,29 @@ impl Operators for TagsFilter {
         let column = field.column.name;
         let each = |field: &Field<'_>, tags: &[String]| -> Result<Vec<Expr>> {
             if tags.len() > MAX_LIST {
-                return Err(field.builder.error(format!("lists more than {MAX_LIST} tags")));
+                return Err(field
+                    .builder
+                    .error(format!("lists more than {MAX_LIST} tags")));
             }
-            tags.iter().map(|tag| Ok(dialect.has(column, &field.text(tag)?))).collect()
+            tags.iter()
+                .map(|tag| Ok(dialect.has(column, &field.text(tag)?)))
+                .collect()
         };
-        for tags in self.has.as_ref().map(std::slice::from_ref).into_iter().chain(self.has_all.as_deref()) {
+        for tags in self
+            .has
+            .as_ref()
+            .map(std::slice::from_ref)
+            .into_iter()
+            .chain(self.has_all.as_deref())
+        {
             for condition in each(field, tags)? {
                 field.add(condition);
             }
         }
         if let Some(tags) = &self.has_any {
-            let any = each(field, tags)?.into_iter().fold(Condition::any().add(Expr::cust("1 = 0")), Condition::add);
+            let any = each(field, tags)?
+                .into_iter()
+                .fold(Condition::any().add(Expr::cust("1 = 0")), Condition::add);
             field.add(any);
         }
         Ok(())

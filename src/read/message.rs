@@ -4,7 +4,9 @@ use async_graphql::{Enum, InputObject};
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
-use super::filter::{Builder, Column, DateTimeFilter, IdFilter, MessageRoleFilter, StringFilter, Where};
+use super::filter::{
+    Builder, Column, DateTimeFilter, IdFilter, MessageRoleFilter, StringFilter, Where,
+};
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun};
 use crate::db::dialect::Dialect;
@@ -69,10 +71,18 @@ impl Where for MessageWhere {
     fn fields(&self, builder: &mut Builder) -> Result<Condition> {
         Ok(Condition::all()
             .add(builder.field("id", self.id.as_ref(), Column::of("messages.id"))?)
-            .add(builder.field("externalId", self.external_id.as_ref(), Column::of("messages.external_id"))?)
+            .add(builder.field(
+                "externalId",
+                self.external_id.as_ref(),
+                Column::of("messages.external_id"),
+            )?)
             .add(builder.field("role", self.role.as_ref(), Column::of("messages.role"))?)
             .add(builder.field("text", self.text.as_ref(), Column::of("messages.text"))?)
-            .add(builder.field("sentAt", self.sent_at.as_ref(), Column::of("messages.sent_at"))?))
+            .add(builder.field(
+                "sentAt",
+                self.sent_at.as_ref(),
+                Column::of("messages.sent_at"),
+            )?))
     }
 
     fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {

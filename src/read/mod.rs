@@ -24,7 +24,9 @@ use crate::id;
 use page::SortField;
 
 /// A kind of row that lists, counts and batches are made of.
-pub trait Noun: EntityTrait<Model: FromQueryResult + ModelTrait<Entity = Self> + Send + Sync> + 'static {
+pub trait Noun:
+    EntityTrait<Model: FromQueryResult + ModelTrait<Entity = Self> + Send + Sync> + 'static
+{
     /// What its lists can be filtered by.
     type Filter: Filter;
     /// What its lists can be ordered by.

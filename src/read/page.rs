@@ -29,7 +29,10 @@ pub trait SortField: EnumType + Copy + Debug + Hash + Send + Sync + 'static {
 
     /// Its name in the API, which cursors repeat.
     fn word(self) -> &'static str {
-        Self::items().iter().find(|item| item.value == self).map_or("", |item| item.name)
+        Self::items()
+            .iter()
+            .find(|item| item.value == self)
+            .map_or("", |item| item.name)
     }
 
     /// The column behind it.
@@ -106,18 +109,23 @@ impl<F: SortField> Order<F> {
     pub fn column(self) -> String {
         match self.field.column() {
             SortColumn::Int(name) => name.to_owned(),
-            SortColumn::NullableInt(name) | SortColumn::NullableText(name) => format!("{name}_{}", if self.descending { "desc" } else { "asc" }),
+            SortColumn::NullableInt(name) | SortColumn::NullableText(name) => {
+                format!("{name}_{}", if self.descending { "desc" } else { "asc" })
+            }
         }
     }
 
     /// Where a row stands.
     pub fn position(self, id: Uuid, row: &F::Row) -> Position {
-        let key = self.field.key(row).unwrap_or_else(|| match (self.field.column(), self.descending) {
-            (SortColumn::NullableText(_), true) => Key::Text(String::new()),
-            (SortColumn::NullableText(_), false) => Key::Text(char::MAX.to_string()),
-            (_, true) => Key::Int(-i64::MAX),
-            (_, false) => Key::Int(i64::MAX),
-        });
+        let key =
+            self.field
+                .key(row)
+                .unwrap_or_else(|| match (self.field.column(), self.descending) {
+                    (SortColumn::NullableText(_), true) => Key::Text(String::new()),
+                    (SortColumn::NullableText(_), false) => Key::Text(char::MAX.to_string()),
+                    (_, true) => Key::Int(-i64::MAX),
+                    (_, false) => Key::Int(i64::MAX),
+                });
         Position { key, id }
     }
 
@@ -150,14 +158,28 @@ impl Position {
     pub fn decode<N: Noun>(cursor: &str, order: Order<N::Field>) -> Result<Self, &'static str> {
         const GARBAGE: &str = "is not a cursor of this server";
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| GARBAGE)?;
-        let ((noun, field, direction), key, id): ((String, String, String), serde_json::Value, Uuid) =
-            serde_json::from_slice(&bytes).map_err(|_| GARBAGE)?;
-        if (noun.as_str(), field.as_str(), direction.as_str()) != (N::NOUN.prefix(), order.field.word(), order.direction()) {
-            return Err("is a cursor of another list or another order; a cursor is good only for the order it came from");
+        let ((noun, field, direction), key, id): (
+            (String, String, String),
+            serde_json::Value,
+            Uuid,
+        ) = serde_json::from_slice(&bytes).map_err(|_| GARBAGE)?;
+        if (noun.as_str(), field.as_str(), direction.as_str())
+            != (N::NOUN.prefix(), order.field.word(), order.direction())
+        {
+            return Err(
+                "is a cursor of another list or another order; a cursor is good only for the order it came from",
+            );
         }
         let key = match (order.field.column(), key) {
-            (SortColumn::NullableText(_), serde_json::Value::String(text)) if !text.contains('\0') => Key::Text(text),
-            (SortColumn::Int(_) | SortColumn::NullableInt(_), serde_json::Value::Number(number)) => Key::Int(number.as_i64().ok_or(GARBAGE)?),
+            (SortColumn::NullableText(_), serde_json::Value::String(text))
+                if !text.contains('\0') =>
+            {
+                Key::Text(text)
+            }
+            (
+                SortColumn::Int(_) | SortColumn::NullableInt(_),
+                serde_json::Value::Number(number),
+            ) => Key::Int(number.as_i64().ok_or(GARBAGE)?),
             _ => return Err(GARBAGE),
         };
         Ok(Self { key, id })
@@ -208,7 +230,10 @@ impl<N: Noun> Slice<N> {
         if page.backward {
             rows.reverse();
         }
-        Self { rows: rows.into_iter().map(Arc::new).collect(), more }
+        Self {
+            rows: rows.into_iter().map(Arc::new).collect(),
+            more,
+        }
     }
 }
 
@@ -223,7 +248,9 @@ impl<N: Noun> Query<N> {
     /// The rows of the page plus one, in the page's direction; no column yet.
     pub fn select(&self, dialect: Dialect, scope: Scope) -> Result<SelectStatement> {
         let mut select = N::visible();
-        select.cond_where(scope.condition::<N>()).cond_where(self.filter.condition(dialect)?);
+        select
+            .cond_where(scope.condition::<N>())
+            .cond_where(self.filter.condition(dialect)?);
         self.cut(&mut select);
         Ok(select)
     }
@@ -241,8 +268,16 @@ impl<N: Noun> Query<N> {
     /// Keeps what lies between the page's cursors.
     pub fn between(&self, select: &mut SelectStatement) {
         let place = || Expr::tuple([self.sort_column(), Expr::col((N::TABLE, "id"))]);
-        let value = |position: &Position| Expr::tuple([Expr::value(position.key.clone()), Expr::value(position.id)]);
-        let later = |position, later: bool| if later == self.order.descending { place().lt(value(position)) } else { place().gt(value(position)) };
+        let value = |position: &Position| {
+            Expr::tuple([Expr::value(position.key.clone()), Expr::value(position.id)])
+        };
+        let later = |position, later: bool| {
+            if later == self.order.descending {
+                place().lt(value(position))
+            } else {
+                place().gt(value(position))
+            }
+        };
         if let Some(after) = &self.page.after {
             select.and_where(later(after, true));
         }
@@ -253,19 +288,33 @@ impl<N: Noun> Query<N> {
 
     /// Puts rows in the page's direction.
     pub fn sort(&self, select: &mut SelectStatement) {
-        let direction = if self.order.descending == self.page.backward { Direction::Asc } else { Direction::Desc };
-        select.order_by_expr(self.sort_column(), direction.clone()).order_by((N::TABLE, "id"), direction);
+        let direction = if self.order.descending == self.page.backward {
+            Direction::Asc
+        } else {
+            Direction::Desc
+        };
+        select
+            .order_by_expr(self.sort_column(), direction.clone())
+            .order_by((N::TABLE, "id"), direction);
     }
 
     /// A query for a single row on the other side of the page's start: whether there is one is what `hasPreviousPage`
     /// says of a forward page and `hasNextPage` of a backward one. `None` when the answer needs no look.
     pub fn other_side(&self, slice: &Slice<N>) -> Result<Self, bool> {
-        let start = if self.page.backward { &self.page.before } else { &self.page.after };
+        let start = if self.page.backward {
+            &self.page.before
+        } else {
+            &self.page.after
+        };
         if self.page.offset > 0 && !slice.rows.is_empty() {
             return Err(true);
         }
         let Some(position) = start else {
-            return if self.page.offset > 0 { Ok(self.looking_back(None)) } else { Err(false) };
+            return if self.page.offset > 0 {
+                Ok(self.looking_back(None))
+            } else {
+                Err(false)
+            };
         };
         // With an offset that skipped everything, anything at all in the list comes before the page.
         let position = (self.page.offset == 0).then(|| position.clone());
@@ -274,7 +323,13 @@ impl<N: Noun> Query<N> {
 
     fn looking_back(&self, start: Option<Position>) -> Self {
         let mut query = self.clone();
-        query.page = Page { size: 0, backward: !self.page.backward, offset: 0, after: None, before: None };
+        query.page = Page {
+            size: 0,
+            backward: !self.page.backward,
+            offset: 0,
+            after: None,
+            before: None,
+        };
         if self.page.backward {
             query.page.after = start.map(|position| position.just_before(self.order.descending));
         } else {
@@ -301,15 +356,25 @@ impl Position {
 
     fn step(self, up: bool) -> Self {
         let id = self.id.as_u128();
-        let id = if up { id.saturating_add(1) } else { id.saturating_sub(1) };
-        Self { id: Uuid::from_u128(id), ..self }
+        let id = if up {
+            id.saturating_add(1)
+        } else {
+            id.saturating_sub(1)
+        };
+        Self {
+            id: Uuid::from_u128(id),
+            ..self
+        }
     }
 }
 
 /// How many rows a list has.
 pub async fn count<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -> Result<i64> {
     let mut select = N::visible();
-    select.expr_as(Expr::cust("COUNT(*)"), "count").cond_where(scope.condition::<N>()).cond_where(filter.condition(reader.dialect())?);
+    select
+        .expr_as(Expr::cust("COUNT(*)"), "count")
+        .cond_where(scope.condition::<N>())
+        .cond_where(filter.condition(reader.dialect())?);
     let rows = reader.rows(reader.dialect().statement(&select)).await?;
     Ok(rows.first().map_or(Ok(0), |row| row.try_get("", "count"))?)
 }
@@ -320,5 +385,8 @@ pub fn within_agent<F: SortField>(field: F, scope: Scope) -> Result<()> {
         return Ok(());
     }
     let word = field.word();
-    Err(Error::bad_input("orderBy.field", format!("{word} is offered within one agent only: give an `agentId`, or order by a time")))
+    Err(Error::bad_input(
+        "orderBy.field",
+        format!("{word} is offered within one agent only: give an `agentId`, or order by a time"),
+    ))
 }

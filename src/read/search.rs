@@ -25,7 +25,11 @@ const MAX_PART: usize = 400;
 
 /// Text as it is compared and ordered: compatibility forms unfolded (NFKD), without marks, in lower case.
 pub fn normalise(text: &str) -> String {
-    text.nfkd().filter(|char| !is_combining_mark(*char)).flat_map(char::to_lowercase).filter(|&char| char != SEPARATOR && char < char::MAX).collect()
+    text.nfkd()
+        .filter(|char| !is_combining_mark(*char))
+        .flat_map(char::to_lowercase)
+        .filter(|&char| char != SEPARATOR && char < char::MAX)
+        .collect()
 }
 
 /// [`normalise`], cut to what an index entry holds; `None` when nothing is left.
@@ -62,27 +66,49 @@ pub enum Term {
 impl Term {
     /// Understands the `search` argument; `None` when it asks for nothing.
     pub fn parse(search: Option<&str>, noun: id::Noun) -> Result<Option<Self>> {
-        let Some(term) = search.map(str::trim).filter(|term| !term.is_empty()) else { return Ok(None) };
+        let Some(term) = search.map(str::trim).filter(|term| !term.is_empty()) else {
+            return Ok(None);
+        };
         if term.chars().count() > MAX_TERM {
-            return Err(Error::bad_input("search", format!("has at most {MAX_TERM} characters")));
+            return Err(Error::bad_input(
+                "search",
+                format!("has at most {MAX_TERM} characters"),
+            ));
         }
         if let Some(id) = noun.decode(term) {
             return Ok(Some(Self::Id(id)));
         }
         let text = normalise(term);
-        Ok(Some(if text.is_empty() || text.contains('\0') { Self::Nothing } else { Self::Text(text) }))
+        Ok(Some(if text.is_empty() || text.contains('\0') {
+            Self::Nothing
+        } else {
+            Self::Text(text)
+        }))
     }
 
     /// Sees whether a text is somebody's complete e-mail address: then only they are meant.
     pub async fn resolve(self, reader: &Reader, scope: Scope) -> Result<Self> {
-        let Self::Text(text) = self else { return Ok(self) };
+        let Self::Text(text) = self else {
+            return Ok(self);
+        };
         if !text.contains('@') {
             return Ok(Self::Text(text));
         }
         let mut select = chat_user::Entity::visible();
-        select.column((chat_user::Entity::TABLE, "id")).cond_where(scope.condition::<chat_user::Entity>()).and_where(email_is(&text)).limit(1);
-        let found = !reader.rows(reader.dialect().statement(&select)).await?.is_empty();
-        Ok(if found { Self::Email(text) } else { Self::Text(text) })
+        select
+            .column((chat_user::Entity::TABLE, "id"))
+            .cond_where(scope.condition::<chat_user::Entity>())
+            .and_where(email_is(&text))
+            .limit(1);
+        let found = !reader
+            .rows(reader.dialect().statement(&select))
+            .await?
+            .is_empty();
+        Ok(if found {
+            Self::Email(text)
+        } else {
+            Self::Text(text)
+        })
     }
 
     /// The term as a condition on rows of a table that has an `id` and a `search_text`.
@@ -107,10 +133,17 @@ type ChatUsers = Query<chat_user::Entity>;
 /// The first look goes through the first rows of the order: a common term ends there, whatever the audience's size.
 /// The second look finds every match: with the trigram index where there is one, else through the index of the default
 /// order, which carries the search text.
-pub async fn page(reader: &Reader, scope: Scope, query: &ChatUsers, text: &str) -> Result<Slice<chat_user::Entity>> {
+pub async fn page(
+    reader: &Reader,
+    scope: Scope,
+    query: &ChatUsers,
+    text: &str,
+) -> Result<Slice<chat_user::Entity>> {
     let dialect = reader.dialect();
     let trigrams = dialect.has_trigrams(text);
-    let covered = query.order.descending && query.order.column() == "last_message_at_desc" && matches!(scope, Scope::Of(..));
+    let covered = query.order.descending
+        && query.order.column() == "last_message_at_desc"
+        && matches!(scope, Scope::Of(..));
     // Walking the covering index to its end costs less than a second look would, where no trigrams help.
     let walk = covered && !trigrams;
     if !walk {
@@ -119,16 +152,26 @@ pub async fn page(reader: &Reader, scope: Scope, query: &ChatUsers, text: &str) 
             return Ok(slice);
         }
     }
-    let hits = if walk { walking(dialect, scope, query)? } else { matching(dialect, scope, query, text)? };
+    let hits = if walk {
+        walking(dialect, scope, query)?
+    } else {
+        matching(dialect, scope, query, text)?
+    };
     look(reader, query, hits).await
 }
 
 /// The rows of `hits`, a query for ids that are already cut to the page.
-async fn look(reader: &Reader, query: &ChatUsers, hits: SelectStatement) -> Result<Slice<chat_user::Entity>> {
+async fn look(
+    reader: &Reader,
+    query: &ChatUsers,
+    hits: SelectStatement,
+) -> Result<Slice<chat_user::Entity>> {
     let mut select = chat_user::Entity::visible();
     select.and_where(Expr::col((chat_user::Entity::TABLE, "id")).in_subquery(hits));
     query.sort(&mut select);
-    let rows = reader.select_planned(all_columns::<chat_user::Entity>(&mut select)).await?;
+    let rows = reader
+        .select_planned(all_columns::<chat_user::Entity>(&mut select))
+        .await?;
     Ok(Slice::new(rows, &query.page))
 }
 
@@ -143,10 +186,16 @@ fn first_look(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<Selec
         first.expr(Expr::cust(format!("{}.*", chat_user::Entity::TABLE)));
     } else {
         let sort_column = query.order.column();
-        first.columns(["id", "platform", "search_text", &sort_column].map(|column| (chat_user::Entity::TABLE, column.to_owned())));
+        first.columns(
+            ["id", "platform", "search_text", &sort_column]
+                .map(|column| (chat_user::Entity::TABLE, column.to_owned())),
+        );
     }
     // Under the table's own name, so that conditions on the table read the same here.
-    let mut hits = Sql::select().column((chat_user::Entity::TABLE, "id")).from_subquery(first, chat_user::Entity::TABLE).to_owned();
+    let mut hits = Sql::select()
+        .column((chat_user::Entity::TABLE, "id"))
+        .from_subquery(first, chat_user::Entity::TABLE)
+        .to_owned();
     hits.cond_where(super::Filter::condition(&query.filter, dialect)?);
     query.cut(&mut hits);
     Ok(hits)
@@ -160,7 +209,12 @@ fn walking(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<SelectSt
 }
 
 /// Ids of the page out of all matches, which are found first, without regard to the order.
-fn matching(dialect: Dialect, scope: Scope, query: &ChatUsers, text: &str) -> Result<SelectStatement> {
+fn matching(
+    dialect: Dialect,
+    scope: Scope,
+    query: &ChatUsers,
+    text: &str,
+) -> Result<SelectStatement> {
     let table = chat_user::Entity::TABLE;
     let mut matches = chat_user::Entity::visible();
     matches
@@ -205,6 +259,10 @@ mod tests {
     #[test]
     fn a_term_does_not_run_across_two_parts() {
         let searched = text([Some("Ann"), None, Some("ann@example.com")]);
-        assert!(searched.contains("ann@") && !searched.contains("annann") && !searched.contains("ann ann"));
+        assert!(
+            searched.contains("ann@")
+                && !searched.contains("annann")
+                && !searched.contains("ann ann")
+        );
     }
 }

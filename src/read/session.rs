@@ -4,7 +4,10 @@ use async_graphql::{Enum, InputObject};
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
-use super::filter::{Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter, SessionStatusFilter, StringFilter, TagsFilter, Where};
+use super::filter::{
+    Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter, SessionStatusFilter,
+    StringFilter, TagsFilter, Where,
+};
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun};
 use crate::db::dialect::Dialect;
@@ -87,18 +90,66 @@ impl Where for SessionWhere {
     fn fields(&self, builder: &mut Builder) -> Result<Condition> {
         Ok(Condition::all()
             .add(builder.field("id", self.id.as_ref(), Column::of("sessions.id"))?)
-            .add(builder.field("chatUserId", self.chat_user_id.as_ref(), Column::of("sessions.chat_user_id"))?)
-            .add(builder.field("externalId", self.external_id.as_ref(), Column::of("sessions.external_id"))?)
-            .add(builder.field("platform", self.platform.as_ref(), Column::of("sessions.platform"))?)
-            .add(builder.field("status", self.status.as_ref(), Column::of("sessions.ended_at"))?)
-            .add(builder.field("startedAt", self.started_at.as_ref(), Column::of("sessions.started_at"))?)
-            .add(builder.field("endedAt", self.ended_at.as_ref(), Column::nullable("sessions.ended_at"))?)
-            .add(builder.field("lastMessageAt", self.last_message_at.as_ref(), Column::nullable("sessions.last_message_at"))?)
-            .add(builder.field("totalMessages", self.total_messages.as_ref(), Column::of("sessions.total_messages"))?)
-            .add(builder.field("totalMessagesFromUser", self.total_messages_from_user.as_ref(), Column::of("sessions.total_messages_from_user"))?)
-            .add(builder.field("subject", self.subject.as_ref(), Column::nullable("sessions.subject"))?)
-            .add(builder.field("summary", self.summary.as_ref(), Column::nullable("sessions.summary"))?)
-            .add(builder.field("language", self.language.as_ref(), Column::nullable("sessions.language"))?)
+            .add(builder.field(
+                "chatUserId",
+                self.chat_user_id.as_ref(),
+                Column::of("sessions.chat_user_id"),
+            )?)
+            .add(builder.field(
+                "externalId",
+                self.external_id.as_ref(),
+                Column::of("sessions.external_id"),
+            )?)
+            .add(builder.field(
+                "platform",
+                self.platform.as_ref(),
+                Column::of("sessions.platform"),
+            )?)
+            .add(builder.field(
+                "status",
+                self.status.as_ref(),
+                Column::of("sessions.ended_at"),
+            )?)
+            .add(builder.field(
+                "startedAt",
+                self.started_at.as_ref(),
+                Column::of("sessions.started_at"),
+            )?)
+            .add(builder.field(
+                "endedAt",
+                self.ended_at.as_ref(),
+                Column::nullable("sessions.ended_at"),
+            )?)
+            .add(builder.field(
+                "lastMessageAt",
+                self.last_message_at.as_ref(),
+                Column::nullable("sessions.last_message_at"),
+            )?)
+            .add(builder.field(
+                "totalMessages",
+                self.total_messages.as_ref(),
+                Column::of("sessions.total_messages"),
+            )?)
+            .add(builder.field(
+                "totalMessagesFromUser",
+                self.total_messages_from_user.as_ref(),
+                Column::of("sessions.total_messages_from_user"),
+            )?)
+            .add(builder.field(
+                "subject",
+                self.subject.as_ref(),
+                Column::nullable("sessions.subject"),
+            )?)
+            .add(builder.field(
+                "summary",
+                self.summary.as_ref(),
+                Column::nullable("sessions.summary"),
+            )?)
+            .add(builder.field(
+                "language",
+                self.language.as_ref(),
+                Column::nullable("sessions.language"),
+            )?)
             .add(builder.field("tags", self.tags.as_ref(), Column::of("sessions.tags"))?))
     }
 

@@ -22,7 +22,10 @@ pub(super) struct Agents<'a> {
 impl Agents<'_> {
     /// The agent of an event.
     pub(super) fn id(&self, event: &Event) -> Uuid {
-        self.ids.get(event.agent.external_id.as_str()).copied().unwrap_or_default()
+        self.ids
+            .get(event.agent.external_id.as_str())
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -52,11 +55,22 @@ struct Draft<'a> {
 }
 
 /// Finds the agents of a batch, and makes those that are missing.
-pub(super) async fn settle<'a>(transaction: &Transaction, events: impl Iterator<Item = &'a Event>) -> Result<Agents<'a>, DbErr> {
+pub(super) async fn settle<'a>(
+    transaction: &Transaction,
+    events: impl Iterator<Item = &'a Event>,
+) -> Result<Agents<'a>, DbErr> {
     let mut drafts: BTreeMap<&'a str, Draft<'a>> = BTreeMap::new();
     for event in events {
-        let AgentPart { external_id, name, description } = &event.agent;
-        let draft = drafts.entry(external_id).or_insert(Draft { name: None, description: None, created_at: event.earliest() });
+        let AgentPart {
+            external_id,
+            name,
+            description,
+        } = &event.agent;
+        let draft = drafts.entry(external_id).or_insert(Draft {
+            name: None,
+            description: None,
+            created_at: event.earliest(),
+        });
         draft.name = said(name.as_ref()).or(draft.name);
         draft.description = said(description.as_ref()).or(draft.description);
         draft.created_at = draft.created_at.min(event.earliest());
@@ -64,20 +78,38 @@ pub(super) async fn settle<'a>(transaction: &Transaction, events: impl Iterator<
     let mut stored = find(transaction, drafts.keys().copied()).await?;
     let mut new = 0;
     if stored.len() < drafts.len() {
-        let missing = drafts.iter().filter(|(external_id, _)| !stored.contains_key(**external_id));
+        let missing = drafts
+            .iter()
+            .filter(|(external_id, _)| !stored.contains_key(**external_id));
         new = insert(transaction, missing).await?;
         stored = find(transaction, drafts.keys().copied()).await?;
     }
     rename(transaction, &drafts, &stored).await?;
-    Ok(Agents { ids: drafts.keys().filter_map(|key| Some((*key, stored.get(*key)?.id))).collect(), new })
+    Ok(Agents {
+        ids: drafts
+            .keys()
+            .filter_map(|key| Some((*key, stored.get(*key)?.id)))
+            .collect(),
+        new,
+    })
 }
 
-async fn find(transaction: &Transaction, external_ids: impl Iterator<Item = &str>) -> Result<HashMap<String, Stored>, DbErr> {
+async fn find(
+    transaction: &Transaction,
+    external_ids: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, Stored>, DbErr> {
     let rows = Rows::texts(external_ids);
     let wanted = rows.subquery(transaction.dialect(), "$1");
-    let sql = format!("SELECT id, external_id, name, description FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value");
-    let found: Vec<Stored> = transaction.fetch(transaction.dialect().raw(sql, [rows.value()])).await?;
-    Ok(found.into_iter().map(|agent| (agent.external_id.clone(), agent)).collect())
+    let sql = format!(
+        "SELECT id, external_id, name, description FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value"
+    );
+    let found: Vec<Stored> = transaction
+        .fetch(transaction.dialect().raw(sql, [rows.value()]))
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|agent| (agent.external_id.clone(), agent))
+        .collect())
 }
 
 /// The columns that follow from a name.
@@ -86,7 +118,10 @@ fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, St
     (name.and_then(search::key), text)
 }
 
-async fn insert<'a>(transaction: &Transaction, drafts: impl Iterator<Item = (&'a &'a str, &'a Draft<'a>)>) -> Result<usize, DbErr> {
+async fn insert<'a>(
+    transaction: &Transaction,
+    drafts: impl Iterator<Item = (&'a &'a str, &'a Draft<'a>)>,
+) -> Result<usize, DbErr> {
     const COLUMNS: [(&str, Column); 7] = [
         ("id", Column::Uuid),
         ("external_id", Column::Text),
@@ -100,18 +135,37 @@ async fn insert<'a>(transaction: &Transaction, drafts: impl Iterator<Item = (&'a
         .map(|(external_id, draft)| {
             let id = derive(draft.created_at, &[b"agent", external_id.as_bytes()]);
             let (name_key, text) = named(id, external_id, draft.name);
-            (Key(id), *external_id, draft.name, name_key, draft.description, draft.created_at, text)
+            (
+                Key(id),
+                *external_id,
+                draft.name,
+                name_key,
+                draft.description,
+                draft.created_at,
+                text,
+            )
         })
         .collect();
     Ok(transaction.insert("agents", &COLUMNS, &rows).await?.len())
 }
 
-async fn rename(transaction: &Transaction, drafts: &BTreeMap<&str, Draft<'_>>, stored: &HashMap<String, Stored>) -> Result<(), DbErr> {
-    const COLUMNS: [(&str, Column); 5] =
-        [("id", Column::Uuid), ("name", Column::Text), ("name_key", Column::Text), ("description", Column::Text), ("search_text", Column::Text)];
+async fn rename(
+    transaction: &Transaction,
+    drafts: &BTreeMap<&str, Draft<'_>>,
+    stored: &HashMap<String, Stored>,
+) -> Result<(), DbErr> {
+    const COLUMNS: [(&str, Column); 5] = [
+        ("id", Column::Uuid),
+        ("name", Column::Text),
+        ("name_key", Column::Text),
+        ("description", Column::Text),
+        ("search_text", Column::Text),
+    ];
     let mut rows = Vec::new();
     for (external_id, draft) in drafts {
-        let Some(agent) = stored.get(*external_id) else { continue };
+        let Some(agent) = stored.get(*external_id) else {
+            continue;
+        };
         let name = draft.name.or(agent.name.as_deref());
         let description = draft.description.or(agent.description.as_deref());
         if name != agent.name.as_deref() || description != agent.description.as_deref() {
@@ -124,7 +178,10 @@ async fn rename(transaction: &Transaction, drafts: &BTreeMap<&str, Draft<'_>>, s
 }
 
 /// Moves the counters of agents.
-pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, Movement>) -> Result<(), DbErr> {
+pub(super) async fn count(
+    transaction: &Transaction,
+    movements: &BTreeMap<Uuid, Movement>,
+) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 6] = [
         ("id", Column::Uuid),
         ("users", Column::Int),
@@ -135,7 +192,16 @@ pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, 
     ];
     let rows: Vec<_> = movements
         .iter()
-        .map(|(id, by)| (Key(*id), by.users, by.sessions, by.messages, by.cost, by.created_at.map_or(i64::MAX, |at| at.0)))
+        .map(|(id, by)| {
+            (
+                Key(*id),
+                by.users,
+                by.sessions,
+                by.messages,
+                by.cost,
+                by.created_at.map_or(i64::MAX, |at| at.0),
+            )
+        })
         .collect();
     let set = "total_users = total_users + batch.users, \
                total_sessions = total_sessions + batch.sessions, \

@@ -43,7 +43,9 @@ pub struct Outcome {
 /// Stores a batch of events. Those that cannot be stored are rejected by themselves; the rest goes in together.
 pub async fn apply(writer: &Writer, events: &[Event]) -> Result<Outcome> {
     let valid: Vec<_> = events.iter().map(Event::validate).collect();
-    writer.transaction(async |transaction| store(transaction, events, &valid).await).await
+    writer
+        .transaction(async |transaction| store(transaction, events, &valid).await)
+        .await
 }
 
 /// An event on its way, with the rows it belongs to.
@@ -55,9 +57,25 @@ struct Placed<'a> {
     session: usize,
 }
 
-async fn store(transaction: &Transaction, events: &[Event], valid: &[Result<(), Rejection>]) -> Result<Outcome, DbErr> {
-    let mut fates: Vec<_> = valid.iter().map(|valid| valid.clone().map_or_else(Fate::Rejected, |()| Fate::Duplicate)).collect();
-    let live = || events.iter().enumerate().filter(|(at, _)| valid[*at].is_ok());
+async fn store(
+    transaction: &Transaction,
+    events: &[Event],
+    valid: &[Result<(), Rejection>],
+) -> Result<Outcome, DbErr> {
+    let mut fates: Vec<_> = valid
+        .iter()
+        .map(|valid| {
+            valid
+                .clone()
+                .map_or_else(Fate::Rejected, |()| Fate::Duplicate)
+        })
+        .collect();
+    let live = || {
+        events
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| valid[*at].is_ok())
+    };
 
     let agents = agent::settle(transaction, live().map(|(_, event)| event)).await?;
     let mut users = Profile::of(live().map(|(_, event)| (agents.id(event), event)));
@@ -66,7 +84,13 @@ async fn store(transaction: &Transaction, events: &[Event], valid: &[Result<(), 
     let mut placed = Vec::with_capacity(events.len());
     for (at, event) in live() {
         let agent = agents.id(event);
-        placed.push(Placed { at, event, agent, user: users.position(agent, event), session: sessions.add(agent, event) });
+        placed.push(Placed {
+            at,
+            event,
+            agent,
+            user: users.position(agent, event),
+            session: sessions.add(agent, event),
+        });
     }
     sessions.find(transaction).await?;
 
@@ -74,7 +98,10 @@ async fn store(transaction: &Transaction, events: &[Event], valid: &[Result<(), 
     placed.retain(|one| {
         let owner = sessions.claim(one.session, one.user, users.stored_id(one.user));
         if !owner {
-            fates[one.at] = Fate::Rejected(reject("session.external_id", "is a session of another user of this agent"));
+            fates[one.at] = Fate::Rejected(reject(
+                "session.external_id",
+                "is a session of another user of this agent",
+            ));
         }
         owner
     });
@@ -111,7 +138,12 @@ async fn store(transaction: &Transaction, events: &[Event], valid: &[Result<(), 
     agent::count(transaction, &moved.agents).await?;
 
     let total = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    Ok(Outcome { fates, agents: total(agents.new), users: total(new_users.len()), sessions: total(new_sessions.len()) })
+    Ok(Outcome {
+        fates,
+        agents: total(agents.new),
+        users: total(new_users.len()),
+        sessions: total(new_sessions.len()),
+    })
 }
 
 /// How far the counters of each row move.
@@ -132,7 +164,9 @@ impl Moved {
     /// Times that any event may push, whether or not its message is new.
     fn event(&mut self, user: Uuid, agent: Uuid, event: &Event) {
         let earliest = event.earliest();
-        let least = |at: &mut Option<Timestamp>| *at = Some(at.map_or(earliest, |known| known.min(earliest)));
+        let least = |at: &mut Option<Timestamp>| {
+            *at = Some(at.map_or(earliest, |known| known.min(earliest)))
+        };
         least(&mut self.users.entry(user).or_default().created_at);
         least(&mut self.agents.entry(agent).or_default().created_at);
     }

@@ -82,7 +82,10 @@ impl Fields {
         line(&mut self.name, part.name.as_ref());
         line(&mut self.email, part.email.as_ref());
         line(&mut self.phone_number, part.phone.as_ref());
-        line(&mut self.profile_picture_url, part.profile_picture_url.as_ref());
+        line(
+            &mut self.profile_picture_url,
+            part.profile_picture_url.as_ref(),
+        );
         line(&mut self.language, part.language.as_ref());
         if let Some(tags) = &part.tags {
             self.tags = Some(super::tags(tags));
@@ -95,18 +98,35 @@ impl Fields {
     fn search_text(&self, id: Uuid, platform_id: &str) -> String {
         let digits = self.phone_number.as_deref().map(search::digits);
         let id = Noun::ChatUser.encode(id);
-        search::text([self.name.as_deref(), self.email.as_deref(), self.phone_number.as_deref(), digits.as_deref(), Some(platform_id), Some(&id)])
+        search::text([
+            self.name.as_deref(),
+            self.email.as_deref(),
+            self.phone_number.as_deref(),
+            digits.as_deref(),
+            Some(platform_id),
+            Some(&id),
+        ])
     }
 }
 
 impl<'a> Profile<'a> {
     /// The users that events name, each once.
     pub(super) fn of(events: impl Iterator<Item = (Uuid, &'a Event)>) -> Self {
-        let mut users = Self { drafts: Vec::new(), places: HashMap::new() };
+        let mut users = Self {
+            drafts: Vec::new(),
+            places: HashMap::new(),
+        };
         for (agent, event) in events {
             let key = (agent, event.user.platform, event.user.platform_id.as_str());
             users.places.entry(key).or_insert_with(|| {
-                users.drafts.push(Draft { key, first: event, id: None, stored: None, fields: Fields::default(), wanted: false });
+                users.drafts.push(Draft {
+                    key,
+                    first: event,
+                    id: None,
+                    stored: None,
+                    fields: Fields::default(),
+                    wanted: false,
+                });
                 users.drafts.len() - 1
             });
         }
@@ -120,18 +140,34 @@ impl<'a> Profile<'a> {
 
     /// Fills in what is stored.
     pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
-        const COLUMNS: [(&str, Column); 3] = [("agent", Column::Uuid), ("platform_name", Column::Text), ("id_there", Column::Text)];
+        const COLUMNS: [(&str, Column); 3] = [
+            ("agent", Column::Uuid),
+            ("platform_name", Column::Text),
+            ("id_there", Column::Text),
+        ];
         let missing = self.drafts.iter().filter(|draft| draft.id.is_none());
-        let rows: Vec<_> = missing.map(|Draft { key: (agent, platform, id), .. }| (Key(*agent), platform, *id)).collect();
+        let rows: Vec<_> = missing
+            .map(
+                |Draft {
+                     key: (agent, platform, id),
+                     ..
+                 }| (Key(*agent), platform, *id),
+            )
+            .collect();
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
             "SELECT chat_users.* FROM {wanted} AS wanted JOIN chat_users ON chat_users.agent_id = wanted.agent \
              AND chat_users.platform = wanted.platform_name AND chat_users.platform_id = wanted.id_there"
         );
-        let found: Vec<Model> = transaction.fetch(transaction.dialect().raw(sql, [rows.value()])).await?;
+        let found: Vec<Model> = transaction
+            .fetch(transaction.dialect().raw(sql, [rows.value()]))
+            .await?;
         for row in found {
-            if let Some(&place) = self.places.get(&(row.agent_id, row.platform, row.platform_id.as_str())) {
+            if let Some(&place) =
+                self.places
+                    .get(&(row.agent_id, row.platform, row.platform_id.as_str()))
+            {
                 let draft = &mut self.drafts[place];
                 draft.id = Some(row.id);
                 let stored = Fields::from(row);
@@ -166,23 +202,41 @@ impl<'a> Profile<'a> {
 
     /// Makes the users that are missing and changes the profiles that are not what they are to be. Tells who is new.
     pub(super) async fn save(&mut self, transaction: &Transaction) -> Result<Vec<usize>, DbErr> {
-        let changed: Vec<_> = (0..self.drafts.len()).filter(|&user| self.drafts[user].stored.as_ref().is_some_and(|stored| *stored != self.drafts[user].fields)).collect();
+        let changed: Vec<_> = (0..self.drafts.len())
+            .filter(|&user| {
+                self.drafts[user]
+                    .stored
+                    .as_ref()
+                    .is_some_and(|stored| *stored != self.drafts[user].fields)
+            })
+            .collect();
         self.update(transaction, &changed).await?;
         let mut new = Vec::new();
         for offer in 0..OFFERS {
-            let missing: Vec<_> = (0..self.drafts.len()).filter(|&user| self.drafts[user].id.is_none() && self.drafts[user].wanted).collect();
+            let missing: Vec<_> = (0..self.drafts.len())
+                .filter(|&user| self.drafts[user].id.is_none() && self.drafts[user].wanted)
+                .collect();
             if missing.is_empty() {
                 return Ok(new);
             }
             new.extend(self.insert(transaction, &missing, offer).await?);
-            if self.drafts.iter().any(|draft| draft.id.is_none() && draft.wanted) {
+            if self
+                .drafts
+                .iter()
+                .any(|draft| draft.id.is_none() && draft.wanted)
+            {
                 self.find(transaction).await?;
             }
         }
         Err(DbErr::RecordNotInserted)
     }
 
-    async fn insert(&mut self, transaction: &Transaction, missing: &[usize], offer: u8) -> Result<Vec<usize>, DbErr> {
+    async fn insert(
+        &mut self,
+        transaction: &Transaction,
+        missing: &[usize],
+        offer: u8,
+    ) -> Result<Vec<usize>, DbErr> {
         const COLUMNS: [(&str, Column); 15] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -203,13 +257,32 @@ impl<'a> Profile<'a> {
         let mut offered = HashMap::with_capacity(missing.len());
         let mut rows = Vec::with_capacity(missing.len());
         for &user in missing {
-            let Draft { key: (agent, platform, platform_id), first, fields, .. } = &self.drafts[user];
+            let Draft {
+                key: (agent, platform, platform_id),
+                first,
+                fields,
+                ..
+            } = &self.drafts[user];
             let id = derive(
                 first.earliest(),
-                &[b"user", agent.as_bytes(), first.session.external_id.as_bytes(), first.message.external_id.as_bytes(), &[offer]],
+                &[
+                    b"user",
+                    agent.as_bytes(),
+                    first.session.external_id.as_bytes(),
+                    first.message.external_id.as_bytes(),
+                    &[offer],
+                ],
             );
             offered.insert(id, user);
-            let Fields { name, email, phone_number, profile_picture_url, language, tags, settings } = fields;
+            let Fields {
+                name,
+                email,
+                phone_number,
+                profile_picture_url,
+                language,
+                tags,
+                settings,
+            } = fields;
             rows.push((
                 Key(id),
                 Key(*agent),
@@ -229,7 +302,10 @@ impl<'a> Profile<'a> {
             ));
         }
         let inserted = transaction.insert("chat_users", &COLUMNS, &rows).await?;
-        let new: Vec<_> = inserted.iter().filter_map(|id| Some((*id, *offered.get(id)?))).collect();
+        let new: Vec<_> = inserted
+            .iter()
+            .filter_map(|id| Some((*id, *offered.get(id)?)))
+            .collect();
         for (id, user) in &new {
             self.drafts[*user].id = Some(*id);
         }
@@ -253,9 +329,21 @@ impl<'a> Profile<'a> {
         let rows: Vec<_> = changed
             .iter()
             .map(|&user| {
-                let Draft { key: (_, _, platform_id), fields, .. } = &self.drafts[user];
+                let Draft {
+                    key: (_, _, platform_id),
+                    fields,
+                    ..
+                } = &self.drafts[user];
                 let id = self.id(user);
-                let Fields { name, email, phone_number, profile_picture_url, language, tags, settings } = fields;
+                let Fields {
+                    name,
+                    email,
+                    phone_number,
+                    profile_picture_url,
+                    language,
+                    tags,
+                    settings,
+                } = fields;
                 (
                     Key(id),
                     name,
@@ -271,13 +359,21 @@ impl<'a> Profile<'a> {
                 )
             })
             .collect();
-        let set: Vec<_> = COLUMNS[1..].iter().map(|(name, _)| format!("{name} = batch.{name}")).collect();
-        transaction.update("chat_users", &COLUMNS, &rows, &set.join(", ")).await
+        let set: Vec<_> = COLUMNS[1..]
+            .iter()
+            .map(|(name, _)| format!("{name} = batch.{name}"))
+            .collect();
+        transaction
+            .update("chat_users", &COLUMNS, &rows, &set.join(", "))
+            .await
     }
 }
 
 /// Moves the counters of users. The last interaction is looked up again: a session's start can move back.
-pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, Movement>) -> Result<(), DbErr> {
+pub(super) async fn count(
+    transaction: &Transaction,
+    movements: &BTreeMap<Uuid, Movement>,
+) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 8] = [
         ("id", Column::Uuid),
         ("sessions", Column::Int),
@@ -293,7 +389,16 @@ pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, 
         .map(|(id, by)| {
             let (message_at, message_id) = by.last_message.unzip();
             let created_at = by.created_at.map_or(i64::MAX, |at| at.0);
-            (Key(*id), by.sessions, by.messages, by.own_messages, by.cost, message_at, message_id.map(Key), created_at)
+            (
+                Key(*id),
+                by.sessions,
+                by.messages,
+                by.own_messages,
+                by.cost,
+                message_at,
+                message_id.map(Key),
+                created_at,
+            )
         })
         .collect();
     let newer = "batch.message_at IS NOT NULL AND (chat_users.last_message_at IS NULL \
@@ -311,5 +416,7 @@ pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, 
              (SELECT MAX(started_at) FROM sessions WHERE sessions.chat_user_id = chat_users.id))",
         greatest = transaction.dialect().greatest()
     );
-    transaction.update("chat_users", &COLUMNS, &rows, &set).await
+    transaction
+        .update("chat_users", &COLUMNS, &rows, &set)
+        .await
 }

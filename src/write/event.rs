@@ -182,7 +182,11 @@ impl Event {
         ] {
             text(key, line.as_deref(), MAX_LINE)?;
         }
-        text("agent.description", self.agent.description.as_deref(), MAX_TEXT)?;
+        text(
+            "agent.description",
+            self.agent.description.as_deref(),
+            MAX_TEXT,
+        )?;
         text("session.summary", self.session.summary.as_deref(), MAX_TEXT)?;
         text("message.text", Some(&self.message.text), MAX_TEXT)?;
         tags("user.tags", self.user.tags.as_deref())?;
@@ -191,12 +195,20 @@ impl Event {
             return Err(reject("message.cost_micros", "must not be negative"));
         }
         for part in &self.message.attachments {
-            for line in [Some(&part.kind), part.url.as_ref(), part.mime_type.as_ref(), part.name.as_ref()] {
+            for line in [
+                Some(&part.kind),
+                part.url.as_ref(),
+                part.mime_type.as_ref(),
+                part.name.as_ref(),
+            ] {
                 text("message.attachments", line.map(String::as_str), MAX_LINE)?;
             }
         }
         if self.message.attachments.len() > MAX_ITEMS {
-            return Err(reject("message.attachments", format!("lists more than {MAX_ITEMS}")));
+            return Err(reject(
+                "message.attachments",
+                format!("lists more than {MAX_ITEMS}"),
+            ));
         }
         Ok(())
     }
@@ -209,7 +221,10 @@ pub fn said(line: Option<&String>) -> Option<&str> {
 
 /// A refusal.
 pub fn reject(key: &'static str, reason: impl Into<Cow<'static, str>>) -> Rejection {
-    Rejection { key, reason: reason.into() }
+    Rejection {
+        key,
+        reason: reason.into(),
+    }
 }
 
 fn id(key: &'static str, id: &str) -> Result<(), Rejection> {

@@ -22,12 +22,23 @@ impl<'a> Draft<'a> {
     /// The message of an event in its session.
     pub(super) fn new(event: &'a Event, session: Uuid, user: Uuid) -> Self {
         let message = &event.message;
-        Self { id: derive(message.sent_at, &[b"message", user.as_bytes(), message.external_id.as_bytes()]), session, user, message }
+        Self {
+            id: derive(
+                message.sent_at,
+                &[b"message", user.as_bytes(), message.external_id.as_bytes()],
+            ),
+            session,
+            user,
+            message,
+        }
     }
 }
 
 /// Stores the messages that are not stored yet; the ids of those that went in.
-pub(super) async fn insert(transaction: &Transaction, drafts: &[Draft<'_>]) -> Result<HashSet<Uuid>, DbErr> {
+pub(super) async fn insert(
+    transaction: &Transaction,
+    drafts: &[Draft<'_>],
+) -> Result<HashSet<Uuid>, DbErr> {
     const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("session_id", Column::Uuid),
@@ -42,14 +53,36 @@ pub(super) async fn insert(transaction: &Transaction, drafts: &[Draft<'_>]) -> R
     let mut seen = HashSet::with_capacity(drafts.len());
     let mut rows = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let MessagePart { external_id, role, text, attachments, sent_at, cost_micros } = draft.message;
+        let MessagePart {
+            external_id,
+            role,
+            text,
+            attachments,
+            sent_at,
+            cost_micros,
+        } = draft.message;
         if seen.insert((draft.user, external_id)) {
-            let attachments = serde_json::to_string(attachments).unwrap_or_else(|_| "[]".to_owned());
+            let attachments =
+                serde_json::to_string(attachments).unwrap_or_else(|_| "[]".to_owned());
             let (id, session, user) = (Key(draft.id), Key(draft.session), Key(draft.user));
-            rows.push((id, session, user, external_id, stored(*role), text, attachments, sent_at, cost_micros));
+            rows.push((
+                id,
+                session,
+                user,
+                external_id,
+                stored(*role),
+                text,
+                attachments,
+                sent_at,
+                cost_micros,
+            ));
         }
     }
-    Ok(transaction.insert("messages", &COLUMNS, &rows).await?.into_iter().collect())
+    Ok(transaction
+        .insert("messages", &COLUMNS, &rows)
+        .await?
+        .into_iter()
+        .collect())
 }
 
 /// The word of a role in the table.

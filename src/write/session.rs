@@ -71,7 +71,10 @@ impl From<Model> for Fields {
 
 impl Fields {
     fn overwrite(&mut self, started_at: Timestamp, part: &SessionPart) {
-        self.started_at = Some(self.started_at.map_or(started_at, |known| known.min(started_at)));
+        self.started_at = Some(
+            self.started_at
+                .map_or(started_at, |known| known.min(started_at)),
+        );
         self.ended_at = part.ended_at.or(self.ended_at);
         let line = |field: &mut Option<String>, said_now: Option<&String>| {
             if let Some(line) = said(said_now) {
@@ -111,14 +114,18 @@ impl<'a> Drafts<'a> {
     pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
         const COLUMNS: [(&str, Column); 2] = [("agent", Column::Uuid), ("id_there", Column::Text)];
         let missing = self.drafts.iter().filter(|draft| draft.id.is_none());
-        let rows: Vec<_> = missing.map(|draft| (Key(draft.agent), draft.external_id)).collect();
+        let rows: Vec<_> = missing
+            .map(|draft| (Key(draft.agent), draft.external_id))
+            .collect();
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
             "SELECT sessions.* FROM {wanted} AS wanted \
              JOIN sessions ON sessions.agent_id = wanted.agent AND sessions.external_id = wanted.id_there"
         );
-        let found: Vec<Model> = transaction.fetch(transaction.dialect().raw(sql, [rows.value()])).await?;
+        let found: Vec<Model> = transaction
+            .fetch(transaction.dialect().raw(sql, [rows.value()]))
+            .await?;
         for row in found {
             if let Some(&place) = self.places.get(&(row.agent_id, row.external_id.as_str())) {
                 let draft = &mut self.drafts[place];
@@ -153,27 +160,47 @@ impl<'a> Drafts<'a> {
 
     /// Overwrites what an event says.
     pub(super) fn merge(&mut self, session: usize, event: &Event) {
-        self.drafts[session].fields.overwrite(event.started_at(), &event.session);
+        self.drafts[session]
+            .fields
+            .overwrite(event.started_at(), &event.session);
     }
 
     /// Makes the sessions that are missing and changes those that are not what they are to be. Tells which are new.
-    pub(super) async fn save(&mut self, transaction: &Transaction, user: impl Fn(usize) -> Uuid) -> Result<Vec<usize>, DbErr> {
+    pub(super) async fn save(
+        &mut self,
+        transaction: &Transaction,
+        user: impl Fn(usize) -> Uuid,
+    ) -> Result<Vec<usize>, DbErr> {
         self.update(transaction).await?;
         let mut new = Vec::new();
         for offer in 0..OFFERS {
-            let missing: Vec<_> = (0..self.drafts.len()).filter(|&session| self.drafts[session].id.is_none() && self.drafts[session].owner.is_some()).collect();
+            let missing: Vec<_> = (0..self.drafts.len())
+                .filter(|&session| {
+                    self.drafts[session].id.is_none() && self.drafts[session].owner.is_some()
+                })
+                .collect();
             if missing.is_empty() {
                 return Ok(new);
             }
             new.extend(self.insert(transaction, &missing, &user, offer).await?);
-            if self.drafts.iter().any(|draft| draft.id.is_none() && draft.owner.is_some()) {
+            if self
+                .drafts
+                .iter()
+                .any(|draft| draft.id.is_none() && draft.owner.is_some())
+            {
                 self.find(transaction).await?;
             }
         }
         Err(DbErr::RecordNotInserted)
     }
 
-    async fn insert(&mut self, transaction: &Transaction, missing: &[usize], user: &impl Fn(usize) -> Uuid, offer: u8) -> Result<Vec<usize>, DbErr> {
+    async fn insert(
+        &mut self,
+        transaction: &Transaction,
+        missing: &[usize],
+        user: &impl Fn(usize) -> Uuid,
+        offer: u8,
+    ) -> Result<Vec<usize>, DbErr> {
         const COLUMNS: [(&str, Column); 11] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -191,9 +218,24 @@ impl<'a> Drafts<'a> {
         let mut rows = Vec::with_capacity(missing.len());
         for &session in missing {
             let draft = &self.drafts[session];
-            let id = derive(draft.first_start, &[b"session", draft.agent.as_bytes(), draft.external_id.as_bytes(), &[offer]]);
+            let id = derive(
+                draft.first_start,
+                &[
+                    b"session",
+                    draft.agent.as_bytes(),
+                    draft.external_id.as_bytes(),
+                    &[offer],
+                ],
+            );
             offered.insert(id, session);
-            let Fields { started_at, ended_at, subject, summary, language, tags } = &draft.fields;
+            let Fields {
+                started_at,
+                ended_at,
+                subject,
+                summary,
+                language,
+                tags,
+            } = &draft.fields;
             rows.push((
                 Key(id),
                 Key(draft.agent),
@@ -209,7 +251,10 @@ impl<'a> Drafts<'a> {
             ));
         }
         let inserted = transaction.insert("sessions", &COLUMNS, &rows).await?;
-        let new: Vec<_> = inserted.iter().filter_map(|id| Some((*id, *offered.get(id)?))).collect();
+        let new: Vec<_> = inserted
+            .iter()
+            .filter_map(|id| Some((*id, *offered.get(id)?)))
+            .collect();
         for (id, session) in &new {
             self.drafts[*session].id = Some(*id);
         }
@@ -226,11 +271,31 @@ impl<'a> Drafts<'a> {
             ("language", Column::Text),
             ("tags", Column::Text),
         ];
-        let changed = self.drafts.iter().filter(|draft| draft.stored.as_ref().is_some_and(|stored| *stored != draft.fields));
+        let changed = self.drafts.iter().filter(|draft| {
+            draft
+                .stored
+                .as_ref()
+                .is_some_and(|stored| *stored != draft.fields)
+        });
         let rows: Vec<_> = changed
             .map(|draft| {
-                let Fields { started_at, ended_at, subject, summary, language, tags } = &draft.fields;
-                (draft.id.map(Key), started_at, ended_at, subject, summary, language, tags)
+                let Fields {
+                    started_at,
+                    ended_at,
+                    subject,
+                    summary,
+                    language,
+                    tags,
+                } = &draft.fields;
+                (
+                    draft.id.map(Key),
+                    started_at,
+                    ended_at,
+                    subject,
+                    summary,
+                    language,
+                    tags,
+                )
             })
             .collect();
         // Another writer may have moved the start back meanwhile.
@@ -241,7 +306,10 @@ impl<'a> Drafts<'a> {
 }
 
 /// Moves the counters of sessions.
-pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, Movement>) -> Result<(), DbErr> {
+pub(super) async fn count(
+    transaction: &Transaction,
+    movements: &BTreeMap<Uuid, Movement>,
+) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
         ("messages", Column::Int),
@@ -249,7 +317,18 @@ pub(super) async fn count(transaction: &Transaction, movements: &BTreeMap<Uuid, 
         ("cost", Column::Int),
         ("message_at", Column::Int),
     ];
-    let rows: Vec<_> = movements.iter().map(|(id, by)| (Key(*id), by.messages, by.own_messages, by.cost, by.last_message_at)).collect();
+    let rows: Vec<_> = movements
+        .iter()
+        .map(|(id, by)| {
+            (
+                Key(*id),
+                by.messages,
+                by.own_messages,
+                by.cost,
+                by.last_message_at,
+            )
+        })
+        .collect();
     let set = "total_messages = total_messages + batch.messages, \
                total_messages_from_user = total_messages_from_user + batch.own_messages, \
                total_cost_micros = total_cost_micros + batch.cost, \

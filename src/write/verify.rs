@@ -12,15 +12,51 @@ use crate::error::Result;
 type Figure = (&'static str, &'static str, &'static str);
 
 const FIGURES: [Figure; 18] = [
-    ("sessions", "total_messages", "(SELECT COUNT(*) FROM messages WHERE session_id = sessions.id)"),
-    ("sessions", "total_messages_from_user", "(SELECT COUNT(*) FROM messages WHERE session_id = sessions.id AND role = 'USER')"),
-    ("sessions", "total_cost_micros", "(SELECT CAST(COALESCE(SUM(cost_micros), 0) AS bigint) FROM messages WHERE session_id = sessions.id)"),
-    ("sessions", "last_message_at", "(SELECT MAX(sent_at) FROM messages WHERE session_id = sessions.id AND role = 'USER')"),
-    ("chat_users", "total_sessions", "(SELECT COUNT(*) FROM sessions WHERE chat_user_id = chat_users.id)"),
-    ("chat_users", "total_chat_messages", "(SELECT COUNT(*) FROM messages WHERE chat_user_id = chat_users.id)"),
-    ("chat_users", "total_messages_sent", "(SELECT COUNT(*) FROM messages WHERE chat_user_id = chat_users.id AND role = 'USER')"),
-    ("chat_users", "total_cost_micros", "(SELECT CAST(COALESCE(SUM(cost_micros), 0) AS bigint) FROM messages WHERE chat_user_id = chat_users.id)"),
-    ("chat_users", "last_message_at", "(SELECT MAX(sent_at) FROM messages WHERE chat_user_id = chat_users.id AND role = 'USER')"),
+    (
+        "sessions",
+        "total_messages",
+        "(SELECT COUNT(*) FROM messages WHERE session_id = sessions.id)",
+    ),
+    (
+        "sessions",
+        "total_messages_from_user",
+        "(SELECT COUNT(*) FROM messages WHERE session_id = sessions.id AND role = 'USER')",
+    ),
+    (
+        "sessions",
+        "total_cost_micros",
+        "(SELECT CAST(COALESCE(SUM(cost_micros), 0) AS bigint) FROM messages WHERE session_id = sessions.id)",
+    ),
+    (
+        "sessions",
+        "last_message_at",
+        "(SELECT MAX(sent_at) FROM messages WHERE session_id = sessions.id AND role = 'USER')",
+    ),
+    (
+        "chat_users",
+        "total_sessions",
+        "(SELECT COUNT(*) FROM sessions WHERE chat_user_id = chat_users.id)",
+    ),
+    (
+        "chat_users",
+        "total_chat_messages",
+        "(SELECT COUNT(*) FROM messages WHERE chat_user_id = chat_users.id)",
+    ),
+    (
+        "chat_users",
+        "total_messages_sent",
+        "(SELECT COUNT(*) FROM messages WHERE chat_user_id = chat_users.id AND role = 'USER')",
+    ),
+    (
+        "chat_users",
+        "total_cost_micros",
+        "(SELECT CAST(COALESCE(SUM(cost_micros), 0) AS bigint) FROM messages WHERE chat_user_id = chat_users.id)",
+    ),
+    (
+        "chat_users",
+        "last_message_at",
+        "(SELECT MAX(sent_at) FROM messages WHERE chat_user_id = chat_users.id AND role = 'USER')",
+    ),
     (
         "chat_users",
         "last_message_id",
@@ -38,9 +74,21 @@ const FIGURES: [Figure; 18] = [
         "COALESCE((SELECT MIN(moment) FROM (SELECT MIN(started_at) AS moment FROM sessions WHERE chat_user_id = chat_users.id \
           UNION ALL SELECT MIN(sent_at) FROM messages WHERE chat_user_id = chat_users.id) AS moments), created_at)",
     ),
-    ("sessions", "platform", "(SELECT platform FROM chat_users WHERE chat_users.id = chat_user_id)"),
-    ("agents", "total_users", "(SELECT COUNT(*) FROM chat_users WHERE agent_id = agents.id)"),
-    ("agents", "total_sessions", "(SELECT COUNT(*) FROM sessions WHERE agent_id = agents.id)"),
+    (
+        "sessions",
+        "platform",
+        "(SELECT platform FROM chat_users WHERE chat_users.id = chat_user_id)",
+    ),
+    (
+        "agents",
+        "total_users",
+        "(SELECT COUNT(*) FROM chat_users WHERE agent_id = agents.id)",
+    ),
+    (
+        "agents",
+        "total_sessions",
+        "(SELECT COUNT(*) FROM sessions WHERE agent_id = agents.id)",
+    ),
     (
         "agents",
         "total_messages",
@@ -78,7 +126,12 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { table, column, rows, examples } = self;
+        let Self {
+            table,
+            column,
+            rows,
+            examples,
+        } = self;
         write!(formatter, "{table}.{column}: {rows} rows differ")?;
         for (id, stored, counted) in examples {
             write!(formatter, "\n  {id}: stored {stored}, counted {counted}")?;
@@ -109,20 +162,37 @@ pub async fn repair(writer: &Writer) -> Result<()> {
         .await
 }
 
-async fn compare(reader: &Reader, &(table, column, recount): &Figure) -> Result<Option<Difference>> {
+async fn compare(
+    reader: &Reader,
+    &(table, column, recount): &Figure,
+) -> Result<Option<Difference>> {
     let dialect = reader.dialect();
     let differs = format!("FROM {table} WHERE {column} IS DISTINCT FROM {recount}");
     let count: Statement = dialect.raw(format!("SELECT COUNT(*) AS count {differs}"), []);
-    let rows: i64 = reader.rows(count).await?.first().map_or(Ok(0), |row| row.try_get("", "count"))?;
+    let rows: i64 = reader
+        .rows(count)
+        .await?
+        .first()
+        .map_or(Ok(0), |row| row.try_get("", "count"))?;
     if rows == 0 {
         return Ok(None);
     }
     let text = dialect.shown();
-    let sql = format!("SELECT id, {text}({column}) AS stored, {text}({recount}) AS counted {differs} ORDER BY id LIMIT {SHOWN}");
+    let sql = format!(
+        "SELECT id, {text}({column}) AS stored, {text}({recount}) AS counted {differs} ORDER BY id LIMIT {SHOWN}"
+    );
     let mut examples = Vec::new();
     for row in reader.rows(dialect.raw(sql, [])).await? {
-        let value = |column| row.try_get::<Option<String>>("", column).map(|value| value.unwrap_or_else(|| "NULL".to_owned()));
+        let value = |column| {
+            row.try_get::<Option<String>>("", column)
+                .map(|value| value.unwrap_or_else(|| "NULL".to_owned()))
+        };
         examples.push((row.try_get("", "id")?, value("stored")?, value("counted")?));
     }
-    Ok(Some(Difference { table, column, rows: rows.unsigned_abs(), examples }))
+    Ok(Some(Difference {
+        table,
+        column,
+        rows: rows.unsigned_abs(),
+        examples,
+    }))
 }

@@ -1,0 +1,101 @@
+//! The command line: one file per command. The only place that prints.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the command line"
+)]
+
+mod migrate;
+mod schema;
+mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigFile, DatabaseSettings};
+use crate::db::{Database, DatabaseOptions};
+use crate::error::{Error, Internal, Result};
+
+/// A GraphQL gateway to the people who talk to chatbots.
+#[derive(Debug, Parser)]
+#[command(name = "parlour", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the graph
+    Serve(serve::Arguments),
+    /// Bring the schema of the database up, or take it down
+    Migrate(migrate::Arguments),
+    /// Recount every stored figure and compare
+    Verify(verify::Arguments),
+    /// Print the schema of the graph (SDL)
+    Schema,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    runtime
+        .block_on(cli.run())
+        .unwrap_or_else(|error| fail(&error))
+}
+
+impl Cli {
+    async fn run(self) -> Result<ExitCode> {
+        let Self { config, command } = self;
+        match command {
+            Command::Serve(arguments) => serve::run(&config, &arguments).await,
+            Command::Migrate(arguments) => migrate::run(&config, &arguments).await,
+            Command::Verify(arguments) => verify::run(&config, &arguments).await,
+            Command::Schema => Ok(schema::run()),
+        }
+    }
+}
+
+/// Opens the database of a command that works on all of it: without a limit on the time that a statement takes.
+async fn open(config: &ConfigFile, settings: &DatabaseSettings) -> Result<Database> {
+    let options = config.complete(settings)?.options();
+    Database::open(&DatabaseOptions {
+        statement_timeout: std::time::Duration::ZERO,
+        ..options
+    })
+    .await
+}
+
+/// Opens the database of a command that needs the newest schema, and brings it there.
+async fn open_migrated(config: &ConfigFile, settings: &DatabaseSettings) -> Result<Database> {
+    let database = open(config, settings).await?;
+    database.migrate_up().await?;
+    Ok(database)
+}
+
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("parlour: {}", explain(error));
+    ExitCode::FAILURE
+}
+
+/// What went wrong, in full: whoever runs the command may know everything.
+fn explain(error: &Error) -> String {
+    match error {
+        Error::Client(client) => client.to_string(),
+        Error::Internal(Internal::Database(error) | Internal::Unavailable(error)) => {
+            format!("database: {error}")
+        }
+        Error::Internal(internal) => internal.to_string(),
+    }
+}

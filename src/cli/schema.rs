@@ -1,0 +1,8 @@
+//! `parlour schema`: the SDL of the graph.
+
+use std::process::ExitCode;
+
+pub(super) fn run() -> ExitCode {
+    print!("{}", crate::graphql::sdl());
+    ExitCode::SUCCESS
+}

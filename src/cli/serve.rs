@@ -1,0 +1,81 @@
+//! `parlour serve`: the gateway.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{ConfigFile, DatabaseSettings, ServeSettings};
+use crate::db::Database;
+use crate::error::{Error, Result};
+use crate::{http, telemetry};
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    serve: ServeSettings,
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<ExitCode> {
+    let settings = config.complete(&arguments.serve)?;
+    let (filter, format) = settings.log();
+    telemetry::start(filter, format)?;
+    let address = settings.listen();
+    if !address.ip().is_loopback() {
+        return Err(Error::bad_input(
+            "listen",
+            format!(
+                "{} can be reached from other machines, and there is no authentication yet: \
+                 listen on 127.0.0.1 or [::1], behind a proxy that knows who is asking",
+                address.ip()
+            ),
+        ));
+    }
+    let database = Database::open(&config.complete(&arguments.database)?.options()).await?;
+    prepare(&database, &settings).await?;
+
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| Error::bad_input("listen", format!("{address}: {error}")))?;
+    let address = listener.local_addr()?;
+    let server = http::Server::new(database.clone(), &settings);
+    println!("Parlour is ready at http://{address} (open to this machine, no token needed)");
+    std::io::stdout().flush()?;
+    server.run(listener, asked_to_stop()).await?;
+    database.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings the schema up to date, or refuses; makes up an audience when asked to and there is none.
+async fn prepare(database: &Database, settings: &ServeSettings) -> Result<()> {
+    if settings.no_migrate == Some(true) {
+        let pending = database.pending().await?;
+        if pending > 0 {
+            return Err(Error::bad_input(
+                "no-migrate",
+                format!("{pending} migrations are not applied: run `parlour migrate up` first"),
+            ));
+        }
+    } else {
+        database.migrate_up().await?;
+    }
+    Ok(())
+}
+
+/// Resolves on SIGTERM or SIGINT.
+async fn asked_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

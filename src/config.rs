@@ -1,0 +1,190 @@
+//! Settings, each by one name: a flag, an environment variable, a key of the file. Flag beats environment, environment beats file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::db::DatabaseOptions;
+use crate::error::{Error, Result};
+use crate::graphql::PageLimits;
+
+/// Where settings come from besides flags and environment.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigFile {
+    /// TOML file with settings: the names of the long flags, with `_` for `-`. Unknown names are refused.
+    #[arg(long, env = "PARLOUR_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// Settings of the database.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DatabaseSettings {
+    /// Database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite://parlour.db]
+    #[arg(
+        long,
+        env = "PARLOUR_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+    /// Connections that read [default: 8]
+    #[arg(long, env = "PARLOUR_READERS", value_name = "N")]
+    pub readers: Option<u32>,
+    /// Connections that write; SQLite has one [default: 4]
+    #[arg(long, env = "PARLOUR_WRITERS", value_name = "N")]
+    pub writers: Option<u32>,
+}
+
+/// Settings of the server.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServeSettings {
+    /// Address to listen on; port 0 takes any free one [default: 127.0.0.1:4000]
+    #[arg(long, env = "PARLOUR_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Make up an audience when the database is empty
+    #[arg(long, env = "PARLOUR_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub demo: Option<bool>,
+    /// Refuse to serve on an old schema instead of bringing it up to date
+    #[arg(long, env = "PARLOUR_NO_MIGRATE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub no_migrate: Option<bool>,
+    /// What to log: a level, or levels per target, as in `info,parlour=debug` [default: info,sea_orm_migration=warn]
+    #[arg(long, env = "PARLOUR_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Form of the log [default: text]
+    #[arg(long, env = "PARLOUR_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Rows of a page when a request does not say [default: 20]
+    #[arg(long, env = "PARLOUR_PAGE_DEFAULT", value_name = "ROWS")]
+    pub page_default: Option<u64>,
+    /// Rows of a page at most [default: 100]
+    #[arg(long, env = "PARLOUR_PAGE_CAP", value_name = "ROWS")]
+    pub page_cap: Option<u64>,
+    /// Size of a request at most [default: 1048576]
+    #[arg(long, env = "PARLOUR_BODY_LIMIT", value_name = "BYTES")]
+    pub body_limit: Option<usize>,
+    /// Time that a request may take [default: 30000]
+    #[arg(long, env = "PARLOUR_REQUEST_TIMEOUT", value_name = "MS")]
+    pub request_timeout: Option<u64>,
+    /// Time that requests under way are given after SIGTERM [default: 10000]
+    #[arg(long, env = "PARLOUR_DRAIN_TIMEOUT", value_name = "MS")]
+    pub drain_timeout: Option<u64>,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl DatabaseSettings {
+    /// How to open the database.
+    pub fn options(&self) -> DatabaseOptions {
+        let url = self
+            .database_url
+            .clone()
+            .unwrap_or_else(|| "sqlite://parlour.db".to_owned());
+        let defaults = DatabaseOptions::new(url);
+        DatabaseOptions {
+            readers: self.readers.unwrap_or(defaults.readers),
+            writers: self.writers.unwrap_or(defaults.writers),
+            ..defaults
+        }
+    }
+}
+
+impl ServeSettings {
+    /// Where to listen.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 4000)))
+    }
+
+    /// What to log.
+    pub fn log(&self) -> (&str, LogFormat) {
+        (
+            self.log.as_deref().unwrap_or("info,sea_orm_migration=warn"),
+            self.log_format.unwrap_or(LogFormat::Text),
+        )
+    }
+
+    /// Page sizes.
+    pub fn pages(&self) -> PageLimits {
+        let defaults = PageLimits::default();
+        let cap = self.page_cap.unwrap_or(defaults.cap);
+        PageLimits {
+            default: self.page_default.unwrap_or(defaults.default).min(cap),
+            cap,
+        }
+    }
+
+    /// Size of a request at most, in bytes.
+    pub fn body_limit(&self) -> usize {
+        self.body_limit.unwrap_or(1 << 20)
+    }
+
+    /// Time that a request may take.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout.unwrap_or(30_000))
+    }
+
+    /// Time that requests under way are given after SIGTERM.
+    pub fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout.unwrap_or(10_000))
+    }
+}
+
+impl ConfigFile {
+    /// Fills in from the file what flags and environment left open.
+    pub fn complete<T: Serialize + DeserializeOwned>(&self, given: &T) -> Result<T> {
+        let mut settings = self.read()?;
+        settings.extend(
+            names(given)
+                .into_iter()
+                .filter(|(_, value)| !value.is_null()),
+        );
+        serde_path_to_error::deserialize(Value::Object(settings)).map_err(|error| {
+            let (key, reason) = (error.path().to_string(), error.inner().to_string());
+            Error::bad_input(key, reason)
+        })
+    }
+
+    fn read(&self) -> Result<Map<String, Value>> {
+        let Some(path) = &self.config else {
+            return Ok(Map::new());
+        };
+        let wrong = |reason: String| Error::bad_input(path.display().to_string(), reason);
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let settings: Map<String, Value> =
+            toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let mut known = names(&DatabaseSettings::default());
+        known.extend(names(&ServeSettings::default()));
+        match settings.keys().find(|name| !known.contains_key(*name)) {
+            Some(unknown) => {
+                let known: Vec<_> = known.keys().map(String::as_str).collect();
+                Err(wrong(format!(
+                    "`{unknown}` is not a setting; there are {}",
+                    known.join(", ")
+                )))
+            }
+            None => Ok(settings),
+        }
+    }
+}
+
+fn names<T: Serialize>(settings: &T) -> Map<String, Value> {
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(names)) => names,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,234 @@
+//! Worlds to test in: an own database per test, copied from a template, with the router over it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use parlour::config::ServeSettings;
+use parlour::db::tally::{TALLY, Tally};
+use parlour::db::{Database, DatabaseOptions};
+use parlour::http::Server;
+use parlour::write::event::Event;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tower::ServiceExt;
+
+/// What is in a world at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Tables without rows.
+    Empty,
+    /// The people of `fixtures/audience.ndjson`.
+    Audience,
+}
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database of its own, with the router over it.
+pub(crate) struct World {
+    pub(crate) kind: Kind,
+    pub(crate) url: String,
+    pub(crate) database: Database,
+    server: Server,
+}
+
+/// An answer, and what it took.
+pub(crate) struct Answer {
+    pub(crate) body: Value,
+    pub(crate) tally: Arc<Tally>,
+}
+
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// Runs a test in a fresh world of each kind of database.
+pub(crate) async fn everywhere(start: Start, test: impl AsyncFn(&World)) {
+    let mut kinds = vec![Kind::Sqlite];
+    if postgres_url().is_some() {
+        kinds.push(Kind::Postgres);
+    }
+    for kind in kinds {
+        eprintln!("on {kind:?}");
+        let world = World::new(kind, start).await;
+        test(&world).await;
+        world.end().await;
+    }
+}
+
+impl World {
+    pub(crate) async fn new(kind: Kind, start: Start) -> Self {
+        let name = format!(
+            "parlour_{}_{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        );
+        let template = template(kind, start).await;
+        let url = match kind {
+            Kind::Sqlite => {
+                let file = scratch().join(format!("{name}.db"));
+                std::fs::copy(template, &file).unwrap();
+                sqlite_url(&file)
+            }
+            Kind::Postgres => {
+                static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+                let _turn = ONE_AT_A_TIME.lock().await;
+                administer(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+                postgres_database(&name)
+            }
+        };
+        let database = open(&url).await;
+        let server = Server::new(database.clone(), &ServeSettings::default());
+        Self {
+            kind,
+            url,
+            database,
+            server,
+        }
+    }
+
+    /// Asks over HTTP, and counts what it takes.
+    pub(crate) async fn ask_with(&self, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = Request::post("/graphql")
+            .header("content-type", "application/json")
+            .header("x-request-id", "test")
+            .body(Body::from(body))
+            .unwrap();
+        let tally = Arc::new(Tally::recording());
+        let response = TALLY
+            .scope(tally.clone(), self.server.routes().oneshot(request))
+            .await
+            .unwrap();
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        Answer {
+            body: serde_json::from_slice(&bytes).unwrap(),
+            tally,
+        }
+    }
+
+    /// The data of an answer without errors.
+    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Value {
+        let mut body = self.ask_with(query, variables).await.body;
+        assert!(body.get("errors").is_none(), "{query}: {body:#}");
+        body["data"].take()
+    }
+
+    /// Sends any request to the router.
+    pub(crate) async fn send(&self, request: Request<Body>) -> axum::response::Response {
+        self.server.routes().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn end(self) {
+        let Self {
+            kind,
+            url,
+            database,
+            ..
+        } = self;
+        database.close().await.unwrap();
+        match kind {
+            Kind::Sqlite => std::fs::remove_file(url.trim_start_matches("sqlite://")).unwrap(),
+            Kind::Postgres => {
+                administer(&format!(
+                    "DROP DATABASE {}",
+                    url.rsplit('/').next().unwrap()
+                ))
+                .await
+            }
+        }
+    }
+}
+
+/// The events of the fixture.
+pub(crate) fn audience() -> Vec<Event> {
+    let text = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audience.ndjson"),
+    )
+    .unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+/// The template that worlds are copied from: a file, or the name of a database.
+async fn template(kind: Kind, start: Start) -> String {
+    static TEMPLATES: [OnceCell<String>; 4] = [const { OnceCell::const_new() }; 4];
+    let make = async || {
+        let name = format!("parlour_{}_{start:?}", std::process::id()).to_lowercase();
+        let (template, url) = match kind {
+            Kind::Sqlite => {
+                let file = scratch().join(format!("{name}.db"));
+                (file.display().to_string(), sqlite_url(&file))
+            }
+            Kind::Postgres => {
+                administer(&format!("CREATE DATABASE {name}")).await;
+                let url = postgres_database(&name);
+                (name, url)
+            }
+        };
+        let database = open(&url).await;
+        database.migrate_up().await.unwrap();
+        if start == Start::Audience {
+            parlour::write::apply(&database.writer, &audience())
+                .await
+                .unwrap();
+        }
+        database.close().await.unwrap();
+        template
+    };
+    TEMPLATES[kind as usize * 2 + start as usize]
+        .get_or_init(make)
+        .await
+        .clone()
+}
+
+async fn open(url: &str) -> Database {
+    let options = DatabaseOptions {
+        readers: 4,
+        acquire_timeout: std::time::Duration::from_secs(20),
+        ..DatabaseOptions::new(url)
+    };
+    Database::open(&options).await.unwrap()
+}
+
+/// A folder of this run.
+pub(crate) fn scratch() -> &'static Path {
+    static FOLDER: std::sync::LazyLock<PathBuf> = std::sync::LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(std::process::id().to_string());
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    });
+    &FOLDER
+}
+
+fn sqlite_url(file: &Path) -> String {
+    format!("sqlite://{}", file.display())
+}
+
+fn postgres_url() -> Option<String> {
+    std::env::var("TEST_DATABASE_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
+}
+
+/// The address of another database on the same server.
+fn postgres_database(name: &str) -> String {
+    let url = postgres_url().unwrap();
+    format!("{}/{name}", url.rsplit_once('/').unwrap().0)
+}
+
+async fn administer(sql: &str) {
+    let database = open(&postgres_url().unwrap()).await;
+    database
+        .writer
+        .execute(sql)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    database.close().await.unwrap();
+}
