@@ -103,7 +103,7 @@ const INDEXES: [&str; 37] = [
     "CREATE INDEX chat_users_by_last_interaction_at_asc ON chat_users (agent_id, last_interaction_at_asc, id)",
     "CREATE INDEX chat_users_by_last_interaction_at_desc ON chat_users (agent_id, last_interaction_at_desc, id)",
     "CREATE INDEX chat_users_by_last_message_at_asc ON chat_users (agent_id, last_message_at_asc, id)",
-    // The default order also carries what a search looks at, so that a search reads the index alone.
+    // The default orders also carry what a search looks at, so that a search reads the index alone.
     "CREATE INDEX chat_users_by_last_message_at_desc ON chat_users (agent_id, last_message_at_desc, id{covering}platform, search_text)",
     "CREATE INDEX chat_users_by_total_sessions ON chat_users (agent_id, total_sessions, id)",
     "CREATE INDEX chat_users_by_total_chat_messages ON chat_users (agent_id, total_chat_messages, id)",
@@ -113,7 +113,7 @@ const INDEXES: [&str; 37] = [
     "CREATE INDEX chat_users_all_by_last_interaction_at_asc ON chat_users (last_interaction_at_asc, id)",
     "CREATE INDEX chat_users_all_by_last_interaction_at_desc ON chat_users (last_interaction_at_desc, id)",
     "CREATE INDEX chat_users_all_by_last_message_at_asc ON chat_users (last_message_at_asc, id)",
-    "CREATE INDEX chat_users_all_by_last_message_at_desc ON chat_users (last_message_at_desc, id)",
+    "CREATE INDEX chat_users_all_by_last_message_at_desc ON chat_users (last_message_at_desc, id{covering}platform, search_text)",
     "CREATE UNIQUE INDEX sessions_external_id ON sessions (agent_id, external_id)",
     "CREATE INDEX sessions_of_chat_user ON sessions (chat_user_id, started_at, id)",
     "CREATE INDEX sessions_by_started_at ON sessions (agent_id, started_at, id)",

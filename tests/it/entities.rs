@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parlour::entity;
-use sea_orm::{ColumnTrait, EntityName, EntityTrait, IdenStatic, Iterable};
+use sea_orm::{ColumnTrait, EntityTrait, IdenStatic, Iterable};
 
 use crate::harness::{Kind, Start, World, everywhere};
 

@@ -178,6 +178,7 @@ async fn template(kind: Kind, start: Start) -> String {
             parlour::write::apply(&database.writer, &audience())
                 .await
                 .unwrap();
+            database.analyze().await.unwrap();
         }
         database.close().await.unwrap();
         template
