@@ -14,11 +14,13 @@ pub mod cli; // one file per command; the only place that prints
 pub mod clock; // time as it is stored
 pub mod config; // settings: flag, environment, file
 pub mod db; // connections, by what may be done with them; what differs between databases
+pub mod demo; // made-up audiences
 pub mod entity; // the tables as Rust types
 pub mod error; // the client's mistakes and ours
 pub mod graphql; // what the client sees
 pub mod http; // bytes in, bytes out
 pub mod id; // kinds of ids, their text, where new ones come from
+pub mod import; // the exchange format, from files to events
 pub mod read; // SELECT and nothing else
 pub mod telemetry; // the log
 pub mod write; // INSERT, UPDATE, DELETE and nothing else

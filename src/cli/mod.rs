@@ -5,6 +5,8 @@
     reason = "this is the command line"
 )]
 
+mod demo;
+mod import;
 mod migrate;
 mod schema;
 mod serve;
@@ -12,7 +14,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::config::{ConfigFile, DatabaseSettings};
 use crate::db::{Database, DatabaseOptions};
@@ -32,12 +34,24 @@ pub struct Cli {
 enum Command {
     /// Serve the graph
     Serve(serve::Arguments),
+    // Its description is that of its arguments.
+    Import(OnDatabase<import::Arguments>),
+    Demo(OnDatabase<demo::Arguments>),
     /// Bring the schema of the database up, or take it down
     Migrate(migrate::Arguments),
     /// Recount every stored figure and compare
     Verify(verify::Arguments),
     /// Print the schema of the graph (SDL)
     Schema,
+}
+
+/// The arguments of a command, and the database it works on.
+#[derive(Args, Debug)]
+struct OnDatabase<T: Args> {
+    #[command(flatten)]
+    command: T,
+    #[command(flatten)]
+    database: DatabaseSettings,
 }
 
 /// Runs the command line of this process.
@@ -60,6 +74,18 @@ impl Cli {
         let Self { config, command } = self;
         match command {
             Command::Serve(arguments) => serve::run(&config, &arguments).await,
+            Command::Import(arguments) => {
+                let database = open_migrated(&config, &arguments.database).await?;
+                let code = import::run(&arguments.command, &database).await?;
+                database.close().await?;
+                Ok(code)
+            }
+            Command::Demo(arguments) => {
+                let database = open_migrated(&config, &arguments.database).await?;
+                demo::run(&arguments.command, &database).await?;
+                database.close().await?;
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Migrate(arguments) => migrate::run(&config, &arguments).await,
             Command::Verify(arguments) => verify::run(&config, &arguments).await,
             Command::Schema => Ok(schema::run()),

@@ -7,9 +7,12 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::demo;
 use crate::config::{ConfigFile, DatabaseSettings, ServeSettings};
 use crate::db::Database;
+use crate::demo::Size;
 use crate::error::{Error, Result};
+use crate::read::agent;
 use crate::{http, telemetry};
 
 #[derive(Args, Debug)]
@@ -62,6 +65,12 @@ async fn prepare(database: &Database, settings: &ServeSettings) -> Result<()> {
         }
     } else {
         database.migrate_up().await?;
+    }
+    if settings.demo == Some(true) && agent::none(&database.reader).await? {
+        eprintln!(
+            "the database is empty: {}",
+            demo::fill(database, Size::DEFAULT).await?
+        );
     }
     Ok(())
 }

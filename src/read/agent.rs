@@ -8,6 +8,7 @@ use super::filter::{Builder, Column, DateTimeFilter, IdFilter, IntFilter, String
 use super::page::{Key, SortColumn, SortField};
 use super::search::Term;
 use super::{Filter, Noun};
+use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::entity::agent::{Entity, Model};
 use crate::error::Result;
@@ -26,6 +27,16 @@ impl Noun for Entity {
     fn parent_column(_: id::Noun) -> Option<&'static str> {
         None
     }
+}
+
+/// Whether there is no agent at all, that is, no data.
+pub async fn none(reader: &Reader) -> Result<bool> {
+    let mut select = Entity::visible();
+    select.column((Entity::TABLE, "id")).limit(1);
+    Ok(reader
+        .rows(reader.dialect().statement(&select))
+        .await?
+        .is_empty())
 }
 
 /// What a list of agents is filtered by.

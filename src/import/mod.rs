@@ -1,0 +1,17 @@
+//! Reads the exchange format: from the bytes of files to batches of events, with a reason for every line that is none.
+//!
+//! `source` opens, `decompress` unpacks, `lines` splits, `parse` reads one line, `batch` does all that on a thread of its own, and
+//! `reject` is what becomes of the lines that were not taken. Nothing here knows of the database, nothing is kept between runs, and
+//! memory does not grow with the input.
+
+mod batch;
+mod decompress;
+mod lines;
+mod parse;
+mod reject;
+mod source;
+mod strict;
+
+pub use batch::{Batch, Broken, Reading};
+pub use reject::{Position, Reject, RejectsFile};
+pub use source::{Source, total_bytes};
