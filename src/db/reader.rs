@@ -63,14 +63,10 @@ impl Reader {
 
     /// The rows of a statement, undecoded.
     pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>> {
+        tally::keep(&statement);
         let start = Instant::now();
-        let answer = self.connection.query_all_raw(statement.clone()).await;
-        let rows = answer.as_ref().map_or(0, Vec::len);
-        tally::count(
-            &statement,
-            u64::try_from(rows).unwrap_or(u64::MAX),
-            start.elapsed(),
-        );
+        let answer = self.connection.query_all_raw(statement).await;
+        tally::count(answer.as_ref().map_or(0, Vec::len), start.elapsed());
         Ok(answer?)
     }
 

@@ -50,23 +50,29 @@ impl Tally {
             .unwrap_or_default()
     }
 
-    fn add(&self, statement: &Statement, rows: u64, waited: Duration) {
+    fn add(&self, rows: u64, waited: Duration) {
         let mut figures = lock(&self.figures);
         figures.statements += 1;
         figures.rows += rows;
         figures.waited += waited;
-        drop(figures);
+    }
+
+    fn keep(&self, statement: &Statement) {
         if let Some(kept) = &self.recorded {
             lock(kept).push(statement.clone());
         }
     }
 }
 
-/// Adds a statement to the tally of this task, if it has one.
-pub(super) fn count(statement: &Statement, rows: u64, waited: Duration) {
-    TALLY
-        .try_with(|tally| tally.add(statement, rows, waited))
-        .ok();
+/// Notes a statement in the tally of this task, if it has one that keeps them.
+pub(super) fn keep(statement: &Statement) {
+    TALLY.try_with(|tally| tally.keep(statement)).ok();
+}
+
+/// Adds a statement to the figures of this task, if it has any.
+pub(super) fn count(rows: usize, waited: Duration) {
+    let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+    TALLY.try_with(|tally| tally.add(rows, waited)).ok();
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

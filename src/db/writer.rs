@@ -108,16 +108,13 @@ impl Transaction {
         self.dialect
     }
 
-    /// Runs a statement; the number of rows it touched.
-    pub async fn execute(&self, statement: Statement) -> Result<u64, DbErr> {
+    /// Runs a statement.
+    pub async fn execute(&self, statement: Statement) -> Result<(), DbErr> {
+        tally::keep(&statement);
         let start = Instant::now();
-        let rows = self
-            .inner
-            .execute_raw(statement.clone())
-            .await?
-            .rows_affected();
-        tally::count(&statement, rows, start.elapsed());
-        Ok(rows)
+        self.inner.execute_raw(statement).await?;
+        tally::count(0, start.elapsed());
+        Ok(())
     }
 
     /// The rows of a statement.
@@ -130,13 +127,10 @@ impl Transaction {
 
     /// The rows of a statement, undecoded.
     pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        tally::keep(&statement);
         let start = Instant::now();
-        let rows = self.inner.query_all_raw(statement.clone()).await?;
-        tally::count(
-            &statement,
-            u64::try_from(rows.len()).unwrap_or(u64::MAX),
-            start.elapsed(),
-        );
+        let rows = self.inner.query_all_raw(statement).await?;
+        tally::count(rows.len(), start.elapsed());
         Ok(rows)
     }
 
@@ -180,9 +174,7 @@ impl Transaction {
         let batch = rows.subquery(self.dialect, "$1");
         let sql =
             format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
-        self.execute(self.dialect.raw(sql, [rows.value()]))
-            .await
-            .map(drop)
+        self.execute(self.dialect.raw(sql, [rows.value()])).await
     }
 
     /// The connection, for what runs its own statements in this transaction.

@@ -262,7 +262,9 @@ impl Timeline {
     /// Lets time pass, but never so much that the messages still to be said would come after [`END`].
     fn pass(&mut self, time: i64) {
         let messages = i64::try_from(self.left).unwrap_or(i64::MAX).max(1);
-        self.now += time.min((END - self.now) / messages);
+        let time = time.min((END - self.now) / messages);
+        // No platform tells time finer than this.
+        self.now += time - time % MILLISECOND;
     }
 
     /// What comes next in a session.
@@ -282,11 +284,10 @@ impl Timeline {
         match before {
             Turn::Greeting | Turn::Farewell => Turn::Question,
             Turn::Thanks => Turn::Farewell,
-            Turn::Notice => Turn::Reply,
             Turn::Question | Turn::Aside if chance.per_mille(25) => Turn::Notice,
             Turn::Question | Turn::Aside if chance.per_mille(40) => Turn::Aside,
             Turn::Question => Turn::Answer,
-            Turn::Aside => Turn::Reply,
+            Turn::Aside | Turn::Notice => Turn::Reply,
             Turn::Answer | Turn::Reply if session.left <= 2 && chance.per_mille(700) => {
                 Turn::Thanks
             }
@@ -372,9 +373,8 @@ fn lifetime(chance: &mut Chance, habit: Habit) -> (i64, i64) {
         }
         Habit::Casual | Habit::Silent => chance.between(HOUR, ago),
     };
-    // No platform tells time finer than this.
-    let first = (END - ago) / MILLISECOND * MILLISECOND;
-    (first, END - gone)
+    let first = END - ago;
+    (first - first % MILLISECOND, END - gone)
 }
 
 /// The words of a turn.

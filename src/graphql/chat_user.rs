@@ -21,7 +21,7 @@ use crate::read::Scope;
 use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, page, platforms};
 use crate::read::message::MessageWhere;
 use crate::read::page::{Order, Query, Slice};
-use crate::read::search::Term;
+use crate::read::search::{Term, is_email};
 use crate::read::session::SessionWhere;
 
 /// How many characters of a guest's id tell them apart in their display name.
@@ -83,20 +83,31 @@ pub(super) async fn list(
         OrderDirection::order(order.direction, order.field)
     });
     let search = match Term::parse(search.as_deref(), Noun::ChatUser)? {
-        Some(term) => Some(term.resolve(reader(context), scope).await?),
+        Some(term) => Some(understood(context, scope, term).await?),
         None => None,
     };
-    Connection::new(
-        context,
-        scope,
-        ChatUserFilter {
-            search,
-            platform,
-            r#where: conditions,
-        },
-        order,
-        page,
-    )
+    let filter = ChatUserFilter {
+        search,
+        platform,
+        r#where: conditions,
+    };
+    Connection::new(context, scope, filter, order, page)
+}
+
+/// Sees whether a term is somebody's complete e-mail address: then only they are meant.
+async fn understood(context: &Context<'_>, scope: Scope, term: Term) -> Result<Term> {
+    let Some(text) = term.maybe_email() else {
+        return Ok(term);
+    };
+    let found = match scope {
+        Scope::Of(Noun::Agent, agent) => loaders(context).is_email(agent, text).await?,
+        scope => is_email(reader(context), scope, text).await?,
+    };
+    Ok(if found {
+        Term::Email(text.to_owned())
+    } else {
+        term
+    })
 }
 
 /// A chat user: a person who talks to an agent on some platform. Someone who talks to two agents is two chat users.
@@ -317,7 +328,13 @@ pub(super) struct ChatUserFacets<'a>(&'a ChatUserExtras);
 impl ChatUserFacets<'_> {
     /// Users per platform, the most frequent first. Platforms without users are left out.
     async fn platform(&self, context: &Context<'_>) -> Result<Vec<PlatformCount>> {
-        let counts = platforms(reader(context), self.0.scope, &self.0.filter).await?;
+        let ChatUserExtras { scope, filter } = self.0;
+        let counts = match *scope {
+            Scope::Of(Noun::Agent, agent) => {
+                loaders(context).platforms(agent, filter.clone()).await?
+            }
+            scope => platforms(reader(context), scope, filter).await?,
+        };
         Ok(counts
             .into_iter()
             .map(|(value, count)| PlatformCount { value, count })

@@ -22,8 +22,9 @@ use crate::db::Reader;
 use crate::db::tally;
 use crate::error::{Client, Error, Result};
 use crate::id;
+use crate::read::chat_user::{self, ChatUserFilter, Platforms};
 use crate::read::page::{Query, Slice};
-use crate::read::{Noun, batch};
+use crate::read::{Noun, batch, search};
 
 /// How many rows one request may read.
 const MAX_ROWS: u64 = 250_000;
@@ -39,6 +40,14 @@ pub(super) struct PageOf<N: Noun>(id::Noun, Uuid, Arc<Query<N>>);
 /// The length of the list of one parent.
 #[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct CountOf<N: Noun>(id::Noun, Uuid, N::Filter);
+
+/// How the audience of one agent divides by platform.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PlatformsOf(Uuid, ChatUserFilter);
+
+/// Whether a text is the complete e-mail address of a user of one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct EmailOf(Uuid, String);
 
 /// The loaders of one request.
 pub struct Loaders(DataLoader<Batch, HashMapCache>);
@@ -96,6 +105,26 @@ impl Loaders {
             .load_one(CountOf::<N>(parent, id, filter))
             .await?
             .unwrap_or(0))
+    }
+}
+
+impl Loaders {
+    /// How the audience of one agent divides by platform.
+    pub(super) async fn platforms(&self, agent: Uuid, filter: ChatUserFilter) -> Result<Platforms> {
+        Ok(self
+            .0
+            .load_one(PlatformsOf(agent, filter))
+            .await?
+            .unwrap_or_default())
+    }
+
+    /// Whether a text is the complete e-mail address of a user of one agent.
+    pub(super) async fn is_email(&self, agent: Uuid, text: &str) -> Result<bool> {
+        Ok(self
+            .0
+            .load_one(EmailOf(agent, text.to_owned()))
+            .await?
+            .is_some())
     }
 }
 
@@ -157,6 +186,48 @@ impl<N: Noun> Loader<CountOf<N>> for Batch {
                 counts
                     .into_iter()
                     .map(|(id, count)| (CountOf(parent, id, filter.clone()), count)),
+            );
+        }
+        Ok(answers)
+    }
+}
+
+impl Loader<PlatformsOf> for Batch {
+    type Value = Platforms;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PlatformsOf]) -> Result<HashMap<PlatformsOf, Platforms>> {
+        let mut answers = HashMap::with_capacity(keys.len());
+        for (filter, agents) in grouped(
+            keys.iter()
+                .map(|PlatformsOf(agent, filter)| (filter.clone(), *agent)),
+        ) {
+            let counts = chat_user::platforms_of(&self.reader, &agents, &filter).await?;
+            answers.extend(
+                counts
+                    .into_iter()
+                    .map(|(agent, counts)| (PlatformsOf(agent, filter.clone()), counts)),
+            );
+        }
+        Ok(answers)
+    }
+}
+
+impl Loader<EmailOf> for Batch {
+    type Value = ();
+    type Error = Error;
+
+    async fn load(&self, keys: &[EmailOf]) -> Result<HashMap<EmailOf, ()>> {
+        let mut answers = HashMap::with_capacity(keys.len());
+        for (text, agents) in grouped(
+            keys.iter()
+                .map(|EmailOf(agent, text)| (text.clone(), *agent)),
+        ) {
+            let found = search::agents_with_email(&self.reader, &agents, &text).await?;
+            answers.extend(
+                found
+                    .into_iter()
+                    .map(|agent| (EmailOf(agent, text.clone()), ())),
             );
         }
         Ok(answers)

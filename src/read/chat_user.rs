@@ -1,5 +1,7 @@
 //! Chat users: the audience of an agent, what it can be filtered and ordered by, and its facets.
 
+use std::collections::HashMap;
+
 use async_graphql::{Enum, InputObject};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
@@ -83,12 +85,15 @@ pub async fn by_platform_id(
         .pop())
 }
 
-/// How many users of a list are on each platform, the most frequent first, then by name.
+/// Users per platform, the most frequent first.
+pub type Platforms = Vec<(Platform, i64)>;
+
+/// How many users of a list are on each platform.
 pub async fn platforms(
     reader: &Reader,
     scope: Scope,
     filter: &ChatUserFilter,
-) -> Result<Vec<(Platform, i64)>> {
+) -> Result<Platforms> {
     let mut select = Entity::visible();
     select
         .column((Entity::TABLE, "platform"))
@@ -100,9 +105,47 @@ pub async fn platforms(
     let mut counts = rows
         .iter()
         .map(|row| Ok((row.try_get("", "platform")?, row.try_get("", "count")?)))
-        .collect::<Result<Vec<(Platform, i64)>>>()?;
-    counts.sort_by_key(|&(platform, count)| (-count, platform));
+        .collect::<Result<Platforms>>()?;
+    most_frequent_first(&mut counts);
     Ok(counts)
+}
+
+/// How many users of each agent's list are on each platform.
+pub async fn platforms_of(
+    reader: &Reader,
+    agents: &[Uuid],
+    filter: &ChatUserFilter,
+) -> Result<HashMap<Uuid, Platforms>> {
+    let mut select = Entity::visible();
+    select
+        .column((Entity::TABLE, "agent_id"))
+        .column((Entity::TABLE, "platform"))
+        .expr_as(Expr::cust("COUNT(*)"), "count")
+        .and_where(
+            reader
+                .dialect()
+                .among("chat_users.agent_id", agents.iter().copied()),
+        )
+        .cond_where(filter.condition(reader.dialect())?)
+        .group_by_col((Entity::TABLE, "agent_id"))
+        .group_by_col((Entity::TABLE, "platform"));
+    let mut counts: HashMap<Uuid, Platforms> =
+        agents.iter().map(|&agent| (agent, Vec::new())).collect();
+    for row in reader.rows(reader.dialect().statement(&select)).await? {
+        let count = (row.try_get("", "platform")?, row.try_get("", "count")?);
+        counts
+            .entry(row.try_get("", "agent_id")?)
+            .or_default()
+            .push(count);
+    }
+    counts
+        .values_mut()
+        .for_each(|counts| most_frequent_first(counts));
+    Ok(counts)
+}
+
+fn most_frequent_first(counts: &mut Platforms) {
+    counts.sort_by_key(|&(platform, count)| (-count, platform));
 }
 
 /// Conditions on a chat user; all that are given must hold.

@@ -1,5 +1,7 @@
 //! Search: what is looked through, how a term is understood, and the two looks that keep any term cheap (docs/decisions/0006).
 
+use std::collections::HashSet;
+
 use sea_orm::ExprTrait;
 use sea_orm::sea_query::{Condition, Expr, Query as Sql, SelectStatement};
 use unicode_normalization::UnicodeNormalization;
@@ -86,29 +88,12 @@ impl Term {
         }))
     }
 
-    /// Sees whether a text is somebody's complete e-mail address: then only they are meant.
-    pub async fn resolve(self, reader: &Reader, scope: Scope) -> Result<Self> {
-        let Self::Text(text) = self else {
-            return Ok(self);
-        };
-        if !text.contains('@') {
-            return Ok(Self::Text(text));
+    /// The text of a term that may be somebody's complete e-mail address.
+    pub fn maybe_email(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) if text.contains('@') => Some(text),
+            _ => None,
         }
-        let mut select = chat_user::Entity::visible();
-        select
-            .column((chat_user::Entity::TABLE, "id"))
-            .cond_where(scope.condition::<chat_user::Entity>())
-            .and_where(email_is(&text))
-            .limit(1);
-        let found = !reader
-            .rows(reader.dialect().statement(&select))
-            .await?
-            .is_empty();
-        Ok(if found {
-            Self::Email(text)
-        } else {
-            Self::Text(text)
-        })
     }
 
     /// The term as a condition on rows of a table that has an `id` and a `search_text`.
@@ -120,6 +105,41 @@ impl Term {
             Self::Nothing => Expr::cust("1 = 0"),
         })
     }
+}
+
+/// Whether a text is the complete e-mail address of someone: then only they are meant.
+pub async fn is_email(reader: &Reader, scope: Scope, text: &str) -> Result<bool> {
+    let mut select = chat_user::Entity::visible();
+    select
+        .column((chat_user::Entity::TABLE, "id"))
+        .cond_where(scope.condition::<chat_user::Entity>())
+        .and_where(email_is(text))
+        .limit(1);
+    let found = reader.rows(reader.dialect().statement(&select)).await?;
+    Ok(!found.is_empty())
+}
+
+/// The agents among whose users a text is the complete e-mail address of someone.
+pub async fn agents_with_email(
+    reader: &Reader,
+    agents: &[Uuid],
+    text: &str,
+) -> Result<HashSet<Uuid>> {
+    let mut select = chat_user::Entity::visible();
+    select
+        .distinct()
+        .column((chat_user::Entity::TABLE, "agent_id"))
+        .and_where(email_is(text))
+        .and_where(
+            reader
+                .dialect()
+                .among("chat_users.agent_id", agents.iter().copied()),
+        );
+    let found = reader.rows(reader.dialect().statement(&select)).await?;
+    Ok(found
+        .iter()
+        .map(|row| row.try_get("", "agent_id"))
+        .collect::<Result<_, _>>()?)
 }
 
 fn email_is(email: &str) -> Expr {
