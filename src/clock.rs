@@ -1,4 +1,4 @@
-//! Time as Parlour stores it: whole microseconds since 1970, UTC. The only file that may read the system's clock.
+//! Time as Parlour stores it: whole microseconds since 1970, UTC.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::DeriveValueType;

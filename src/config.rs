@@ -30,14 +30,15 @@ pub struct DatabaseSettings {
         long,
         env = "PARLOUR_DATABASE_URL",
         value_name = "URL",
+        global = true,
         hide_env_values = true
     )]
     pub database_url: Option<String>,
     /// Connections that read [default: 8]
-    #[arg(long, env = "PARLOUR_READERS", value_name = "N")]
+    #[arg(long, env = "PARLOUR_READERS", value_name = "N", global = true)]
     pub readers: Option<u32>,
     /// Connections that write; SQLite has one [default: 4]
-    #[arg(long, env = "PARLOUR_WRITERS", value_name = "N")]
+    #[arg(long, env = "PARLOUR_WRITERS", value_name = "N", global = true)]
     pub writers: Option<u32>,
 }
 

@@ -1,8 +1,9 @@
 //! What can go wrong: mistakes of the client, whose text is theirs to read, and ours, which are logged once and shown as a generic message.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 /// The result of everything that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,10 +45,13 @@ pub enum Client {
 pub enum Internal {
     /// The database refused or failed a statement.
     #[error("database: {0}")]
-    Database(#[from] std::sync::Arc<DbErr>),
+    Database(#[from] Arc<DbErr>),
+    /// A statement took longer than it may.
+    #[error("statement timeout: {0}")]
+    TimedOut(Arc<DbErr>),
     /// The database could not be reached, or had no connection to spare.
     #[error("database unavailable: {0}")]
-    Unavailable(std::sync::Arc<DbErr>),
+    Unavailable(Arc<DbErr>),
     /// Stored data is not what the program writes.
     #[error("stored data: {0}")]
     Corrupt(String),
@@ -61,6 +65,7 @@ impl Internal {
     pub const fn shown(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "the database is not available right now; try again",
+            Self::TimedOut(_) => "the database took too long; ask for less",
             _ => "something went wrong on our side",
         }
     }
@@ -82,6 +87,7 @@ impl Error {
             Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
             Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
+            Self::Internal(Internal::TimedOut(_)) => "TIMEOUT",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
     }
@@ -89,11 +95,53 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        let error = std::sync::Arc::new(error);
-        match &*error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Internal::Unavailable(error).into(),
+        let error = Arc::new(error);
+        // query_canceled; then the classes of PostgreSQL that say that the server goes, or has no room.
+        match (database_code(&error).as_deref(), &*error) {
+            (Some("57014"), _) => Internal::TimedOut(error).into(),
+            (Some(code), _)
+                if ["57P", "53", "08"]
+                    .iter()
+                    .any(|class| code.starts_with(class)) =>
+            {
+                Internal::Unavailable(error).into()
+            }
+            (_, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => {
+                Internal::Unavailable(error).into()
+            }
+            (_, other) if is_broken(other) => Internal::Unavailable(error).into(),
             _ => Internal::Database(error).into(),
         }
+    }
+}
+
+/// The database's own code of an error, if it is one of the database's.
+pub fn database_code(error: &DbErr) -> Option<String> {
+    driver_error(error)?
+        .as_database_error()?
+        .code()
+        .map(Cow::into_owned)
+}
+
+/// Whether the connection broke under a statement.
+fn is_broken(error: &DbErr) -> bool {
+    matches!(
+        driver_error(error),
+        Some(
+            SqlxError::Io(_)
+                | SqlxError::Protocol(_)
+                | SqlxError::PoolTimedOut
+                | SqlxError::PoolClosed
+        )
+    )
+}
+
+fn driver_error(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
     }
 }
 

@@ -202,43 +202,44 @@ impl Import {
 impl Summary {
     /// For people.
     fn in_words(&self, broken: usize, rejects: Option<&Path>) -> String {
-        let mut text = format!(
-            "{} and {} read in {:.1} s\n",
+        let mut lines = vec![format!(
+            "{} and {} read in {:.1} s",
             counted(count(self.files), "file"),
             counted(self.lines, "line"),
-            self.seconds,
-        );
+            self.seconds
+        )];
         if broken > 0 {
-            text += &format!(
-                "  broken off  {}, see above\n",
+            lines.push(format!(
+                "  broken off  {}, see above",
                 counted(count(broken), "file")
-            );
+            ));
         }
-        text += &format!(
-            "  recorded    {}, with {}, {} and {} that are new\n",
+        lines.push(format!(
+            "  recorded    {}, with {}, {} and {} that are new",
             counted(self.recorded, "message"),
             counted(self.agents, "agent"),
             counted(self.users, "user"),
             counted(self.sessions, "session"),
-        );
-        text += &format!("  duplicates  {}", HumanCount(self.duplicates));
+        ));
+        lines.push(format!("  duplicates  {}", HumanCount(self.duplicates)));
         if self.rejected > 0 {
-            text += &format!("\n  rejected    {}", counted(self.rejected, "line"));
+            lines.push(format!("  rejected    {}", self.rejected_in_words(rejects)));
         }
-        if self.rejected > SHOWN {
-            text += &format!(
-                ": the {SHOWN} above … and {} more",
-                HumanCount(self.rejected - SHOWN)
-            );
-        }
-        match rejects {
-            Some(path) if self.rejected > 0 => {
-                text += &format!("; all of them are in {}", path.display())
-            }
-            None if self.rejected > SHOWN => text += "; `--rejects FILE` keeps them all",
-            _ => {}
-        }
-        text
+        lines.join("\n")
+    }
+
+    fn rejected_in_words(&self, rejects: Option<&Path>) -> String {
+        let more = self.rejected.saturating_sub(SHOWN);
+        let shown = match more {
+            0 => String::new(),
+            more => format!(": the {SHOWN} above … and {} more", HumanCount(more)),
+        };
+        let kept = match rejects {
+            Some(path) => format!("; all of them are in {}", path.display()),
+            None if more > 0 => "; `--rejects FILE` keeps them all".to_owned(),
+            None => String::new(),
+        };
+        format!("{}{shown}{kept}", counted(self.rejected, "line"))
     }
 }
 
@@ -333,7 +334,7 @@ fn broke_off(name: &str, broken: &Broken) -> String {
         reason,
     } = broken;
     format!(
-        "error: {name} cannot be read beyond line {line} (byte {byte} of the file): {reason}; the lines before are taken"
+        "error: {name} cannot be read from line {line} on, after {byte} bytes: {reason}; the lines before are taken"
     )
 }
 
@@ -403,7 +404,7 @@ mod tests {
         };
         assert_eq!(
             broke_off("a.gz", &broken),
-            "error: a.gz cannot be read beyond line 7 (byte 99 of the file): unexpected end of file; the lines before are taken"
+            "error: a.gz cannot be read from line 7 on, after 99 bytes: unexpected end of file; the lines before are taken"
         );
     }
 

@@ -34,7 +34,6 @@ pub struct Cli {
 enum Command {
     /// Serve the graph
     Serve(serve::Arguments),
-    // Its description is that of its arguments.
     Import(OnDatabase<import::Arguments>),
     Demo(OnDatabase<demo::Arguments>),
     /// Bring the schema of the database up, or take it down
@@ -45,7 +44,7 @@ enum Command {
     Schema,
 }
 
-/// The arguments of a command, and the database it works on.
+// The arguments of a command, and the database it works on. No doc comment: it would stand in for the command's own.
 #[derive(Args, Debug)]
 struct OnDatabase<T: Args> {
     #[command(flatten)]
@@ -54,11 +53,16 @@ struct OnDatabase<T: Args> {
     database: DatabaseSettings,
 }
 
+/// Stack of a worker, in bytes. Only what is used of it takes memory.
+const STACK: usize = 32 << 20;
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Resolvers nest as deep as the document: the deepest that is allowed must fit, also without optimisation.
+        .thread_stack_size(STACK)
         .build()
     {
         Ok(runtime) => runtime,
@@ -119,7 +123,9 @@ fn fail(error: &Error) -> ExitCode {
 fn explain(error: &Error) -> String {
     match error {
         Error::Client(client) => client.to_string(),
-        Error::Internal(Internal::Database(error) | Internal::Unavailable(error)) => {
+        Error::Internal(
+            Internal::Database(error) | Internal::Unavailable(error) | Internal::TimedOut(error),
+        ) => {
             format!("database: {error}")
         }
         Error::Internal(internal) => internal.to_string(),

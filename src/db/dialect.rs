@@ -5,7 +5,7 @@ use sea_orm::{DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
 use super::rows::{Column, Rows};
-use super::writer::database_code;
+use crate::error::database_code;
 
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +191,24 @@ impl Dialect {
         match self {
             Self::Sqlite => "quote",
             Self::Postgres => "concat",
+        }
+    }
+
+    /// The statement that takes hold of rows; none where a transaction holds the whole database anyway.
+    pub(super) fn lock(
+        self,
+        table: &str,
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Option<Statement> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                let sql = format!(
+                    "SELECT id FROM {table} WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+                );
+                let ids: Vec<Uuid> = ids.into_iter().collect();
+                Some(self.raw(sql, [Value::from(ids)]))
+            }
         }
     }
 

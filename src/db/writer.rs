@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, QueryResult,
-    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use serde::Serialize;
@@ -30,6 +30,7 @@ pub struct Writer {
 pub struct Transaction {
     inner: DatabaseTransaction,
     dialect: Dialect,
+    offer: u8,
 }
 
 impl Writer {
@@ -51,9 +52,12 @@ impl Writer {
         work: impl AsyncFn(&Transaction) -> Result<T, DbErr>,
     ) -> Result<T> {
         let mut tried = 0;
+        let mut offer = 0;
         loop {
             tried += 1;
-            match self.attempt(&work).await {
+            match self.attempt(&work, offer).await {
+                // Rows that were there already after all: another writer's, to be found now, or rows that have taken the ids.
+                Err(DbErr::RecordNotInserted) if tried < TRIES => offer += 1,
                 Err(error) if tried < TRIES && self.dialect.is_conflict(&error) => {
                     tokio::time::sleep(Duration::from_millis(5 << tried)).await;
                 }
@@ -69,6 +73,7 @@ impl Writer {
     async fn attempt<T>(
         &self,
         work: &impl AsyncFn(&Transaction) -> Result<T, DbErr>,
+        offer: u8,
     ) -> Result<T, DbErr> {
         // A deferred SQLite transaction that turns out to write fails when another one wrote meanwhile; an immediate one waits its turn.
         let options = TransactionOptions {
@@ -79,6 +84,7 @@ impl Writer {
         let transaction = Transaction {
             inner,
             dialect: self.dialect,
+            offer,
         };
         let value = work(&transaction).await?;
         transaction.inner.commit().await?;
@@ -159,6 +165,38 @@ impl Transaction {
         Ok(inserted.into_iter().map(|row| row.id).collect())
     }
 
+    /// Inserts rows that must all be new; when one is not, the whole transaction is undone and run again.
+    pub async fn insert_all<T: Serialize>(
+        &self,
+        table: &str,
+        columns: &'static [(&str, Column)],
+        rows: &[T],
+    ) -> Result<(), DbErr> {
+        let inserted = self.insert(table, columns, rows).await?;
+        if inserted.len() < rows.len() {
+            Err(DbErr::RecordNotInserted)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes hold of rows in the order of their ids until the end of the transaction.
+    pub async fn lock(
+        &self,
+        table: &str,
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Result<(), DbErr> {
+        match self.dialect.lock(table, ids) {
+            Some(statement) => self.execute(statement).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Part of new ids: another one each time that the transaction is run again because ids were taken.
+    pub const fn offer(&self) -> u8 {
+        self.offer
+    }
+
     /// Updates rows by a batch whose first column is their `id`; `set` calls the batch `batch`.
     pub async fn update<T: Serialize>(
         &self,
@@ -186,18 +224,4 @@ impl Transaction {
 #[derive(FromQueryResult)]
 struct Id {
     id: Uuid,
-}
-
-/// The database's own code of an error, if it is one of the database's.
-pub(super) fn database_code(error: &DbErr) -> Option<String> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error))
-    | DbErr::Query(RuntimeErr::SqlxError(error))
-    | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
-    else {
-        return None;
-    };
-    error
-        .as_database_error()?
-        .code()
-        .map(std::borrow::Cow::into_owned)
 }

@@ -11,16 +11,15 @@ use super::scalar::JsonObject;
 use super::session::{SessionConnection, SessionOrder};
 use super::{loaders, reader, stored};
 use crate::clock::Timestamp;
-use crate::db::Reader;
 use crate::entity;
 use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::error::Result;
 use crate::id::Noun;
 use crate::read::Scope;
-use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, page, platforms};
+use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, platforms};
 use crate::read::message::MessageWhere;
-use crate::read::page::{Order, Query, Slice};
+use crate::read::page::Order;
 use crate::read::search::{Term, is_email};
 use crate::read::session::SessionWhere;
 
@@ -49,10 +48,6 @@ impl Listed for Entity {
             scope,
             filter: filter.clone(),
         }
-    }
-
-    async fn page(reader: &Reader, scope: Scope, query: &Query<Self>) -> Result<Slice<Self>> {
-        page(reader, scope, query).await
     }
 }
 

@@ -11,7 +11,6 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::{loaders, reader};
-use crate::db::Reader;
 use crate::error::{Error, Result};
 use crate::read::page::{Order, Page, Position, Query, Slice, SortField, count};
 use crate::read::{Filter, Noun, Scope};
@@ -122,15 +121,6 @@ pub(super) trait Listed: Noun {
 
     /// The further fields of a list.
     fn extras(scope: Scope, filter: &Self::Filter) -> Self::Extras;
-
-    /// A page of one list.
-    fn page(
-        reader: &Reader,
-        scope: Scope,
-        query: &Query<Self>,
-    ) -> impl Future<Output = Result<Slice<Self>>> + Send {
-        query.read(reader, scope)
-    }
 }
 
 /// A list by pages.

@@ -61,7 +61,8 @@ fn read(text: &str) -> serde_json::Result<Event> {
 }
 
 fn not_utf8(line: &[u8], error: Utf8Error) -> Flaw {
-    let column = Some(column(line, error.valid_up_to() + 1));
+    let before = line.get(..error.valid_up_to()).unwrap_or(line);
+    let column = Some(characters(before) + 1);
     let reason = match line.get(error.valid_up_to()) {
         Some(byte) if error.error_len().is_some() => format!("is not UTF-8: byte 0x{byte:02x}"),
         _ => "is not UTF-8: ends inside a character".to_owned(),
@@ -87,9 +88,9 @@ fn explain(text: &str, error: &serde_json::Error) -> Flaw {
         Category::Data => path(text).and_then(|path| key(&path, message)),
         Category::Syntax | Category::Eof | Category::Io => None,
     };
-    let column = key
-        .is_none()
-        .then(|| column(text.as_bytes(), error.column()));
+    // serde counts the bytes up to and with the one it stumbled over, none when it did so before the first.
+    let before = text.as_bytes().get(..error.column()).unwrap_or_default();
+    let column = key.is_none().then(|| characters(before).max(1));
     Flaw {
         column,
         key: key.as_deref().map(presentable),
@@ -97,11 +98,10 @@ fn explain(text: &str, error: &serde_json::Error) -> Flaw {
     }
 }
 
-/// The character that the `byte`-th byte belongs to; both count from 1.
-fn column(line: &[u8], byte: usize) -> u64 {
-    let before = line.get(..byte).unwrap_or(line);
-    let starts = before.iter().filter(|byte| (**byte as i8) >= -64).count();
-    u64::try_from(starts).unwrap_or(u64::MAX).max(1)
+/// How many characters begin in these bytes.
+fn characters(bytes: &[u8]) -> u64 {
+    let begins = |byte: &&u8| **byte & 0xc0 != 0x80;
+    u64::try_from(bytes.iter().filter(begins).count()).unwrap_or(u64::MAX)
 }
 
 /// Where reading fails.
@@ -506,6 +506,7 @@ mod tests {
             syntax(b"{\"\xc3\xa4\xff\"}"),
             (4, "is not UTF-8: byte 0xff".to_owned())
         );
+        assert_eq!(syntax(b"a\x80"), (2, "is not UTF-8: byte 0x80".to_owned()));
         assert_eq!(syntax(b"\xff"), (1, "is not UTF-8: byte 0xff".to_owned()));
         assert_eq!(
             syntax(b"{\"\xf0\x9f"),

@@ -39,6 +39,10 @@ pub async fn pages<N: Noun>(
     parents: &[Uuid],
     query: &Query<N>,
 ) -> Result<HashMap<Uuid, Slice<N>>> {
+    if let [only] = parents {
+        let slice = N::page(reader, Scope::Of(parent, *only), query).await?;
+        return Ok(HashMap::from([(*only, slice)]));
+    }
     let column = column::<N>(parent)?;
     let mut children = query.select(reader.dialect(), Scope::All)?;
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));

@@ -33,6 +33,13 @@ impl Noun for Entity {
     fn parent_column(parent: id::Noun) -> Option<&'static str> {
         (parent == id::Noun::Agent).then_some("agent_id")
     }
+
+    async fn page(reader: &Reader, scope: Scope, query: &Query<Self>) -> Result<Slice<Self>> {
+        match &query.filter.search {
+            Some(Term::Text(text)) => search::page(reader, scope, query, text).await,
+            _ => query.read(reader, scope).await,
+        }
+    }
 }
 
 /// What a list of users is filtered by.
@@ -55,14 +62,6 @@ impl Filter for ChatUserFilter {
         Ok(self.search.iter().fold(condition, |all, term| {
             all.add(term.condition::<Entity>(dialect))
         }))
-    }
-}
-
-/// A page of users.
-pub async fn page(reader: &Reader, scope: Scope, query: &Query<Entity>) -> Result<Slice<Entity>> {
-    match &query.filter.search {
-        Some(Term::Text(text)) => search::page(reader, scope, query, text).await,
-        _ => query.read(reader, scope).await,
     }
 }
 

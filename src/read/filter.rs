@@ -3,7 +3,7 @@
 //! Two-valued logic: a comparison with a missing value is false, and `not` is the complement. (SQL alone would drop rows
 //! with NULL from both.)
 
-use async_graphql::{Enum, InputObject};
+use async_graphql::{Enum, ID, InputObject};
 use sea_orm::Value;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 
@@ -278,19 +278,18 @@ impl Field<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
 pub struct IdFilter {
     /// Is this one.
-    pub eq: Option<String>,
+    pub eq: Option<ID>,
     /// Is one of these.
     #[graphql(name = "in")]
-    pub among: Option<Vec<String>>,
+    pub among: Option<Vec<ID>>,
     /// Is none of these.
-    pub not_in: Option<Vec<String>>,
+    pub not_in: Option<Vec<ID>>,
 }
 
 impl IdFilter {
-    fn decode(texts: &[String]) -> Vec<Value> {
-        texts
-            .iter()
-            .filter_map(|text| crate::id::decode(text))
+    fn decode(ids: &[ID]) -> Vec<Value> {
+        ids.iter()
+            .filter_map(|id| crate::id::decode(id))
             .map(|(_, id)| Value::from(id))
             .collect()
     }

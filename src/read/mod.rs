@@ -18,6 +18,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{EntityTrait, FromQueryResult, IdenStatic, Iterable, ModelTrait};
 use uuid::Uuid;
 
+use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::error::Result;
 use crate::id;
@@ -41,6 +42,15 @@ pub trait Noun:
 
     /// The column that holds the id of this kind of parent; `None` when it has no such parent.
     fn parent_column(parent: id::Noun) -> Option<&'static str>;
+
+    /// A page of one list.
+    fn page(
+        reader: &Reader,
+        scope: Scope,
+        query: &page::Query<Self>,
+    ) -> impl Future<Output = Result<page::Slice<Self>>> + Send {
+        query.read(reader, scope)
+    }
 
     /// Where every query of the noun starts: the rows that may be seen, and no column yet.
     fn visible() -> SelectStatement {

@@ -52,6 +52,8 @@ struct Draft<'a> {
     name: Option<&'a str>,
     description: Option<&'a str>,
     created_at: Timestamp,
+    /// What its id is made of: that of the first event alone, so that it does not depend on how events are batched.
+    first: Timestamp,
 }
 
 /// Finds the agents of a batch, and makes those that are missing.
@@ -70,6 +72,7 @@ pub(super) async fn settle<'a>(
             name: None,
             description: None,
             created_at: event.earliest(),
+            first: event.earliest(),
         });
         draft.name = said(name.as_ref()).or(draft.name);
         draft.description = said(description.as_ref()).or(draft.description);
@@ -133,7 +136,7 @@ async fn insert<'a>(
     ];
     let rows: Vec<_> = drafts
         .map(|(external_id, draft)| {
-            let id = derive(draft.created_at, &[b"agent", external_id.as_bytes()]);
+            let id = derive(draft.first, &[b"agent", external_id.as_bytes()]);
             let (name_key, text) = named(id, external_id, draft.name);
             (
                 Key(id),

@@ -13,10 +13,6 @@ use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
 use crate::read::search;
 
-/// How often new rows are offered, under other ids each time, before the batch gives up. A second offer is needed only
-/// when an id is taken: by a row whose event looked the same, or by another writer's row of the same user.
-const OFFERS: u8 = 8;
-
 /// How far the counters of a user move.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Movement {
@@ -39,6 +35,7 @@ pub(super) struct Profile<'a> {
 /// A user of the batch: as stored, and as it is to be.
 struct Draft<'a> {
     key: NaturalKey<'a>,
+    /// The first event of theirs that is taken: what their id is made of.
     first: &'a Event,
     id: Option<Uuid>,
     stored: Option<Fields>,
@@ -194,9 +191,12 @@ impl<'a> Profile<'a> {
     }
 
     /// Overwrites what an event says.
-    pub(super) fn merge(&mut self, user: usize, event: &Event) {
+    pub(super) fn merge(&mut self, user: usize, event: &'a Event) {
         let draft = &mut self.drafts[user];
-        draft.wanted = true;
+        if !draft.wanted {
+            draft.first = event;
+            draft.wanted = true;
+        }
         draft.fields.overwrite(&event.user);
     }
 
@@ -211,32 +211,14 @@ impl<'a> Profile<'a> {
             })
             .collect();
         self.update(transaction, &changed).await?;
-        let mut new = Vec::new();
-        for offer in 0..OFFERS {
-            let missing: Vec<_> = (0..self.drafts.len())
-                .filter(|&user| self.drafts[user].id.is_none() && self.drafts[user].wanted)
-                .collect();
-            if missing.is_empty() {
-                return Ok(new);
-            }
-            new.extend(self.insert(transaction, &missing, offer).await?);
-            if self
-                .drafts
-                .iter()
-                .any(|draft| draft.id.is_none() && draft.wanted)
-            {
-                self.find(transaction).await?;
-            }
-        }
-        Err(DbErr::RecordNotInserted)
+        let missing: Vec<_> = (0..self.drafts.len())
+            .filter(|&user| self.drafts[user].id.is_none() && self.drafts[user].wanted)
+            .collect();
+        self.insert(transaction, &missing).await?;
+        Ok(missing)
     }
 
-    async fn insert(
-        &mut self,
-        transaction: &Transaction,
-        missing: &[usize],
-        offer: u8,
-    ) -> Result<Vec<usize>, DbErr> {
+    async fn insert(&mut self, transaction: &Transaction, missing: &[usize]) -> Result<(), DbErr> {
         const COLUMNS: [(&str, Column); 15] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -254,7 +236,6 @@ impl<'a> Profile<'a> {
             ("settings", Column::Text),
             ("search_text", Column::Text),
         ];
-        let mut offered = HashMap::with_capacity(missing.len());
         let mut rows = Vec::with_capacity(missing.len());
         for &user in missing {
             let Draft {
@@ -270,10 +251,9 @@ impl<'a> Profile<'a> {
                     agent.as_bytes(),
                     first.session.external_id.as_bytes(),
                     first.message.external_id.as_bytes(),
-                    &[offer],
+                    &[transaction.offer()],
                 ],
             );
-            offered.insert(id, user);
             let Fields {
                 name,
                 email,
@@ -301,15 +281,14 @@ impl<'a> Profile<'a> {
                 fields.search_text(id, platform_id),
             ));
         }
-        let inserted = transaction.insert("chat_users", &COLUMNS, &rows).await?;
-        let new: Vec<_> = inserted
-            .iter()
-            .filter_map(|id| Some((*id, *offered.get(id)?)))
-            .collect();
-        for (id, user) in &new {
-            self.drafts[*user].id = Some(*id);
+        transaction
+            .insert_all("chat_users", &COLUMNS, &rows)
+            .await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.0.0).collect();
+        for (&user, id) in missing.iter().zip(ids) {
+            self.drafts[user].id = Some(id);
         }
-        Ok(new.into_iter().map(|(_, user)| user).collect())
+        Ok(())
     }
 
     async fn update(&self, transaction: &Transaction, changed: &[usize]) -> Result<(), DbErr> {
@@ -367,6 +346,17 @@ impl<'a> Profile<'a> {
             .update("chat_users", &COLUMNS, &rows, &set.join(", "))
             .await
     }
+}
+
+/// Takes hold of users whose figures are about to move, in the order of their ids: writers of the same users take turns
+/// from here on, and each then sees what the one before has done.
+pub(super) async fn lock(
+    transaction: &Transaction,
+    movements: &BTreeMap<Uuid, Movement>,
+) -> Result<(), DbErr> {
+    transaction
+        .lock("chat_users", movements.keys().copied())
+        .await
 }
 
 /// Moves the counters of users. The last interaction is looked up again: a session's start can move back.

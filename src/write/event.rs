@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
 use crate::entity::platform::Platform;
@@ -106,7 +106,7 @@ pub struct MessagePart {
     /// What was said; may be empty.
     pub text: String,
     /// What came with it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_none")]
     pub attachments: Vec<AttachmentPart>,
     /// When.
     pub sent_at: Timestamp,
@@ -135,6 +135,11 @@ pub struct AttachmentPart {
     pub name: Option<String>,
 }
 
+/// A list, or none where there is `null`.
+fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AttachmentPart>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// Why an event cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -148,7 +153,7 @@ pub struct Rejection {
 const MAX_ID: usize = 255;
 /// Longest name, subject, address, … in characters.
 const MAX_LINE: usize = 2_000;
-/// Longest text, in bytes.
+/// Longest text, in characters.
 const MAX_TEXT: usize = 1 << 20;
 /// Most tags, and most attachments.
 const MAX_ITEMS: usize = 100;

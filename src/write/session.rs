@@ -12,9 +12,6 @@ use crate::entity::platform::Platform;
 use crate::entity::session::Model;
 use crate::id::derive;
 
-/// How often new rows are offered, as for users.
-const OFFERS: u8 = 8;
-
 /// How far the counters of a session move.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Movement {
@@ -36,8 +33,8 @@ struct Draft<'a> {
     agent: Uuid,
     external_id: &'a str,
     platform: Platform,
-    /// The start that the first event reports: part of the id, so it never changes.
-    first_start: Timestamp,
+    /// The start that the first event reports that is taken: what its id is made of.
+    first_start: Option<Timestamp>,
     id: Option<Uuid>,
     stored_owner: Option<Uuid>,
     owner: Option<usize>,
@@ -99,7 +96,7 @@ impl<'a> Drafts<'a> {
                 agent,
                 external_id,
                 platform: event.user.platform,
-                first_start: event.started_at(),
+                first_start: None,
                 id: None,
                 stored_owner: None,
                 owner: None,
@@ -172,26 +169,13 @@ impl<'a> Drafts<'a> {
         user: impl Fn(usize) -> Uuid,
     ) -> Result<Vec<usize>, DbErr> {
         self.update(transaction).await?;
-        let mut new = Vec::new();
-        for offer in 0..OFFERS {
-            let missing: Vec<_> = (0..self.drafts.len())
-                .filter(|&session| {
-                    self.drafts[session].id.is_none() && self.drafts[session].owner.is_some()
-                })
-                .collect();
-            if missing.is_empty() {
-                return Ok(new);
-            }
-            new.extend(self.insert(transaction, &missing, &user, offer).await?);
-            if self
-                .drafts
-                .iter()
-                .any(|draft| draft.id.is_none() && draft.owner.is_some())
-            {
-                self.find(transaction).await?;
-            }
-        }
-        Err(DbErr::RecordNotInserted)
+        let missing: Vec<_> = (0..self.drafts.len())
+            .filter(|&session| {
+                self.drafts[session].id.is_none() && self.drafts[session].owner.is_some()
+            })
+            .collect();
+        self.insert(transaction, &missing, &user).await?;
+        Ok(missing)
     }
 
     async fn insert(
@@ -199,8 +183,7 @@ impl<'a> Drafts<'a> {
         transaction: &Transaction,
         missing: &[usize],
         user: &impl Fn(usize) -> Uuid,
-        offer: u8,
-    ) -> Result<Vec<usize>, DbErr> {
+    ) -> Result<(), DbErr> {
         const COLUMNS: [(&str, Column); 11] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -214,20 +197,18 @@ impl<'a> Drafts<'a> {
             ("language", Column::Text),
             ("tags", Column::Text),
         ];
-        let mut offered = HashMap::with_capacity(missing.len());
         let mut rows = Vec::with_capacity(missing.len());
         for &session in missing {
             let draft = &self.drafts[session];
             let id = derive(
-                draft.first_start,
+                draft.first_start.unwrap_or(Timestamp(0)),
                 &[
                     b"session",
                     draft.agent.as_bytes(),
                     draft.external_id.as_bytes(),
-                    &[offer],
+                    &[transaction.offer()],
                 ],
             );
-            offered.insert(id, session);
             let Fields {
                 started_at,
                 ended_at,
@@ -250,15 +231,12 @@ impl<'a> Drafts<'a> {
                 tags.as_deref().unwrap_or("[]"),
             ));
         }
-        let inserted = transaction.insert("sessions", &COLUMNS, &rows).await?;
-        let new: Vec<_> = inserted
-            .iter()
-            .filter_map(|id| Some((*id, *offered.get(id)?)))
-            .collect();
-        for (id, session) in &new {
-            self.drafts[*session].id = Some(*id);
+        transaction.insert_all("sessions", &COLUMNS, &rows).await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.0.0).collect();
+        for (&session, id) in missing.iter().zip(ids) {
+            self.drafts[session].id = Some(id);
         }
-        Ok(new.into_iter().map(|(_, session)| session).collect())
+        Ok(())
     }
 
     async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {

@@ -7,3 +7,4 @@ mod cases;
 mod entities;
 mod harness;
 mod schema;
+mod starters;
