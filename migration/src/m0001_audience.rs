@@ -8,6 +8,7 @@ use crate::dialect::{extension, is_postgres, run};
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
+/// A message's user is its session's: one reference holds both, and a second would cost a look-up per message.
 const TABLES: [&str; 4] = [
     "CREATE TABLE agents (
         id {uuid} PRIMARY KEY NOT NULL,
@@ -76,7 +77,7 @@ const TABLES: [&str; 4] = [
     "CREATE TABLE messages (
         id {uuid} PRIMARY KEY NOT NULL,
         session_id {uuid} NOT NULL REFERENCES sessions (id),
-        chat_user_id {uuid} NOT NULL REFERENCES chat_users (id),
+        chat_user_id {uuid} NOT NULL,
         external_id {text} NOT NULL,
         role {text} NOT NULL,
         text {text} NOT NULL,

@@ -96,7 +96,7 @@ impl Dialect {
                     })
                     .collect();
                 format!(
-                    "(SELECT {} FROM json_array_elements({placeholder}::json))",
+                    "(SELECT {} FROM jsonb_array_elements({placeholder}::jsonb))",
                     columns.join(", ")
                 )
             }

@@ -1,0 +1,192 @@
+//! Databases to measure on: made, kept under a name that says what is in them, thrown away.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use parlour::db::{Database, DatabaseOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::bare::{CONNECTIONS, Pool};
+use crate::load::{self, Loading};
+use crate::{Arguments, Result};
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// A database with an audience in it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) kind: Kind,
+    pub(crate) database: Database,
+    pub(crate) pool: Pool,
+    /// How loading went, when this run loaded it.
+    pub(crate) loading: Option<Loading>,
+    place: Place,
+}
+
+/// Where a database is.
+#[derive(Clone, Debug)]
+struct Place {
+    kind: Kind,
+    /// The server that the database is on, or the folder that its file is in.
+    home: String,
+    name: String,
+}
+
+/// Opens the database of this size and seed, and makes it first unless it is kept from another run.
+pub(crate) async fn open(kind: Kind, arguments: &Arguments) -> Result<Store> {
+    let name = format!(
+        "parlour_bench_{}_{}_{}",
+        arguments.users, arguments.messages, arguments.seed
+    );
+    let place = Place::new(kind, name, arguments)?;
+    let unfinished = Place {
+        name: format!("{}_unfinished", place.name),
+        ..place.clone()
+    };
+    unfinished.remove().await?;
+    if !arguments.keep {
+        place.remove().await?;
+    }
+    let mut loading = None;
+    if !place.exists().await? {
+        unfinished.create().await?;
+        loading = Some(load::load(kind, &unfinished.url(), arguments).await?);
+        unfinished.rename(&place.name).await?;
+    }
+    Ok(Store {
+        kind,
+        database: database(&place.url()).await?,
+        pool: Pool::open(kind, &place.url()).await?,
+        loading,
+        place,
+    })
+}
+
+/// Parlour's way to a database.
+pub(crate) async fn database(url: &str) -> Result<Database> {
+    let options = DatabaseOptions {
+        readers: CONNECTIONS,
+        acquire_timeout: Duration::from_mins(1),
+        statement_timeout: Duration::from_mins(1),
+        ..DatabaseOptions::new(url)
+    };
+    Ok(Database::open(&options).await?)
+}
+
+impl Store {
+    /// Ends the connections, and throws the database away unless it is to be kept.
+    pub(crate) async fn close(self, keep: bool) -> Result<()> {
+        self.pool.close().await;
+        self.database.close().await?;
+        if !keep {
+            self.place.remove().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn new(kind: Kind, name: String, arguments: &Arguments) -> Result<Self> {
+        let home = match kind {
+            Kind::Sqlite => {
+                std::fs::create_dir_all(&arguments.folder)?;
+                arguments.folder.display().to_string()
+            }
+            Kind::Postgres => arguments
+                .database_url
+                .clone()
+                .ok_or("PostgreSQL is measured on the server of BENCH_DATABASE_URL, which is not set (make bench starts one)")?,
+        };
+        Ok(Self { kind, home, name })
+    }
+
+    fn file(&self) -> PathBuf {
+        Path::new(&self.home).join(format!("{}.db", self.name))
+    }
+
+    fn url(&self) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("sqlite://{}", self.file().display()),
+            Kind::Postgres => {
+                let (address, options) = self.home.split_once('?').unwrap_or((&self.home, ""));
+                let server = address
+                    .rsplit_once('/')
+                    .map_or(address, |(server, _)| server);
+                let mark = if options.is_empty() { "" } else { "?" };
+                format!("{server}/{}{mark}{options}", self.name)
+            }
+        }
+    }
+
+    async fn exists(&self) -> Result<bool> {
+        match self.kind {
+            Kind::Sqlite => Ok(self.file().exists()),
+            Kind::Postgres => {
+                let mut connection = PgConnection::connect(&self.home).await?;
+                let found = sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1")
+                    .bind(&self.name)
+                    .fetch_optional(&mut connection)
+                    .await?;
+                Ok(found.is_some())
+            }
+        }
+    }
+
+    /// On `PostgreSQL`; a file of `SQLite` is made when it is opened.
+    async fn create(&self) -> Result<()> {
+        self.administer(format!("CREATE DATABASE {}", self.name))
+            .await
+    }
+
+    async fn rename(&self, name: &str) -> Result<()> {
+        if self.kind == Kind::Sqlite {
+            let to = Self {
+                name: name.to_owned(),
+                ..self.clone()
+            };
+            if Path::new(&format!("{}-wal", self.file().display())).exists() {
+                return Err("the log of the loaded database was not folded into its file".into());
+            }
+            std::fs::rename(self.file(), to.file())?;
+        }
+        self.administer(format!("ALTER DATABASE {} RENAME TO {name}", self.name))
+            .await
+    }
+
+    async fn remove(&self) -> Result<()> {
+        if self.kind == Kind::Sqlite {
+            for end in ["", "-wal", "-shm", "-bare", "-bare-wal", "-bare-shm"] {
+                let file = format!("{}{end}", self.file().display());
+                if Path::new(&file).exists() {
+                    std::fs::remove_file(file)?;
+                }
+            }
+        }
+        self.administer(format!("DROP DATABASE IF EXISTS {}", self.name))
+            .await
+    }
+
+    async fn administer(&self, sql: String) -> Result<()> {
+        if self.kind == Kind::Postgres {
+            let mut connection = PgConnection::connect(&self.home).await?;
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
