@@ -48,14 +48,13 @@ impl DatabaseOptions {
 
 /// What every `SQLite` connection is told. WAL: readers never wait for the writer. NORMAL: a commit survives the death of the
 /// process; after a power cut the newest commits may be missing, but never half there.
-const SQLITE: [(&str, &str); 6] = [
+const SQLITE: [(&str, &str); 5] = [
     ("journal_mode", "WAL"),
     ("synchronous", "NORMAL"),
     ("temp_store", "MEMORY"),
-    ("cache_size", "-16384"),
     ("mmap_size", "268435456"),
     // Pages of log before they are folded into the file: at the default, an import folds the same pages over and over.
-    ("wal_autocheckpoint", "8000"),
+    ("wal_autocheckpoint", "16000"),
 ];
 
 /// What every PostgreSQL connection is told. Compiling short statements to machine code only ever lost.
