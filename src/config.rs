@@ -25,7 +25,7 @@ pub struct ConfigFile {
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DatabaseSettings {
-    /// Database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite://parlour.db]
+    /// Database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME` [default: <sqlite://parlour.db>]
     #[arg(
         long,
         env = "PARLOUR_DATABASE_URL",
@@ -55,7 +55,7 @@ pub struct ServeSettings {
     /// Refuse to serve on an old schema instead of bringing it up to date
     #[arg(long, env = "PARLOUR_NO_MIGRATE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_migrate: Option<bool>,
-    /// What to log: a level, or levels per target, as in `info,parlour=debug` [default: info,sea_orm_migration=warn]
+    /// What to log: a level, or levels per target, as in `info,parlour=debug` [default: `info,sea_orm_migration=warn`]
     #[arg(long, env = "PARLOUR_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// Form of the log [default: text]

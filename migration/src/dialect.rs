@@ -1,4 +1,9 @@
 //! How one text of DDL becomes the DDL of each database. The only file here that asks which database it is.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the one file that asks which database this is"
+)]
 
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};

@@ -46,9 +46,11 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
         .map_err(|error| Error::bad_input("listen", format!("{address}: {error}")))?;
     let address = listener.local_addr()?;
     let server = http::Server::new(database.clone(), &settings);
+    // Whoever reads the line may ask at once.
+    let stop = asked_to_stop()?;
     println!("Parlour is ready at http://{address} (open to this machine, no token needed)");
     std::io::stdout().flush()?;
-    server.run(listener, asked_to_stop()).await?;
+    server.run(listener, stop).await?;
     database.close().await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -75,16 +77,14 @@ async fn prepare(database: &Database, settings: &ServeSettings) -> Result<()> {
     Ok(())
 }
 
-/// Resolves on SIGTERM or SIGINT.
-async fn asked_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Resolves on SIGTERM or SIGINT, for which it listens as soon as it is called.
+fn asked_to_stop() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

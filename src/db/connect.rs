@@ -211,7 +211,7 @@ async fn sqlite(
     let mut options = options(from, connections);
     // A writer waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
     if writes {
-        options.acquire_timeout(Duration::from_secs(60));
+        options.acquire_timeout(Duration::from_mins(1));
     }
     options
         .max_lifetime(None)

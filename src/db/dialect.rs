@@ -1,4 +1,8 @@
 //! How each database says what they say differently. The only file of the program that asks which database it is.
+#![expect(
+    clippy::disallowed_types,
+    reason = "the one file that asks which database this is"
+)]
 
 use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::{DbBackend, DbErr, Statement, Value};

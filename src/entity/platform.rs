@@ -38,7 +38,7 @@ pub enum Platform {
     Telegram,
     /// Facebook Messenger.
     Messenger,
-    /// WhatsApp.
+    /// `WhatsApp`.
     Whatsapp,
     /// Instagram direct messages.
     Instagram,
@@ -46,7 +46,7 @@ pub enum Platform {
     Viber,
     /// LINE.
     Line,
-    /// WeChat.
+    /// `WeChat`.
     Wechat,
     /// Slack.
     Slack,

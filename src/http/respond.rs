@@ -12,7 +12,7 @@ use crate::error::{Client, Error};
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
-    error: ServerError,
+    error: Box<ServerError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The request reached GraphQL: as plain JSON its refusal is an answer.
     graphql: bool,
@@ -24,7 +24,7 @@ impl Refusal {
         extensions(&mut error).set("code", code);
         Self {
             status,
-            error,
+            error: Box::new(error),
             headers: Vec::new(),
             graphql: false,
         }
@@ -38,7 +38,7 @@ impl Refusal {
         extensions(&mut error).set("code", code);
         Self {
             status: StatusCode::BAD_REQUEST,
-            error,
+            error: Box::new(error),
             headers: Vec::new(),
             graphql: true,
         }
@@ -69,7 +69,7 @@ impl From<Refusal> for Answer {
         } = refusal;
         Self {
             status,
-            response: async_graphql::Response::from_errors(vec![error]),
+            response: async_graphql::Response::from_errors(vec![*error]),
             headers,
             graphql,
         }

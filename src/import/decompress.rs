@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_was_readable_comes_before_the_error() {
-        let long: String = (0..100_000).map(|number| format!("{number}\n")).collect();
+        let long = "a line\n".repeat(100_000);
         for packed in [gzip(&long), zstd(&long)] {
             let (text, error) = unpack(&packed[..packed.len() / 2]);
             assert_eq!(error, Some(io::ErrorKind::UnexpectedEof));

@@ -352,7 +352,7 @@ mod tests {
             )
         );
         assert_eq!(
-            about(r#"{"x":[1]}"#, r#"[1]"#),
+            about(r#"{"x":[1]}"#, r"[1]"),
             pair("user.settings", "expected an object, found an array")
         );
         assert_eq!(
@@ -466,7 +466,7 @@ mod tests {
                 30,
                 "there is a comma after the last value",
             ),
-            (r#"{agent:{}}"#, 2, "expected a key in double quotes"),
+            (r"{agent:{}}", 2, "expected a key in double quotes"),
             (r#"{"agent":{"external_id":"\x"}}"#, 27, "invalid escape"),
             (
                 "{\"agent\":{\"external_id\":\"a\0\"}}",

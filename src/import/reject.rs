@@ -142,7 +142,7 @@ mod tests {
             );
         }
         assert_eq!(excerpt("x".repeat(KEPT).as_bytes()).len(), KEPT);
-        assert_eq!(excerpt(&[0x80; KEPT + 1]).chars().count(), KEPT);
+        assert_eq!(excerpt(&vec![0x80; KEPT + 1]).chars().count(), KEPT);
     }
 
     #[test]

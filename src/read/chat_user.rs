@@ -137,9 +137,7 @@ pub async fn platforms_of(
             .or_default()
             .push(count);
     }
-    counts
-        .values_mut()
-        .for_each(|counts| most_frequent_first(counts));
+    counts.values_mut().for_each(most_frequent_first);
     Ok(counts)
 }
 

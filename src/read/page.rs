@@ -309,33 +309,40 @@ impl<N: Noun> Query<N> {
         if self.page.offset > 0 && !slice.rows.is_empty() {
             return Err(true);
         }
-        let Some(position) = start else {
-            return if self.page.offset > 0 {
-                Ok(self.looking_back(None))
-            } else {
-                Err(false)
-            };
-        };
-        // With an offset that skipped everything, anything at all in the list comes before the page.
-        let position = (self.page.offset == 0).then(|| position.clone());
-        Ok(self.looking_back(position))
+        if self.page.offset == 0 && start.is_none() {
+            return Err(false);
+        }
+        Ok(self.looking_back())
     }
 
-    fn looking_back(&self, start: Option<Position>) -> Self {
-        let mut query = self.clone();
-        query.page = Page {
+    fn looking_back(&self) -> Self {
+        let mut page = Page {
             size: 0,
             backward: !self.page.backward,
             offset: 0,
             after: None,
             before: None,
         };
-        if self.page.backward {
-            query.page.after = start.map(|position| position.just_before(self.order.descending));
+        let (start, end, bound) = if self.page.backward {
+            (&self.page.before, &self.page.after, &mut page.after)
         } else {
-            query.page.before = start.map(|position| position.just_after(self.order.descending));
+            (&self.page.after, &self.page.before, &mut page.before)
+        };
+        // Whether positions grow in the page's direction.
+        let up = self.page.backward == self.order.descending;
+        // One step further, so that the start itself is among what is looked at.
+        let start = start.clone().map(|position| position.step(up));
+        *bound = match (start, end.clone()) {
+            (start, _) if self.page.offset == 0 => start,
+            // An offset that skipped everything has passed all that lies before the end.
+            (Some(start), Some(end)) if up => Some(start.max(end)),
+            (Some(start), Some(end)) => Some(start.min(end)),
+            (_, end) => end,
+        };
+        Self {
+            page,
+            ..self.clone()
         }
-        query
     }
 
     fn sort_column(&self) -> Expr {
@@ -344,16 +351,7 @@ impl<N: Noun> Query<N> {
 }
 
 impl Position {
-    /// The place right after this one in list order, so that `before` it includes this place itself.
-    fn just_after(self, descending: bool) -> Self {
-        self.step(!descending)
-    }
-
-    /// The place right before this one in list order.
-    fn just_before(self, descending: bool) -> Self {
-        self.step(descending)
-    }
-
+    /// The place right beside this one.
     fn step(self, up: bool) -> Self {
         let id = self.id.as_u128();
         let id = if up {

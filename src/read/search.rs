@@ -25,10 +25,13 @@ const SEPARATOR: char = '\u{FDD0}';
 /// How much of one part is searched, in bytes: an index entry of PostgreSQL holds 2,704.
 const MAX_PART: usize = 400;
 
-/// Text as it is compared and ordered: compatibility forms unfolded (NFKD), without marks, in lower case.
+/// Text as it is compared and ordered: compatibility forms unfolded (NFKD), without marks, in lower case. By way of upper
+/// case, where the forms of a letter that has several meet: `ß` and `ss`, `ς` and `σ`, `ı` and `i`.
 pub fn normalise(text: &str) -> String {
     text.nfkd()
         .filter(|char| !is_combining_mark(*char))
+        .flat_map(char::to_lowercase)
+        .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .filter(|&char| char != SEPARATOR && char < char::MAX)
         .collect()
@@ -168,7 +171,7 @@ pub async fn page(
     let walk = covered && !trigrams;
     if !walk {
         let slice = look(reader, query, first_look(dialect, scope, query)?).await?;
-        if slice.more || query.page.offset > 0 && !slice.rows.is_empty() {
+        if slice.more {
             return Ok(slice);
         }
     }
@@ -265,6 +268,9 @@ mod tests {
             ("Ёлка", "елка"),
             ("ﬁnance", "finance"),
             ("İstanbul", "istanbul"),
+            ("Işık", "isik"),
+            ("Γιώργος", "γιωργοσ"),
+            ("Groß GROẞ", "gross gross"),
             ("한국어", &normalise("한국어")),
             ("हिन्दी", &normalise("हिन्दी")),
             ("𝓜𝓪𝓽𝓱", "math"),

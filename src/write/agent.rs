@@ -193,6 +193,9 @@ pub(super) async fn count(
         ("cost", Column::Int),
         ("created_at", Column::Int),
     ];
+    transaction
+        .lock("agents", movements.keys().copied())
+        .await?;
     let rows: Vec<_> = movements
         .iter()
         .map(|(id, by)| {

@@ -127,7 +127,7 @@ async fn store(
     }
     let mut counted = HashSet::with_capacity(recorded.len());
     for (one, draft) in placed.iter().zip(&drafts) {
-        moved.event(users.id(one.user), one.agent, one.event);
+        moved.known_since(users.id(one.user), one.agent, one.event.started_at());
         if recorded.contains(&draft.id) && counted.insert(draft.id) {
             fates[one.at] = Fate::Recorded;
             moved.message(one, draft, users.id(one.user), sessions.id(one.session));
@@ -162,11 +162,11 @@ impl Moved {
         self.agents.entry(users.agent(user)).or_default().sessions += 1;
     }
 
-    /// Times that any event may push, whether or not its message is new.
-    fn event(&mut self, user: Uuid, agent: Uuid, event: &Event) {
-        let earliest = event.earliest();
+    /// A time from which user and agent are known: the start that any event reports, and when a message went in that was
+    /// sent even earlier.
+    fn known_since(&mut self, user: Uuid, agent: Uuid, time: Timestamp) {
         let least = |at: &mut Option<Timestamp>| {
-            *at = Some(at.map_or(earliest, |known| known.min(earliest)))
+            *at = Some(at.map_or(time, |known| known.min(time)));
         };
         least(&mut self.users.entry(user).or_default().created_at);
         least(&mut self.agents.entry(agent).or_default().created_at);
@@ -174,6 +174,7 @@ impl Moved {
 
     fn message(&mut self, one: &Placed<'_>, draft: &message::Draft<'_>, user: Uuid, session: Uuid) {
         let message = &one.event.message;
+        self.known_since(user, one.agent, message.sent_at);
         let cost = message.cost_micros.unwrap_or(0);
         let own = message.role == MessageRole::User;
         let agent = self.agents.entry(one.agent).or_default();

@@ -211,9 +211,11 @@ impl<'a> Profile<'a> {
             })
             .collect();
         self.update(transaction, &changed).await?;
-        let missing: Vec<_> = (0..self.drafts.len())
+        let mut missing: Vec<_> = (0..self.drafts.len())
             .filter(|&user| self.drafts[user].id.is_none() && self.drafts[user].wanted)
             .collect();
+        // In the same order for every writer, so that no two wait for each other.
+        missing.sort_unstable_by_key(|&user| self.drafts[user].key);
         self.insert(transaction, &missing).await?;
         Ok(missing)
     }

@@ -18,6 +18,8 @@ use tower::ServiceExt;
 /// What is in a world at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
+    /// Not even tables.
+    Nothing,
     /// Tables without rows.
     Empty,
     /// The people of `fixtures/audience.ndjson`.
@@ -119,11 +121,6 @@ impl World {
         body["data"].take()
     }
 
-    /// Sends any request to the router.
-    pub(crate) async fn send(&self, request: Request<Body>) -> axum::response::Response {
-        self.server.routes().oneshot(request).await.unwrap()
-    }
-
     pub(crate) async fn end(self) {
         let Self {
             kind,
@@ -139,7 +136,7 @@ impl World {
                     "DROP DATABASE {}",
                     url.rsplit('/').next().unwrap()
                 ))
-                .await
+                .await;
             }
         }
     }
@@ -158,7 +155,7 @@ pub(crate) fn audience() -> Vec<Event> {
 
 /// The template that worlds are copied from: a file, or the name of a database.
 async fn template(kind: Kind, start: Start) -> String {
-    static TEMPLATES: [OnceCell<String>; 4] = [const { OnceCell::const_new() }; 4];
+    static TEMPLATES: [OnceCell<String>; 6] = [const { OnceCell::const_new() }; 6];
     let make = async || {
         let name = format!("parlour_{}_{start:?}", std::process::id()).to_lowercase();
         let (template, url) = match kind {
@@ -173,7 +170,9 @@ async fn template(kind: Kind, start: Start) -> String {
             }
         };
         let database = open(&url).await;
-        database.migrate_up().await.unwrap();
+        if start != Start::Nothing {
+            database.migrate_up().await.unwrap();
+        }
         if start == Start::Audience {
             parlour::write::apply(&database.writer, &audience())
                 .await
@@ -187,7 +186,7 @@ async fn template(kind: Kind, start: Start) -> String {
         database.close().await.unwrap();
         template
     };
-    TEMPLATES[kind as usize * 2 + start as usize]
+    TEMPLATES[kind as usize * 3 + start as usize]
         .get_or_init(make)
         .await
         .clone()

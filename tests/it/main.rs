@@ -3,8 +3,22 @@
 //! Everything runs on `SQLite`; with `TEST_DATABASE_URL` the same runs on PostgreSQL and must give the same answers.
 //! `UPDATE=1` rewrites committed answers instead of comparing with them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on ends, and says where it was"
+)]
+
+mod architecture;
+mod audience;
 mod cases;
+mod cli;
+mod connection;
+mod dice;
 mod entities;
 mod harness;
+mod ingest;
+mod oracle;
 mod schema;
+mod search;
 mod starters;

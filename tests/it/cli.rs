@@ -1,0 +1,424 @@
+//! The command line, run as people run it: the real binary, with a real database and a real socket.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use clap::CommandFactory;
+use parlour::cli::Cli;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{Start, World, everywhere};
+
+#[test]
+fn the_commands_are_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_is_what_is_committed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/help");
+    let mut commands = vec![Vec::new()];
+    collect(&Cli::command(), &mut Vec::new(), &mut commands);
+    let mut files = Vec::new();
+    for command in &commands {
+        let output = parlour().args(command).arg("--help").output().unwrap();
+        let actual = text(&output);
+        let file = folder.join(format!(
+            "{}.txt",
+            [&["parlour".to_owned()], command.as_slice()]
+                .concat()
+                .join("_")
+        ));
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&file, &actual).unwrap();
+        }
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            committed == actual,
+            "{} is stale: run UPDATE=1 cargo test help_is, then read the diff",
+            file.display()
+        );
+        files.push(file);
+    }
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap().path();
+        assert!(
+            files.contains(&file),
+            "{} is the help of no command",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn schema_prints_the_committed_schema() {
+    let output = parlour().arg("schema").output().unwrap();
+    let committed =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql"))
+            .unwrap();
+    assert_eq!(text(&output), committed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_goes_up_and_down_and_tells_where_it_stands() {
+    everywhere(Start::Nothing, async |world| {
+        let migrate = |arguments: &[&str]| {
+            let mut command = at(world);
+            text(&command.arg("migrate").args(arguments).output().unwrap())
+        };
+        let all = |state: &str| {
+            let lines = migrate(&["status"]);
+            assert!(
+                !lines.is_empty() && lines.lines().all(|line| line.ends_with(state)),
+                "{state}: {lines}"
+            );
+        };
+        all(": pending");
+        assert!(migrate(&["up"]).ends_with(": applied\n"));
+        all(": applied");
+        migrate(&["up"]);
+        all(": applied");
+        assert!(migrate(&["down", "1"]).ends_with(": pending\n"));
+        all(": pending");
+        migrate(&["up"]);
+        all(": applied");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_answers_until_it_is_asked_to_stop() {
+    everywhere(Start::Nothing, async |world| {
+        let server = Served::start(at(world));
+        for (address, start) in [
+            ("/health/live", "live"),
+            ("/health/ready", "ready"),
+            ("/schema.graphql", "\"\"\""),
+        ] {
+            let answer = server.get(address);
+            assert_eq!(answer.status, 200, "{address}");
+            assert!(answer.body.starts_with(start), "{address}: {}", answer.body);
+        }
+        let expected = json!({ "data": { "chatUsers": { "totalCount": 0 } } });
+        let question = json!({ "query": "{ chatUsers { totalCount } }" }).to_string();
+        assert_eq!(server.post("application/json", &question).json(), expected);
+        assert_eq!(
+            server
+                .get("/graphql?query=%7BchatUsers%7BtotalCount%7D%7D")
+                .json(),
+            expected
+        );
+
+        let mutation = server.get("/graphql?query=mutation%7Bx%7D");
+        assert_eq!(
+            (mutation.status, mutation.header("allow")),
+            (405, Some("POST"))
+        );
+        assert_eq!(server.post("text/plain", &question).status, 415);
+        assert_eq!(
+            server
+                .post("application/json", &" ".repeat((1 << 20) + 1))
+                .status,
+            413
+        );
+        assert_eq!(server.post("application/json", "{").status, 400);
+
+        let lines = server.stop();
+        assert!(lines.is_empty(), "more than one line was printed: {lines}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_copies_that_start_at_once_on_an_empty_database_both_come_up() {
+    everywhere(Start::Nothing, async |world| {
+        let starting = [Served::launch(at(world)), Served::launch(at(world))];
+        let servers = starting.map(Served::ready);
+        for server in &servers {
+            assert_eq!(server.get("/health/ready").status, 200);
+        }
+        for server in servers {
+            server.stop();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_schema_is_refused_when_told_not_to_migrate() {
+    everywhere(Start::Nothing, async |world| {
+        for flag in ["--no-migrate", "--no-migrate=true"] {
+            let message = refused(at(world).args(["serve", "--listen", "127.0.0.1:0", flag]));
+            assert!(message.contains("parlour migrate up"), "{message}");
+        }
+        let untouched = at(world).args(["migrate", "status"]).output().unwrap();
+        assert!(text(&untouched).ends_with(": pending\n"));
+
+        at(world).args(["migrate", "up"]).output().unwrap();
+        let mut command = at(world);
+        command.env("PARLOUR_NO_MIGRATE", "true");
+        Served::start(command).stop();
+    })
+    .await;
+}
+
+#[test]
+fn flags_beat_the_environment_and_the_environment_beats_the_file() {
+    let folder = Folder::new();
+    let file = folder.write("parlour.toml", "page_cap = 1\nlisten = \"127.0.0.1:0\"\n");
+    let cap = |flag: Option<&str>, environment: Option<&str>| {
+        let mut command = folder.parlour();
+        command.arg("serve").env("PARLOUR_CONFIG", &file);
+        command.args(flag.map(|cap| format!("--page-cap={cap}")));
+        if let Some(cap) = environment {
+            command.env("PARLOUR_PAGE_CAP", cap);
+        }
+        let server = Served::launch(command).ready();
+        let question = json!({ "query": "{ agents(first: 50) { totalCount } }" }).to_string();
+        let answer = server.post("application/json", &question).body;
+        server.stop();
+        answer
+            .split("at most ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(cap(None, None), "1");
+    assert_eq!(cap(None, Some("2")), "2");
+    assert_eq!(cap(Some("3"), Some("2")), "3");
+    assert_eq!(cap(Some("3"), None), "3");
+}
+
+#[test]
+fn mistakes_in_settings_are_refused_by_name() {
+    let folder = Folder::new();
+    for (settings, name) in [
+        (
+            "databse_url = \"sqlite://x.db\"",
+            "`databse_url` is not a setting",
+        ),
+        ("page_cap = \"many\"", "page_cap"),
+        (
+            "[serve]\nlisten = \"127.0.0.1:0\"",
+            "`serve` is not a setting",
+        ),
+        ("page_cap =", "parlour.toml"),
+    ] {
+        let file = folder.write("parlour.toml", settings);
+        let message = refused(folder.parlour().arg("serve").arg("--config").arg(file));
+        assert!(message.contains(name), "{settings}: {message}");
+    }
+    for (flag, name) in [
+        ("--config=nowhere.toml", "nowhere.toml"),
+        ("--database-url=mysql://localhost/x", "sqlite://"),
+        ("--database-url=sqlite:///no/such/folder/x.db", "database"),
+        (
+            "--listen=0.0.0.0:0",
+            "0.0.0.0 can be reached from other machines",
+        ),
+        ("--listen=[::]:0", ":: can be reached from other machines"),
+    ] {
+        let message = refused(folder.parlour().args(["serve", flag]));
+        assert!(message.contains(name), "{flag}: {message}");
+    }
+}
+
+#[test]
+fn verify_tells_whether_figures_are_right() {
+    let folder = Folder::new();
+    let output = folder.parlour().arg("verify").output().unwrap();
+    assert_eq!(text(&output), "every stored figure equals its recount\n");
+}
+
+/// The names of all commands, with those that they are part of.
+fn collect(command: &clap::Command, path: &mut Vec<String>, all: &mut Vec<Vec<String>>) {
+    for part in command
+        .get_subcommands()
+        .filter(|part| part.get_name() != "help")
+    {
+        path.push(part.get_name().to_owned());
+        all.push(path.clone());
+        collect(part, path, all);
+        path.pop();
+    }
+}
+
+/// The binary, knowing nothing of the settings of who runs the test.
+fn parlour() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PARLOUR_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("COLUMNS", "100").stdin(Stdio::null());
+    command
+}
+
+/// The binary, on the database of a world.
+fn at(world: &World) -> Command {
+    let mut command = parlour();
+    command.env("PARLOUR_DATABASE_URL", &world.url);
+    command
+}
+
+/// What a command printed that succeeded.
+fn text(output: &Output) -> String {
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {told}", output.status);
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a command said that failed.
+fn refused(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{command:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A folder to run in, which goes when it is dropped.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.0.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn parlour(&self) -> Command {
+        let mut command = parlour();
+        command.current_dir(self.0.path());
+        command
+    }
+}
+
+/// A server that runs until it is stopped, or dropped.
+struct Served {
+    process: Child,
+    output: BufReader<std::process::ChildStdout>,
+    address: String,
+}
+
+impl Served {
+    /// Starts a server on a free port.
+    fn start(command: Command) -> Self {
+        Self::launch(command).ready()
+    }
+
+    fn launch(mut command: Command) -> Self {
+        if command.get_args().next().is_none() {
+            command.args(["serve", "--listen", "127.0.0.1:0"]);
+        }
+        command.env("PARLOUR_LOG", "error").stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        Self {
+            process,
+            output,
+            address: String::new(),
+        }
+    }
+
+    /// Waits for the line that tells the address.
+    fn ready(mut self) -> Self {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        address
+            .unwrap_or_else(|| panic!("no address in {line:?}"))
+            .clone_into(&mut self.address);
+        self
+    }
+
+    /// Asks it to stop; what it printed after its first line.
+    fn stop(mut self) -> String {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.process.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "ended with {status}");
+        rest
+    }
+
+    fn get(&self, address: &str) -> Answer {
+        self.send(&format!("GET {address} HTTP/1.1\r\n"), "")
+    }
+
+    fn post(&self, content_type: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
+        self.send(&format!("POST /graphql HTTP/1.1\r\n{head}"), body)
+    }
+
+    fn send(&self, head: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "{head}Host: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        )
+        .unwrap();
+        // A body that is too large may be refused before it is read.
+        stream.write_all(body.as_bytes()).ok();
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).ok();
+        Answer::parse(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// An answer over HTTP.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self {
+            status,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .next()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
