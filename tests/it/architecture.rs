@@ -13,7 +13,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     ("read", &["clock", "db", "entity", "error", "id"]),
     ("write", &["clock", "db", "entity", "error", "id", "read"]),
     ("demo", &["clock", "entity", "write"]),
-    ("import", &["error", "write"]),
+    ("import", &["clock", "entity", "error", "write"]),
     (
         "graphql",
         &["clock", "db", "entity", "error", "id", "read", "write"],
