@@ -25,7 +25,7 @@ pub struct ConfigFile {
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DatabaseSettings {
-    /// Database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME` [default: <sqlite://parlour.db>]
+    /// Database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME` [default: `sqlite://parlour.db`]
     #[arg(
         long,
         env = "PARLOUR_DATABASE_URL",

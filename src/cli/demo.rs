@@ -22,9 +22,7 @@ const BATCH: usize = 2_000;
 const LINE: u64 = 500_000;
 const BAR: &str = "{wide_bar} {human_pos}/{human_len} messages, {eta} left";
 
-/// Fill the database with a made-up audience.
-///
-/// The same numbers make the same audience: running the command again adds nothing.
+/// How large an audience.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Users; never more than messages, for it is by their messages that they exist.

@@ -25,13 +25,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// Exit code of an import that went through, but not with every line.
 const SOME_REJECTED: u8 = 2;
 
-/// Imports messages, with their agents, users and sessions, from files of one JSON object a line
-///
-/// Files may be plain, gzip or zstd: their first bytes tell. Lines may come in any order and more than once: importing a file again,
-/// or after an interruption, leaves the same database as importing it once.
-///
-/// Exits with 0 when every line went in, with 2 when some were rejected, and with 1 when the database failed or a file could not be
-/// read to its end. A file that breaks off gives the lines before; the files after it are imported all the same.
+/// What is imported, and what becomes of lines that are not taken.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Files to read, in this order; `-` is standard input
