@@ -54,7 +54,7 @@ const SQLITE: [(&str, &str); 5] = [
     ("temp_store", "MEMORY"),
     ("mmap_size", "268435456"),
     // Pages of log before they are folded into the file: at the default, an import folds the same pages over and over.
-    ("wal_autocheckpoint", "16000"),
+    ("wal_autocheckpoint", "65536"),
 ];
 
 /// What every PostgreSQL connection is told. Compiling short statements to machine code only ever lost.

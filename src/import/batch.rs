@@ -16,9 +16,9 @@ use crate::error::{Internal, Result};
 use crate::write::event::{Event, Rejection};
 
 /// Most lines of a batch.
-const MAX_LINES: usize = 2_000;
+const MAX_LINES: usize = 10_000;
 /// Most bytes of lines in a batch, give or take a line.
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 16 << 20;
 /// Batches that are ready before the reading thread waits.
 const AHEAD: usize = 2;
 
@@ -301,17 +301,20 @@ mod tests {
     #[tokio::test]
     async fn batches_are_bounded_by_lines_and_by_bytes() {
         let folder = tempfile::tempdir().unwrap();
-        let many: String = (0..4_500)
+        let many: String = (0..20_500)
             .map(|number| line(&number.to_string()) + "\n")
             .collect();
         let batches = read(vec![file(folder.path(), "many", many)]).await;
         assert_eq!(
             batches.iter().map(Batch::lines).collect::<Vec<_>>(),
-            [2_000, 2_000, 500]
+            [10_000, 10_000, 500]
         );
-        let large = (line("x") + &" ".repeat(1 << 20) + "\n").repeat(6);
+        let large = (line("x") + &" ".repeat(1 << 20) + "\n").repeat(20);
         let batches = read(vec![file(folder.path(), "large", large)]).await;
-        assert_eq!(batches.iter().map(Batch::lines).collect::<Vec<_>>(), [4, 2]);
+        assert_eq!(
+            batches.iter().map(Batch::lines).collect::<Vec<_>>(),
+            [16, 4]
+        );
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! INSERT, UPDATE, DELETE and nothing else. [`apply`] is the only transaction: GraphQL, import and demo all end there.
+//! INSERT, UPDATE, DELETE and nothing else. [`apply()`] is the transaction that all events go through: import and demo end there.
 
 mod agent;
 mod apply;
