@@ -198,21 +198,12 @@ impl Dialect {
         }
     }
 
-    /// The statement that takes hold of rows; none where a transaction holds the whole database anyway.
-    pub(super) fn lock(
-        self,
-        table: &str,
-        ids: impl IntoIterator<Item = Uuid>,
-    ) -> Option<Statement> {
+    /// What ends a query whose rows of `table` nobody else may change until the transaction ends. A writing transaction of
+    /// SQLite is alone anyway.
+    pub fn locking(self, table: &str) -> String {
         match self {
-            Self::Sqlite => None,
-            Self::Postgres => {
-                let sql = format!(
-                    "SELECT id FROM {table} WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
-                );
-                let ids: Vec<Uuid> = ids.into_iter().collect();
-                Some(self.raw(sql, [Value::from(ids)]))
-            }
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" FOR NO KEY UPDATE OF {table}"),
         }
     }
 

@@ -180,18 +180,6 @@ impl Transaction {
         }
     }
 
-    /// Takes hold of rows in the order of their ids until the end of the transaction.
-    pub async fn lock(
-        &self,
-        table: &str,
-        ids: impl IntoIterator<Item = Uuid>,
-    ) -> Result<(), DbErr> {
-        match self.dialect.lock(table, ids) {
-            Some(statement) => self.execute(statement).await,
-            None => Ok(()),
-        }
-    }
-
     /// Part of new ids: another one each time that the transaction is run again because ids were taken.
     pub const fn offer(&self) -> u8 {
         self.offer

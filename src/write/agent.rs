@@ -56,7 +56,8 @@ struct Draft<'a> {
     first: Timestamp,
 }
 
-/// Finds the agents of a batch, and makes those that are missing.
+/// Finds the agents of a batch, and makes those that are missing. Until the transaction ends no other writes to them: what it
+/// reads of their users and sessions stays as it is.
 pub(super) async fn settle<'a>(
     transaction: &Transaction,
     events: impl Iterator<Item = &'a Event>,
@@ -103,8 +104,11 @@ async fn find(
 ) -> Result<HashMap<String, Stored>, DbErr> {
     let rows = Rows::texts(external_ids);
     let wanted = rows.subquery(transaction.dialect(), "$1");
+    // In the same order for everyone, so that nobody waits for someone who waits for them.
     let sql = format!(
-        "SELECT id, external_id, name, description FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value"
+        "SELECT id, external_id, name, description FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value \
+         ORDER BY external_id{}",
+        transaction.dialect().locking("agents")
     );
     let found: Vec<Stored> = transaction
         .fetch(transaction.dialect().raw(sql, [rows.value()]))
@@ -193,9 +197,6 @@ pub(super) async fn count(
         ("cost", Column::Int),
         ("created_at", Column::Int),
     ];
-    transaction
-        .lock("agents", movements.keys().copied())
-        .await?;
     let rows: Vec<_> = movements
         .iter()
         .map(|(id, by)| {

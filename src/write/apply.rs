@@ -133,7 +133,6 @@ async fn store(
             moved.message(one, draft, users.id(one.user), sessions.id(one.session));
         }
     }
-    chat_user::lock(transaction, &moved.users).await?;
     session::count(transaction, &moved.sessions).await?;
     chat_user::count(transaction, &moved.users).await?;
     agent::count(transaction, &moved.agents).await?;

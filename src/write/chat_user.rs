@@ -211,11 +211,9 @@ impl<'a> Profile<'a> {
             })
             .collect();
         self.update(transaction, &changed).await?;
-        let mut missing: Vec<_> = (0..self.drafts.len())
+        let missing: Vec<_> = (0..self.drafts.len())
             .filter(|&user| self.drafts[user].id.is_none() && self.drafts[user].wanted)
             .collect();
-        // In the same order for every writer, so that no two wait for each other.
-        missing.sort_unstable_by_key(|&user| self.drafts[user].key);
         self.insert(transaction, &missing).await?;
         Ok(missing)
     }
@@ -348,17 +346,6 @@ impl<'a> Profile<'a> {
             .update("chat_users", &COLUMNS, &rows, &set.join(", "))
             .await
     }
-}
-
-/// Takes hold of users whose figures are about to move, in the order of their ids: writers of the same users take turns
-/// from here on, and each then sees what the one before has done.
-pub(super) async fn lock(
-    transaction: &Transaction,
-    movements: &BTreeMap<Uuid, Movement>,
-) -> Result<(), DbErr> {
-    transaction
-        .lock("chat_users", movements.keys().copied())
-        .await
 }
 
 /// Moves the counters of users. The last interaction is looked up again: a session's start can move back.

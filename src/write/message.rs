@@ -78,7 +78,6 @@ pub(super) async fn insert(
             ));
         }
     }
-    rows.sort_unstable_by_key(|row| (row.2.0, row.3));
     Ok(transaction
         .insert("messages", &COLUMNS, &rows)
         .await?

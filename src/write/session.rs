@@ -169,14 +169,11 @@ impl<'a> Drafts<'a> {
         user: impl Fn(usize) -> Uuid,
     ) -> Result<Vec<usize>, DbErr> {
         self.update(transaction).await?;
-        let mut missing: Vec<_> = (0..self.drafts.len())
+        let missing: Vec<_> = (0..self.drafts.len())
             .filter(|&session| {
                 self.drafts[session].id.is_none() && self.drafts[session].owner.is_some()
             })
             .collect();
-        missing.sort_unstable_by_key(|&session| {
-            (self.drafts[session].agent, self.drafts[session].external_id)
-        });
         self.insert(transaction, &missing, &user).await?;
         Ok(missing)
     }
