@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// An instant in microseconds since 1970-01-01T00:00:00Z.
 ///
 /// Both databases keep it as a 64-bit integer, so it sorts, compares and travels the same on both (docs/decisions/0002).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, DeriveValueType)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default, DeriveValueType,
+)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

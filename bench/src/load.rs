@@ -17,7 +17,7 @@ use crate::store::{self, Kind};
 use crate::{Arguments, Result};
 
 /// Events, and rows, that go in at a time.
-const BATCH: usize = 2_000;
+const BATCH: usize = 10_000;
 /// How many rows the bare INSERTs are measured with.
 const BARE_ROWS: usize = 200_000;
 
@@ -55,7 +55,7 @@ pub(crate) async fn load(kind: Kind, url: &str, arguments: &Arguments) -> Result
         let start = Instant::now();
         loading.messages += store_batch(&database, &batch).await?;
         loading.taken += start.elapsed();
-        if (loading.messages / 2_000).is_multiple_of(25) {
+        if loading.messages.is_multiple_of(100_000) {
             eprintln!("{}: {} messages", kind.name(), loading.messages);
         }
         batch.clear();

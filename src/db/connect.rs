@@ -57,6 +57,12 @@ const SQLITE: [(&str, &str); 5] = [
     ("wal_autocheckpoint", "65536"),
 ];
 
+/// Page cache of the writing connection: a batch of an import touches tens of thousands of pages, and a page that does not
+/// fit is written to the log and read back within the same transaction.
+const SQLITE_WRITER_CACHE: &str = "-262144";
+/// Page cache of each reading connection; the rest is the memory map's.
+const SQLITE_READER_CACHE: &str = "-16384";
+
 /// What every PostgreSQL connection is told. Compiling short statements to machine code only ever lost.
 const POSTGRES: [(&str, &str); 3] = [
     ("lock_timeout", "10000"),
@@ -220,9 +226,13 @@ async fn sqlite(
             for (name, value) in SQLITE {
                 sqlite = sqlite.pragma(name, value);
             }
-            if !writes {
-                sqlite = sqlite.pragma("query_only", "ON");
-            }
+            sqlite = if writes {
+                sqlite.pragma("cache_size", SQLITE_WRITER_CACHE)
+            } else {
+                sqlite
+                    .pragma("cache_size", SQLITE_READER_CACHE)
+                    .pragma("query_only", "ON")
+            };
             sqlite
                 .create_if_missing(writes)
                 .foreign_keys(true)

@@ -36,20 +36,17 @@ impl Reader {
     }
 
     /// The rows of a query.
-    pub async fn select<T: FromQueryResult>(&self, query: &SelectStatement) -> Result<Vec<T>> {
-        self.fetch(self.dialect.statement(query)).await
+    pub async fn select(&self, query: &SelectStatement) -> Result<Vec<QueryResult>> {
+        self.rows(self.dialect.statement(query)).await
     }
 
-    /// The rows of a query that is planned with its values each time: for those whose best plan depends on them.
-    pub async fn select_planned<T: FromQueryResult>(
-        &self,
-        query: &SelectStatement,
-    ) -> Result<Vec<T>> {
-        let planned = Self {
+    /// The same reads, planned with their values each time: for queries whose best plan depends on them.
+    #[must_use]
+    pub fn planned(&self) -> Self {
+        Self {
             connection: self.planned.clone(),
             ..self.clone()
-        };
-        planned.select(query).await
+        }
     }
 
     /// The rows of a statement written by hand in [`dialect`](super::dialect).

@@ -8,7 +8,6 @@ use sea_orm::{
 };
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::dialect::Dialect;
 use super::rows::{Column, Rows};
@@ -114,13 +113,13 @@ impl Transaction {
         self.dialect
     }
 
-    /// Runs a statement.
-    pub async fn execute(&self, statement: Statement) -> Result<(), DbErr> {
+    /// Runs a statement. How many rows it changed.
+    pub async fn execute(&self, statement: Statement) -> Result<u64, DbErr> {
         tally::keep(&statement);
         let start = Instant::now();
-        self.inner.execute_raw(statement).await?;
+        let result = self.inner.execute_raw(statement).await?;
         tally::count(0, start.elapsed());
-        Ok(())
+        Ok(result.rows_affected())
     }
 
     /// The rows of a statement.
@@ -140,15 +139,15 @@ impl Transaction {
         Ok(rows)
     }
 
-    /// Inserts a batch of rows, whose first column is `id`, and leaves out those that are there already. The ids of those that went in.
+    /// Inserts a batch of rows and leaves out those that are there already. How many went in.
     pub async fn insert<T: Serialize>(
         &self,
         table: &str,
         columns: &'static [(&str, Column)],
         rows: &[T],
-    ) -> Result<Vec<Uuid>, DbErr> {
+    ) -> Result<u64, DbErr> {
         if rows.is_empty() {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         let names = columns
             .iter()
@@ -159,10 +158,9 @@ impl Transaction {
         let batch = rows.subquery(self.dialect, "$1");
         // `WHERE true`: without it SQLite takes ON for the ON of a join.
         let sql = format!(
-            "INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true ON CONFLICT DO NOTHING RETURNING id"
+            "INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true ON CONFLICT DO NOTHING"
         );
-        let inserted: Vec<Id> = self.fetch(self.dialect.raw(sql, [rows.value()])).await?;
-        Ok(inserted.into_iter().map(|row| row.id).collect())
+        self.execute(self.dialect.raw(sql, [rows.value()])).await
     }
 
     /// Inserts rows that must all be new; when one is not, the whole transaction is undone and run again.
@@ -173,10 +171,10 @@ impl Transaction {
         rows: &[T],
     ) -> Result<(), DbErr> {
         let inserted = self.insert(table, columns, rows).await?;
-        if inserted.len() < rows.len() {
-            Err(DbErr::RecordNotInserted)
-        } else {
+        if usize::try_from(inserted).is_ok_and(|inserted| inserted == rows.len()) {
             Ok(())
+        } else {
+            Err(DbErr::RecordNotInserted)
         }
     }
 
@@ -200,16 +198,12 @@ impl Transaction {
         let batch = rows.subquery(self.dialect, "$1");
         let sql =
             format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
-        self.execute(self.dialect.raw(sql, [rows.value()])).await
+        self.execute(self.dialect.raw(sql, [rows.value()])).await?;
+        Ok(())
     }
 
     /// The connection, for what runs its own statements in this transaction.
     pub(super) const fn connection(&self) -> &DatabaseTransaction {
         &self.inner
     }
-}
-
-#[derive(FromQueryResult)]
-struct Id {
-    id: Uuid,
 }

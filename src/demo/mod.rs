@@ -85,10 +85,13 @@ impl Audience {
         self.next += 1;
         let share = self.shares.deal(number);
         let chance = Chance::new(self.size.seed, SHARES + 1 + number);
-        Some(
-            self.talking
-                .insert(Timeline::new(chance, self.mark, number, share)),
-        )
+        Some(self.talking.insert(Timeline::new(
+            chance,
+            self.mark,
+            number,
+            self.size.users,
+            share,
+        )))
     }
 }
 
@@ -308,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_size_is_one_audience_and_a_seed_another() {
-        assert_eq!(fingerprint(Size::DEFAULT), "af34b055");
+        assert_eq!(fingerprint(Size::DEFAULT), "019a7a23");
         assert!(Audience::new(SMALL).eq(Audience::new(SMALL)));
         assert_ne!(fingerprint(SMALL), fingerprint(Size { seed: 8, ..SMALL }));
     }

@@ -113,10 +113,10 @@ impl Turn {
 }
 
 impl Timeline {
-    /// The user of this number, who is about to say this much.
-    pub(super) fn new(mut chance: Chance, mark: u32, number: u64, share: Share) -> Self {
+    /// The user of this number among so many, who is about to say this much.
+    pub(super) fn new(mut chance: Chance, mark: u32, number: u64, of: u64, share: Share) -> Self {
         let person = Person::new(&mut chance, number, share.habit);
-        let (first, last) = lifetime(&mut chance, share.habit);
+        let (first, last) = lifetime(&mut chance, share.habit, (number, of));
         Self {
             chance,
             mark,
@@ -359,12 +359,12 @@ impl Timeline {
 }
 
 /// When a user first came, and when the last session should begin: the audience grows, a third of it is active, many have gone.
-fn lifetime(chance: &mut Chance, habit: Habit) -> (i64, i64) {
+fn lifetime(chance: &mut Chance, habit: Habit, (number, of): (u64, u64)) -> (i64, i64) {
     let ago = match habit {
         Habit::Daily => chance.between(620 * DAY, SPAN),
-        Habit::Casual | Habit::Silent => chance
-            .between(2 * HOUR, SPAN)
-            .min(chance.between(2 * HOUR, SPAN)),
+        Habit::Casual | Habit::Silent => {
+            (age(number, of) - chance.between(0, DAY)).clamp(2 * HOUR, SPAN)
+        }
     };
     let gone = match habit {
         Habit::Daily => chance.between(HOUR, DAY),
@@ -375,6 +375,15 @@ fn lifetime(chance: &mut Chance, habit: Habit) -> (i64, i64) {
     };
     let first = END - ago;
     (first - first % MILLISECOND, END - gone)
+}
+
+/// How long before [`END`] the user of this number appears: in the order of their numbers, as tables of real users grow,
+/// and twice as many in the last week as in a week half-way.
+fn age(number: u64, of: u64) -> i64 {
+    const ONE: u64 = 1 << 20;
+    let part = (u128::from(number) * u128::from(ONE * ONE) / u128::from(of.max(1))).isqrt();
+    let left = i64::try_from(u128::from(ONE).saturating_sub(part)).unwrap_or(0);
+    SPAN / (1 << 20) * left
 }
 
 /// The words of a turn.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Platform {
     /// A chat window on a website.
+    #[default]
     Web,
     /// A mobile application.
     Mobile,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
     Clone,
     Copy,
     Debug,
+    Default,
     PartialEq,
     Eq,
     PartialOrd,
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 )]
 pub enum MessageRole {
     /// The chat user.
+    #[default]
     User,
     /// The agent.
     Agent,

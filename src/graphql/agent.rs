@@ -33,6 +33,8 @@ impl Listed for Entity {
     type Node = Agent;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Agent";
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] =
+        &[("chatUsers", &["id"]), ("sessions", &["id"])];
 
     fn extras(_: Scope, _: &AgentFilter) -> EmptyMutation {
         EmptyMutation

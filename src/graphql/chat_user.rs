@@ -42,6 +42,14 @@ impl Listed for Entity {
     type Node = ChatUser;
     type Extras = ChatUserExtras;
     const NAME: &'static str = "ChatUser";
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+        ("agent", &["agent_id"]),
+        ("displayName", &["name"]),
+        ("isAnonymous", &["name"]),
+        ("lastReceivedMessage", &["last_message_id"]),
+        ("messages", &["id"]),
+        ("sessions", &["id"]),
+    ];
 
     fn extras(scope: Scope, filter: &ChatUserFilter) -> ChatUserExtras {
         ChatUserExtras {

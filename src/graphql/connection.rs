@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, ObjectType, OutputType, TypeName};
+use async_graphql::{Context, Enum, Lookahead, Object, ObjectType, OutputType, TypeName};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::{loaders, reader};
 use crate::error::{Error, Result};
+use crate::read::columns::Columns;
 use crate::read::page::{Order, Page, Position, Query, Slice, SortField, count};
 use crate::read::{Filter, Noun, Scope};
 
@@ -118,6 +119,8 @@ pub(super) trait Listed: Noun {
     type Extras: ObjectType;
     /// `ChatUser` in `ChatUserConnection`.
     const NAME: &'static str;
+    /// The columns behind fields of a node that are not named like their column.
+    const BEHIND: &'static [(&'static str, &'static [&'static str])];
 
     /// The further fields of a list.
     fn extras(scope: Scope, filter: &Self::Filter) -> Self::Extras;
@@ -128,6 +131,7 @@ pub(super) struct Connection<N: Listed> {
     scope: Scope,
     batched: bool,
     query: Arc<Query<N>>,
+    columns: Columns<N>,
     page: OnceCell<Arc<Slice<N>>>,
     other_side: OnceCell<bool>,
 }
@@ -153,6 +157,7 @@ impl<N: Listed> Connection<N> {
             scope,
             batched: false,
             query,
+            columns: columns(context),
             page: OnceCell::new(),
             other_side: OnceCell::new(),
         })
@@ -166,19 +171,27 @@ impl<N: Listed> Connection<N> {
         }
     }
 
-    async fn read(&self, context: &Context<'_>, query: &Arc<Query<N>>) -> Result<Arc<Slice<N>>> {
+    async fn read(
+        &self,
+        context: &Context<'_>,
+        query: &Arc<Query<N>>,
+        columns: Columns<N>,
+    ) -> Result<Arc<Slice<N>>> {
         match self.scope {
             Scope::Of(parent, id) if self.batched => {
-                loaders(context).page(parent, id, query.clone()).await
+                let query = query.clone();
+                loaders(context).page(parent, id, query, columns).await
             }
-            scope => N::page(reader(context), scope, query).await.map(Arc::new),
+            scope => N::page(reader(context), scope, query, columns)
+                .await
+                .map(Arc::new),
         }
     }
 
     async fn slice(&self, context: &Context<'_>) -> Result<&Slice<N>> {
         Ok(self
             .page
-            .get_or_try_init(|| self.read(context, &self.query))
+            .get_or_try_init(|| self.read(context, &self.query, self.columns))
             .await?)
     }
 
@@ -186,7 +199,10 @@ impl<N: Listed> Connection<N> {
     async fn has_other_side(&self, context: &Context<'_>) -> Result<bool> {
         let look = async || match self.query.other_side(self.slice(context).await?) {
             Err(known) => Ok(known),
-            Ok(query) => Ok(self.read(context, &Arc::new(query)).await?.more),
+            Ok(query) => Ok(self
+                .read(context, &Arc::new(query), Columns::id())
+                .await?
+                .more),
         };
         self.other_side.get_or_try_init(look).await.copied()
     }
@@ -196,6 +212,29 @@ impl<N: Listed> Connection<N> {
             .order
             .position(N::id(row), row)
             .encode::<N>(self.query.order)
+    }
+}
+
+/// The columns that the nodes of a connection are asked for, by the selection of its field.
+fn columns<N: Listed>(context: &Context<'_>) -> Columns<N> {
+    let connection = context.look_ahead();
+    let [edges, nodes] = ["edges", "nodes"].map(|name| connection.field(name));
+    let nodes = [edges.field("node"), nodes];
+    let mut columns = Columns::id();
+    for node in nodes.iter().flat_map(Lookahead::selection_fields) {
+        for field in node.selection_set() {
+            columns = behind(columns, field.name());
+        }
+    }
+    columns
+}
+
+/// The columns behind one more field of a node.
+fn behind<N: Listed>(columns: Columns<N>, field: &str) -> Columns<N> {
+    match N::BEHIND.iter().find(|(name, _)| *name == field) {
+        Some((_, behind)) => behind.iter().fold(columns, |all, name| all.with(name)),
+        None if field == "__typename" => columns,
+        None => columns.with_field(field),
     }
 }
 

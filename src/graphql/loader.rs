@@ -3,7 +3,7 @@
 //! There is no delay: a request runs until all its resolvers wait, then the batches that have gathered start. All of it
 //! happens on the request's own task, so a level is exactly one statement.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,7 @@ use crate::db::tally;
 use crate::error::{Client, Error, Result};
 use crate::id;
 use crate::read::chat_user::{self, ChatUserFilter, Platforms};
+use crate::read::columns::Columns;
 use crate::read::page::{Query, Slice};
 use crate::read::{Noun, batch, search};
 
@@ -35,7 +36,7 @@ pub(super) struct ById<N>(Uuid, std::marker::PhantomData<fn() -> N>);
 
 /// A page of the list of one parent.
 #[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct PageOf<N: Noun>(id::Noun, Uuid, Arc<Query<N>>);
+pub(super) struct PageOf<N: Noun>(id::Noun, Uuid, Arc<Query<N>>, Columns<N>);
 
 /// The length of the list of one parent.
 #[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,8 +84,10 @@ impl Loaders {
         parent: id::Noun,
         id: Uuid,
         query: Arc<Query<N>>,
+        columns: Columns<N>,
     ) -> Result<Arc<Slice<N>>> {
-        let slice = self.0.load_one(PageOf(parent, id, query)).await?;
+        let key = PageOf(parent, id, query, columns);
+        let slice = self.0.load_one(key).await?;
         Ok(slice.unwrap_or_else(|| {
             Arc::new(Slice {
                 rows: Vec::new(),
@@ -154,20 +157,30 @@ impl<N: Noun> Loader<PageOf<N>> for Batch {
     type Error = Error;
 
     async fn load(&self, keys: &[PageOf<N>]) -> Result<HashMap<PageOf<N>, Self::Value>> {
-        let mut answers = HashMap::with_capacity(keys.len());
-        for ((parent, query), parents) in grouped(
-            keys.iter()
-                .map(|PageOf(parent, id, query)| ((*parent, query.clone()), *id)),
-        ) {
-            within_budget((query.page.size + 1).saturating_mul(parents.len() as u64))?;
-            let slices = batch::pages(&self.reader, parent, &parents, &query).await?;
-            answers.extend(
-                slices
-                    .into_iter()
-                    .map(|(id, slice)| (PageOf(parent, id, query.clone()), Arc::new(slice))),
-            );
+        // The same page may be asked for with several sets of columns: it is read once, with all of them.
+        let mut groups: HashMap<_, (HashSet<Uuid>, Columns<N>)> = HashMap::new();
+        for PageOf(parent, id, query, columns) in keys {
+            let (parents, wanted) = groups
+                .entry((*parent, query))
+                .or_insert_with(|| (HashSet::new(), *columns));
+            parents.insert(*id);
+            *wanted = wanted.and(*columns);
         }
-        Ok(answers)
+        let mut pages = HashMap::with_capacity(keys.len());
+        for ((parent, query), (parents, columns)) in groups {
+            within_budget((query.page.size + 1).saturating_mul(parents.len() as u64))?;
+            let parents: Vec<_> = parents.into_iter().collect();
+            let slices = batch::pages(&self.reader, parent, &parents, query, columns).await?;
+            let slices = slices.into_iter().map(|(id, slice)| (id, Arc::new(slice)));
+            pages.insert((parent, query), slices.collect::<HashMap<_, _>>());
+        }
+        let page = |PageOf(parent, id, query, _): &PageOf<N>| {
+            pages.get(&(*parent, query))?.get(id).cloned()
+        };
+        Ok(keys
+            .iter()
+            .filter_map(|key| Some((key.clone(), page(key)?)))
+            .collect())
     }
 }
 

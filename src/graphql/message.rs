@@ -35,6 +35,10 @@ impl Listed for Entity {
     type Node = Message;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Message";
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+        ("chatUser", &["chat_user_id"]),
+        ("session", &["session_id"]),
+    ];
 
     fn extras(_: Scope, _: &MessageFilter) -> EmptyMutation {
         EmptyMutation

@@ -37,6 +37,12 @@ impl Listed for Entity {
     type Node = Session;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Session";
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+        ("agent", &["agent_id"]),
+        ("chatUser", &["chat_user_id"]),
+        ("messages", &["id"]),
+        ("status", &["ended_at"]),
+    ];
 
     fn extras(_: Scope, _: &SessionFilter) -> EmptyMutation {
         EmptyMutation

@@ -1,9 +1,11 @@
 //! Agents: what their list can be filtered and ordered by.
 
 use async_graphql::{Enum, InputObject};
+use sea_orm::DbErr;
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
+use super::columns::Row;
 use super::filter::{Builder, Column, DateTimeFilter, IdFilter, IntFilter, StringFilter, Where};
 use super::page::{Key, SortColumn, SortField};
 use super::search::Term;
@@ -22,6 +24,22 @@ impl Noun for Entity {
 
     fn id(row: &Model) -> Uuid {
         row.id
+    }
+
+    fn decode(row: &Row<'_>) -> Result<Model, DbErr> {
+        Ok(Model {
+            id: row.next()?,
+            external_id: row.next()?,
+            name: row.next()?,
+            name_key: row.next()?,
+            description: row.next()?,
+            created_at: row.next()?,
+            total_users: row.next()?,
+            total_sessions: row.next()?,
+            total_messages: row.next()?,
+            total_cost_micros: row.next()?,
+            search_text: row.next()?,
+        })
     }
 
     fn parent_column(_: id::Noun) -> Option<&'static str> {
@@ -144,7 +162,7 @@ impl SortField for AgentOrderField {
     fn column(self) -> SortColumn {
         match self {
             Self::CreatedAt => SortColumn::Int("created_at"),
-            Self::Name => SortColumn::NullableText("name"),
+            Self::Name => SortColumn::NullableText("name_key"),
             Self::TotalUsers => SortColumn::Int("total_users"),
             Self::TotalSessions => SortColumn::Int("total_sessions"),
             Self::TotalMessages => SortColumn::Int("total_messages"),

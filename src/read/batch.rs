@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::FromQueryResult;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
+use super::columns::Columns;
 use super::page::{Query, Slice};
-use super::{Filter, Noun, Scope, all_columns};
+use super::{Filter, Noun, Scope};
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::error::{Internal, Result};
@@ -25,7 +25,7 @@ pub async fn by_ids<N: Noun>(
             .dialect()
             .among(&format!("{}.id", N::TABLE), ids.iter().copied()),
     );
-    let rows: Vec<N::Model> = reader.select(all_columns::<N>(&mut select)).await?;
+    let rows = Columns::<N>::all().fetch(reader, select).await?;
     Ok(rows
         .into_iter()
         .map(|row| (N::id(&row), Arc::new(row)))
@@ -38,23 +38,26 @@ pub async fn pages<N: Noun>(
     parent: id::Noun,
     parents: &[Uuid],
     query: &Query<N>,
+    columns: Columns<N>,
 ) -> Result<HashMap<Uuid, Slice<N>>> {
     if let [only] = parents {
-        let slice = N::page(reader, Scope::Of(parent, *only), query).await?;
+        let slice = N::page(reader, Scope::Of(parent, *only), query, columns).await?;
         return Ok(HashMap::from([(*only, slice)]));
     }
     let column = column::<N>(parent)?;
+    let columns = query.order.with_key(columns).with(column);
     let mut children = query.select(reader.dialect(), Scope::All)?;
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
-    let statement = reader
-        .dialect()
-        .children_of(parents, N::TABLE, &N::columns(), &mut children);
+    let statement =
+        reader
+            .dialect()
+            .children_of(parents, N::TABLE, &columns.names(), &mut children);
     let mut lists: HashMap<Uuid, Vec<N::Model>> =
         parents.iter().map(|&parent| (parent, Vec::new())).collect();
     for row in reader.rows(statement).await? {
         let parent: Uuid = row.try_get("", column)?;
         if let Some(list) = lists.get_mut(&parent) {
-            list.push(N::Model::from_query_result(&row, "")?);
+            list.push(columns.decode(&row)?);
         }
     }
     Ok(lists

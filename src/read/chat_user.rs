@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 
 use async_graphql::{Enum, InputObject};
+use sea_orm::DbErr;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
+use super::columns::{Columns, Row};
 use super::filter::{
     BooleanFilter, Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter,
     StringFilter, TagsFilter, Where,
 };
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
-use super::{Filter, Noun, Scope, all_columns};
+use super::{Filter, Noun, Scope};
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::entity::chat_user::{Entity, Model};
@@ -30,14 +32,46 @@ impl Noun for Entity {
         row.id
     }
 
+    fn decode(row: &Row<'_>) -> Result<Model, DbErr> {
+        Ok(Model {
+            id: row.next()?,
+            agent_id: row.next()?,
+            platform: row.next()?,
+            platform_id: row.next()?,
+            name: row.next()?,
+            name_key: row.next()?,
+            email: row.next()?,
+            email_key: row.next()?,
+            phone_number: row.next()?,
+            profile_picture_url: row.next()?,
+            language: row.next()?,
+            tags: row.next()?,
+            settings: row.next()?,
+            created_at: row.next()?,
+            last_interaction_at: row.next()?,
+            last_message_at: row.next()?,
+            last_message_id: row.next()?,
+            total_sessions: row.next()?,
+            total_chat_messages: row.next()?,
+            total_messages_sent: row.next()?,
+            total_cost_micros: row.next()?,
+            search_text: row.next()?,
+        })
+    }
+
     fn parent_column(parent: id::Noun) -> Option<&'static str> {
         (parent == id::Noun::Agent).then_some("agent_id")
     }
 
-    async fn page(reader: &Reader, scope: Scope, query: &Query<Self>) -> Result<Slice<Self>> {
+    async fn page(
+        reader: &Reader,
+        scope: Scope,
+        query: &Query<Self>,
+        columns: Columns<Self>,
+    ) -> Result<Slice<Self>> {
         match &query.filter.search {
-            Some(Term::Text(text)) => search::page(reader, scope, query, text).await,
-            _ => query.read(reader, scope).await,
+            Some(Term::Text(text)) => search::page(reader, scope, query, text, columns).await,
+            _ => query.read(reader, scope, columns).await,
         }
     }
 }
@@ -78,10 +112,7 @@ pub async fn by_platform_id(
         .and_where(column("agent_id").eq(agent))
         .and_where(column("platform").eq(platform))
         .and_where(column("platform_id").eq(platform_id));
-    Ok(reader
-        .select(all_columns::<Entity>(&mut select))
-        .await?
-        .pop())
+    Ok(Columns::<Entity>::all().fetch(reader, select).await?.pop())
 }
 
 /// Users per platform, the most frequent first.
@@ -299,7 +330,7 @@ impl SortField for ChatUserOrderField {
             Self::LastMessageAt => SortColumn::NullableInt("last_message_at"),
             Self::LastInteractionAt => SortColumn::NullableInt("last_interaction_at"),
             Self::CreatedAt => SortColumn::Int("created_at"),
-            Self::Name => SortColumn::NullableText("name"),
+            Self::Name => SortColumn::NullableText("name_key"),
             Self::TotalSessions => SortColumn::Int("total_sessions"),
             Self::TotalChatMessages => SortColumn::Int("total_chat_messages"),
             Self::TotalMessagesSent => SortColumn::Int("total_messages_sent"),

@@ -1,9 +1,11 @@
 //! Messages: what their lists can be filtered and ordered by.
 
 use async_graphql::{Enum, InputObject};
+use sea_orm::DbErr;
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
+use super::columns::Row;
 use super::filter::{
     Builder, Column, DateTimeFilter, IdFilter, MessageRoleFilter, StringFilter, Where,
 };
@@ -22,6 +24,20 @@ impl Noun for Entity {
 
     fn id(row: &Model) -> Uuid {
         row.id
+    }
+
+    fn decode(row: &Row<'_>) -> Result<Model, DbErr> {
+        Ok(Model {
+            id: row.next()?,
+            session_id: row.next()?,
+            chat_user_id: row.next()?,
+            external_id: row.next()?,
+            role: row.next()?,
+            text: row.next()?,
+            attachments: row.next()?,
+            sent_at: row.next()?,
+            cost_micros: row.next()?,
+        })
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

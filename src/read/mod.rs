@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod batch;
 pub mod chat_user;
+pub mod columns;
 pub mod filter;
 pub mod message;
 pub mod page;
@@ -15,13 +16,14 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
-use sea_orm::{EntityTrait, FromQueryResult, IdenStatic, Iterable, ModelTrait};
+use sea_orm::{DbErr, EntityTrait, FromQueryResult, ModelTrait};
 use uuid::Uuid;
 
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::error::Result;
 use crate::id;
+use columns::{Columns, Row};
 use page::SortField;
 
 /// A kind of row that lists, counts and batches are made of.
@@ -43,23 +45,22 @@ pub trait Noun:
     /// The column that holds the id of this kind of parent; `None` when it has no such parent.
     fn parent_column(parent: id::Noun) -> Option<&'static str>;
 
+    /// A row whose values come in the order of the entity's columns.
+    fn decode(row: &Row<'_>) -> Result<Self::Model, DbErr>;
+
     /// A page of one list.
     fn page(
         reader: &Reader,
         scope: Scope,
         query: &page::Query<Self>,
+        columns: Columns<Self>,
     ) -> impl Future<Output = Result<page::Slice<Self>>> + Send {
-        query.read(reader, scope)
+        query.read(reader, scope, columns)
     }
 
     /// Where every query of the noun starts: the rows that may be seen, and no column yet.
     fn visible() -> SelectStatement {
         Query::select().from(Self::TABLE).to_owned()
-    }
-
-    /// The names of all columns.
-    fn columns() -> Vec<&'static str> {
-        Self::Column::iter().map(|column| column.as_str()).collect()
     }
 }
 
@@ -92,9 +93,4 @@ impl Scope {
             Self::Nothing => Condition::all().add(Expr::cust("1 = 0")),
         }
     }
-}
-
-/// Adds all columns of a noun to a query.
-pub fn all_columns<N: Noun>(query: &mut SelectStatement) -> &mut SelectStatement {
-    query.columns(N::columns().into_iter().map(|column| (N::TABLE, column)))
 }

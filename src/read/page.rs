@@ -16,6 +16,7 @@ use sea_orm::Value;
 use sea_orm::sea_query::{Expr, ExprTrait, Order as Direction, SelectStatement};
 use uuid::Uuid;
 
+use super::columns::Columns;
 use super::{Filter, Noun, Scope};
 use crate::clock::Timestamp;
 use crate::db::Reader;
@@ -48,7 +49,7 @@ pub trait SortField: EnumType + Copy + Debug + Hash + Send + Sync + 'static {
     fn is_time(self) -> bool;
 }
 
-/// A column to order by.
+/// A column to order by. One that may be NULL has two sort columns beside it, `…_asc` and `…_desc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortColumn {
     /// Integers, never NULL.
@@ -113,6 +114,14 @@ impl<F: SortField> Order<F> {
                 format!("{name}_{}", if self.descending { "desc" } else { "asc" })
             }
         }
+    }
+
+    /// Those columns, and what a row's place in this order is told by.
+    pub fn with_key<N: Noun<Field = F>>(self, columns: Columns<N>) -> Columns<N> {
+        let (SortColumn::Int(name)
+        | SortColumn::NullableInt(name)
+        | SortColumn::NullableText(name)) = self.field.column();
+        columns.with(name)
     }
 
     /// Where a row stands.
@@ -239,9 +248,15 @@ impl<N: Noun> Slice<N> {
 
 impl<N: Noun> Query<N> {
     /// One page of a list.
-    pub async fn read(&self, reader: &Reader, scope: Scope) -> Result<Slice<N>> {
-        let mut select = self.select(reader.dialect(), scope)?;
-        let rows = reader.select(super::all_columns::<N>(&mut select)).await?;
+    pub async fn read(
+        &self,
+        reader: &Reader,
+        scope: Scope,
+        columns: Columns<N>,
+    ) -> Result<Slice<N>> {
+        let columns = self.order.with_key(columns);
+        let select = self.select(reader.dialect(), scope)?;
+        let rows = columns.fetch(reader, select).await?;
         Ok(Slice::new(rows, &self.page))
     }
 

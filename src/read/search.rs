@@ -8,8 +8,9 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use uuid::Uuid;
 
+use super::columns::Columns;
 use super::page::{Query, Slice};
-use super::{Noun, Scope, all_columns};
+use super::{Noun, Scope};
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::entity::chat_user;
@@ -161,6 +162,7 @@ pub async fn page(
     scope: Scope,
     query: &ChatUsers,
     text: &str,
+    columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
     let dialect = reader.dialect();
     let trigrams = dialect.has_trigrams(text);
@@ -170,7 +172,7 @@ pub async fn page(
     // Walking the covering index to its end costs less than a second look would, where no trigrams help.
     let walk = covered && !trigrams;
     if !walk {
-        let slice = look(reader, query, first_look(dialect, scope, query)?).await?;
+        let slice = look(reader, query, first_look(dialect, scope, query)?, columns).await?;
         if slice.more {
             return Ok(slice);
         }
@@ -180,7 +182,7 @@ pub async fn page(
     } else {
         matching(dialect, scope, query, text)?
     };
-    look(reader, query, hits).await
+    look(reader, query, hits, columns).await
 }
 
 /// The rows of `hits`, a query for ids that are already cut to the page.
@@ -188,13 +190,13 @@ async fn look(
     reader: &Reader,
     query: &ChatUsers,
     hits: SelectStatement,
+    columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
     let mut select = chat_user::Entity::visible();
     select.and_where(Expr::col((chat_user::Entity::TABLE, "id")).in_subquery(hits));
     query.sort(&mut select);
-    let rows = reader
-        .select_planned(all_columns::<chat_user::Entity>(&mut select))
-        .await?;
+    let columns = query.order.with_key(columns);
+    let rows = columns.fetch(&reader.planned(), select).await?;
     Ok(Slice::new(rows, &query.page))
 }
 

@@ -1,9 +1,11 @@
 //! Sessions: what their lists can be filtered and ordered by.
 
 use async_graphql::{Enum, InputObject};
+use sea_orm::DbErr;
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
+use super::columns::Row;
 use super::filter::{
     Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter, SessionStatusFilter,
     StringFilter, TagsFilter, Where,
@@ -23,6 +25,26 @@ impl Noun for Entity {
 
     fn id(row: &Model) -> Uuid {
         row.id
+    }
+
+    fn decode(row: &Row<'_>) -> Result<Model, DbErr> {
+        Ok(Model {
+            id: row.next()?,
+            agent_id: row.next()?,
+            chat_user_id: row.next()?,
+            external_id: row.next()?,
+            platform: row.next()?,
+            started_at: row.next()?,
+            ended_at: row.next()?,
+            last_message_at: row.next()?,
+            total_messages: row.next()?,
+            total_messages_from_user: row.next()?,
+            total_cost_micros: row.next()?,
+            subject: row.next()?,
+            summary: row.next()?,
+            language: row.next()?,
+            tags: row.next()?,
+        })
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

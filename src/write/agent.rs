@@ -16,7 +16,7 @@ use crate::read::search;
 pub(super) struct Agents<'a> {
     ids: HashMap<&'a str, Uuid>,
     /// How many were made.
-    pub(super) new: usize,
+    pub(super) new: u64,
 }
 
 impl Agents<'_> {
@@ -128,7 +128,7 @@ fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, St
 async fn insert<'a>(
     transaction: &Transaction,
     drafts: impl Iterator<Item = (&'a &'a str, &'a Draft<'a>)>,
-) -> Result<usize, DbErr> {
+) -> Result<u64, DbErr> {
     const COLUMNS: [(&str, Column); 7] = [
         ("id", Column::Uuid),
         ("external_id", Column::Text),
@@ -153,7 +153,7 @@ async fn insert<'a>(
             )
         })
         .collect();
-    Ok(transaction.insert("agents", &COLUMNS, &rows).await?.len())
+    transaction.insert("agents", &COLUMNS, &rows).await
 }
 
 async fn rename(

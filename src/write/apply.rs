@@ -96,7 +96,8 @@ async fn store(
 
     // A session has one user: the one it is stored with, else the first who claims it here.
     placed.retain(|one| {
-        let owner = sessions.claim(one.session, one.user, users.stored_id(one.user));
+        let stored_user = users.stored_id(one.user);
+        let owner = sessions.claim(one.session, one.user, stored_user, one.event);
         if !owner {
             fates[one.at] = Fate::Rejected(reject(
                 "session.external_id",
@@ -110,13 +111,14 @@ async fn store(
         sessions.merge(one.session, one.event);
     }
 
-    let new_users = users.save(transaction).await?;
-    let new_sessions = sessions.save(transaction, |user| users.id(user)).await?;
+    // What is new gets its ids, so that all is known before anything is written.
+    let new_users = users.identify(transaction.offer());
+    let new_sessions = sessions.identify(transaction.offer());
     let drafts: Vec<_> = placed
         .iter()
         .map(|one| message::Draft::new(one.event, sessions.id(one.session), users.id(one.user)))
         .collect();
-    let recorded = message::insert(transaction, &drafts).await?;
+    let recorded = unheard(transaction, &users, &placed, &drafts).await?;
 
     let mut moved = Moved::default();
     for &user in &new_users {
@@ -125,25 +127,62 @@ async fn store(
     for &session in &new_sessions {
         moved.session(&users, &sessions, session);
     }
-    let mut counted = HashSet::with_capacity(recorded.len());
-    for (one, draft) in placed.iter().zip(&drafts) {
+    for ((one, draft), recorded) in placed.iter().zip(&drafts).zip(&recorded) {
         moved.known_since(users.id(one.user), one.agent, one.event.started_at());
-        if recorded.contains(&draft.id) && counted.insert(draft.id) {
+        if *recorded {
             fates[one.at] = Fate::Recorded;
             moved.message(one, draft, users.id(one.user), sessions.id(one.session));
         }
     }
-    session::count(transaction, &moved.sessions).await?;
-    chat_user::count(transaction, &moved.users).await?;
+
+    users.update(transaction).await?;
+    users.insert(transaction, &new_users, &moved.users).await?;
+    sessions.update(transaction).await?;
+    sessions
+        .insert(transaction, &new_sessions, &moved.sessions, |user| {
+            users.id(user)
+        })
+        .await?;
+    let new: Vec<_> = drafts
+        .iter()
+        .zip(&recorded)
+        .filter_map(|(draft, recorded)| recorded.then_some(draft))
+        .collect();
+    message::insert(transaction, &new).await?;
+    let new = new_sessions.iter().map(|&one| sessions.id(one)).collect();
+    session::count(transaction, &moved.sessions, &new).await?;
+    let new = new_users.iter().map(|&one| users.id(one)).collect();
+    chat_user::count(transaction, &moved.users, &new).await?;
     agent::count(transaction, &moved.agents).await?;
 
     let total = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     Ok(Outcome {
         fates,
-        agents: total(agents.new),
+        agents: agents.new,
         users: total(new_users.len()),
         sessions: total(new_sessions.len()),
     })
+}
+
+/// Of each message, whether it is to go in: it is not stored, and is the first of its kind in the batch.
+async fn unheard(
+    transaction: &Transaction,
+    users: &Profile<'_>,
+    placed: &[Placed<'_>],
+    drafts: &[message::Draft<'_>],
+) -> Result<Vec<bool>, DbErr> {
+    // Someone new has said nothing yet.
+    let of_stored: Vec<_> = placed
+        .iter()
+        .zip(drafts)
+        .filter_map(|(one, draft)| users.is_stored(one.user).then_some(draft))
+        .collect();
+    let stored = message::find(transaction, &of_stored).await?;
+    let mut seen = HashSet::with_capacity(drafts.len());
+    Ok(drafts
+        .iter()
+        .map(|draft| seen.insert(draft.key()) && !stored.contains(&draft.id))
+        .collect())
 }
 
 /// How far the counters of each row move.
@@ -157,7 +196,9 @@ struct Moved {
 impl Moved {
     fn session(&mut self, users: &Profile<'_>, sessions: &session::Drafts<'_>, session: usize) {
         let user = sessions.owner(session);
-        self.users.entry(users.id(user)).or_default().sessions += 1;
+        let movement = self.users.entry(users.id(user)).or_default();
+        movement.sessions += 1;
+        movement.last_start = movement.last_start.max(sessions.started_at(session));
         self.agents.entry(users.agent(user)).or_default().sessions += 1;
     }
 

@@ -1,8 +1,9 @@
 //! Chat users: made when an event first names them, their profile overwritten by what events say, counted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::DbErr;
+use serde_tuple::Serialize_tuple;
 use uuid::Uuid;
 
 use super::event::{Event, UserPart, said};
@@ -21,6 +22,8 @@ pub(super) struct Movement {
     pub(super) own_messages: i64,
     pub(super) cost: i64,
     pub(super) last_message: Option<(Timestamp, Uuid)>,
+    /// The latest start of a session that is new.
+    pub(super) last_start: Option<Timestamp>,
     pub(super) created_at: Option<Timestamp>,
 }
 
@@ -106,6 +109,66 @@ impl Fields {
     }
 }
 
+/// A user as inserted.
+#[derive(Serialize_tuple)]
+struct Row<'a> {
+    id: Key,
+    agent: Key,
+    platform: Platform,
+    platform_id: &'a str,
+    created_at: Timestamp,
+    name: Option<&'a str>,
+    name_key: Option<String>,
+    email: Option<&'a str>,
+    email_key: Option<String>,
+    phone_number: Option<&'a str>,
+    profile_picture_url: Option<&'a str>,
+    language: Option<&'a str>,
+    tags: &'a str,
+    settings: &'a str,
+    search_text: String,
+    last_interaction_at: Option<Timestamp>,
+    last_message_at: Option<Timestamp>,
+    last_message_id: Option<Key>,
+    sessions: i64,
+    messages: i64,
+    own_messages: i64,
+    cost: i64,
+}
+
+impl Draft<'_> {
+    fn row(&self, id: Uuid, by: &Movement) -> Row<'_> {
+        let (agent, platform, platform_id) = self.key;
+        let fields = &self.fields;
+        let first = self.first.earliest();
+        let (last_message_at, last_message_id) = by.last_message.unzip();
+        Row {
+            id: Key(id),
+            agent: Key(agent),
+            platform,
+            platform_id,
+            created_at: by.created_at.map_or(first, |known| known.min(first)),
+            name: fields.name.as_deref(),
+            name_key: fields.name.as_deref().and_then(search::key),
+            email: fields.email.as_deref(),
+            email_key: fields.email.as_deref().and_then(search::key),
+            phone_number: fields.phone_number.as_deref(),
+            profile_picture_url: fields.profile_picture_url.as_deref(),
+            language: fields.language.as_deref(),
+            tags: fields.tags.as_deref().unwrap_or("[]"),
+            settings: fields.settings.as_deref().unwrap_or("{}"),
+            search_text: fields.search_text(id, platform_id),
+            last_interaction_at: by.last_start.max(last_message_at),
+            last_message_at,
+            last_message_id: last_message_id.map(Key),
+            sessions: by.sessions,
+            messages: by.messages,
+            own_messages: by.own_messages,
+            cost: by.cost,
+        }
+    }
+}
+
 impl<'a> Profile<'a> {
     /// The users that events name, each once.
     pub(super) fn of(events: impl Iterator<Item = (Uuid, &'a Event)>) -> Self {
@@ -142,8 +205,9 @@ impl<'a> Profile<'a> {
             ("platform_name", Column::Text),
             ("id_there", Column::Text),
         ];
-        let missing = self.drafts.iter().filter(|draft| draft.id.is_none());
-        let rows: Vec<_> = missing
+        let rows: Vec<_> = self
+            .drafts
+            .iter()
             .map(
                 |Draft {
                      key: (agent, platform, id),
@@ -200,26 +264,41 @@ impl<'a> Profile<'a> {
         draft.fields.overwrite(&event.user);
     }
 
-    /// Makes the users that are missing and changes the profiles that are not what they are to be. Tells who is new.
-    pub(super) async fn save(&mut self, transaction: &Transaction) -> Result<Vec<usize>, DbErr> {
-        let changed: Vec<_> = (0..self.drafts.len())
-            .filter(|&user| {
-                self.drafts[user]
-                    .stored
-                    .as_ref()
-                    .is_some_and(|stored| *stored != self.drafts[user].fields)
-            })
-            .collect();
-        self.update(transaction, &changed).await?;
-        let missing: Vec<_> = (0..self.drafts.len())
-            .filter(|&user| self.drafts[user].id.is_none() && self.drafts[user].wanted)
-            .collect();
-        self.insert(transaction, &missing).await?;
-        Ok(missing)
+    /// Whether the user was stored before this batch.
+    pub(super) fn is_stored(&self, user: usize) -> bool {
+        self.drafts[user].stored.is_some()
     }
 
-    async fn insert(&mut self, transaction: &Transaction, missing: &[usize]) -> Result<(), DbErr> {
-        const COLUMNS: [(&str, Column); 15] = [
+    /// Gives the users that are not stored their ids. Tells who these are.
+    pub(super) fn identify(&mut self, offer: u8) -> Vec<usize> {
+        let missing = self
+            .drafts
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, draft)| draft.stored.is_none() && draft.wanted);
+        missing
+            .map(|(at, draft)| {
+                let seed: [&[u8]; 5] = [
+                    b"user",
+                    draft.key.0.as_bytes(),
+                    draft.first.session.external_id.as_bytes(),
+                    draft.first.message.external_id.as_bytes(),
+                    &[offer],
+                ];
+                draft.id = Some(derive(draft.first.earliest(), &seed));
+                at
+            })
+            .collect()
+    }
+
+    /// Makes the users that are new, with their counters: a row that is touched once is in each of its many indexes once.
+    pub(super) async fn insert(
+        &self,
+        transaction: &Transaction,
+        new: &[usize],
+        movements: &BTreeMap<Uuid, Movement>,
+    ) -> Result<(), DbErr> {
+        const COLUMNS: [(&str, Column); 22] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
             ("platform", Column::Text),
@@ -235,63 +314,26 @@ impl<'a> Profile<'a> {
             ("tags", Column::Text),
             ("settings", Column::Text),
             ("search_text", Column::Text),
+            ("last_interaction_at", Column::Int),
+            ("last_message_at", Column::Int),
+            ("last_message_id", Column::Uuid),
+            ("total_sessions", Column::Int),
+            ("total_chat_messages", Column::Int),
+            ("total_messages_sent", Column::Int),
+            ("total_cost_micros", Column::Int),
         ];
-        let mut rows = Vec::with_capacity(missing.len());
-        for &user in missing {
-            let Draft {
-                key: (agent, platform, platform_id),
-                first,
-                fields,
-                ..
-            } = &self.drafts[user];
-            let id = derive(
-                first.earliest(),
-                &[
-                    b"user",
-                    agent.as_bytes(),
-                    first.session.external_id.as_bytes(),
-                    first.message.external_id.as_bytes(),
-                    &[transaction.offer()],
-                ],
-            );
-            let Fields {
-                name,
-                email,
-                phone_number,
-                profile_picture_url,
-                language,
-                tags,
-                settings,
-            } = fields;
-            rows.push((
-                Key(id),
-                Key(*agent),
-                *platform,
-                *platform_id,
-                first.earliest(),
-                name,
-                name.as_deref().and_then(search::key),
-                email,
-                email.as_deref().and_then(search::key),
-                phone_number,
-                profile_picture_url,
-                language,
-                tags.as_deref().unwrap_or("[]"),
-                settings.as_deref().unwrap_or("{}"),
-                fields.search_text(id, platform_id),
-            ));
-        }
-        transaction
-            .insert_all("chat_users", &COLUMNS, &rows)
-            .await?;
-        let ids: Vec<_> = rows.iter().map(|row| row.0.0).collect();
-        for (&user, id) in missing.iter().zip(ids) {
-            self.drafts[user].id = Some(id);
-        }
-        Ok(())
+        let rows: Vec<_> = new
+            .iter()
+            .map(|&user| {
+                let by = movements.get(&self.id(user)).copied().unwrap_or_default();
+                self.drafts[user].row(self.id(user), &by)
+            })
+            .collect();
+        transaction.insert_all("chat_users", &COLUMNS, &rows).await
     }
 
-    async fn update(&self, transaction: &Transaction, changed: &[usize]) -> Result<(), DbErr> {
+    /// Changes the stored profiles that are not what they are to be.
+    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {
         const COLUMNS: [(&str, Column); 11] = [
             ("id", Column::Uuid),
             ("name", Column::Text),
@@ -305,15 +347,20 @@ impl<'a> Profile<'a> {
             ("settings", Column::Text),
             ("search_text", Column::Text),
         ];
+        let changed = self.drafts.iter().filter(|draft| {
+            draft
+                .stored
+                .as_ref()
+                .is_some_and(|stored| *stored != draft.fields)
+        });
         let rows: Vec<_> = changed
-            .iter()
-            .map(|&user| {
+            .map(|draft| {
                 let Draft {
                     key: (_, _, platform_id),
                     fields,
                     ..
-                } = &self.drafts[user];
-                let id = self.id(user);
+                } = draft;
+                let id = draft.id.unwrap_or_default();
                 let Fields {
                     name,
                     email,
@@ -348,10 +395,11 @@ impl<'a> Profile<'a> {
     }
 }
 
-/// Moves the counters of users. The last interaction is looked up again: a session's start can move back.
+/// Moves the counters of stored users. The last interaction is looked up again: a session's start can move back.
 pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
+    new: &HashSet<Uuid>,
 ) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 8] = [
         ("id", Column::Uuid),
@@ -365,6 +413,7 @@ pub(super) async fn count(
     ];
     let rows: Vec<_> = movements
         .iter()
+        .filter(|(id, _)| !new.contains(id))
         .map(|(id, by)| {
             let (message_at, message_id) = by.last_message.unzip();
             let created_at = by.created_at.map_or(i64::MAX, |at| at.0);

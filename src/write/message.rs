@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::event::{Event, MessagePart};
-use crate::db::{Column, Key, Transaction};
+use crate::db::{Column, Key, Rows, Transaction};
 use crate::entity::role::MessageRole;
 use crate::id::derive;
 
@@ -32,13 +32,44 @@ impl<'a> Draft<'a> {
             message,
         }
     }
+
+    /// What makes it the message it is: the same again is a duplicate.
+    pub(super) fn key(&self) -> (Uuid, &'a str) {
+        (self.user, &self.message.external_id)
+    }
 }
 
-/// Stores the messages that are not stored yet; the ids of those that went in.
-pub(super) async fn insert(
+/// Which of these messages are stored.
+pub(super) async fn find(
     transaction: &Transaction,
-    drafts: &[Draft<'_>],
+    drafts: &[&Draft<'_>],
 ) -> Result<HashSet<Uuid>, DbErr> {
+    const COLUMNS: [(&str, Column); 3] = [
+        ("draft", Column::Uuid),
+        ("user", Column::Uuid),
+        ("id_there", Column::Text),
+    ];
+    if drafts.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<_> = drafts
+        .iter()
+        .map(|draft| (Key(draft.id), Key(draft.user), &draft.message.external_id))
+        .collect();
+    let rows = Rows::new(&COLUMNS, &rows);
+    let wanted = rows.subquery(transaction.dialect(), "$1");
+    let sql = format!(
+        "SELECT wanted.draft FROM {wanted} AS wanted \
+         JOIN messages ON messages.chat_user_id = wanted.user AND messages.external_id = wanted.id_there"
+    );
+    let found = transaction
+        .rows(transaction.dialect().raw(sql, [rows.value()]))
+        .await?;
+    found.iter().map(|row| row.try_get("", "draft")).collect()
+}
+
+/// Stores messages, none of which is stored yet.
+pub(super) async fn insert(transaction: &Transaction, drafts: &[&Draft<'_>]) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("session_id", Column::Uuid),
@@ -50,39 +81,31 @@ pub(super) async fn insert(
         ("sent_at", Column::Int),
         ("cost_micros", Column::Int),
     ];
-    let mut seen = HashSet::with_capacity(drafts.len());
-    let mut rows = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let MessagePart {
-            external_id,
-            role,
-            text,
-            attachments,
-            sent_at,
-            cost_micros,
-        } = draft.message;
-        if seen.insert((draft.user, external_id)) {
-            let attachments =
-                serde_json::to_string(attachments).unwrap_or_else(|_| "[]".to_owned());
-            let (id, session, user) = (Key(draft.id), Key(draft.session), Key(draft.user));
-            rows.push((
-                id,
-                session,
-                user,
+    let rows: Vec<_> = drafts
+        .iter()
+        .map(|draft| {
+            let MessagePart {
                 external_id,
-                stored(*role),
+                role,
                 text,
                 attachments,
                 sent_at,
                 cost_micros,
-            ));
-        }
-    }
-    Ok(transaction
-        .insert("messages", &COLUMNS, &rows)
-        .await?
-        .into_iter()
-        .collect())
+            } = draft.message;
+            (
+                Key(draft.id),
+                Key(draft.session),
+                Key(draft.user),
+                external_id,
+                stored(*role),
+                text,
+                serde_json::to_string(attachments).unwrap_or_else(|_| "[]".to_owned()),
+                sent_at,
+                cost_micros,
+            )
+        })
+        .collect();
+    transaction.insert_all("messages", &COLUMNS, &rows).await
 }
 
 /// The word of a role in the table.

@@ -1,6 +1,6 @@
 //! Sessions: made when an event first names them, described by what events say, counted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ struct Draft<'a> {
     external_id: &'a str,
     platform: Platform,
     /// The start that the first event reports that is taken: what its id is made of.
-    first_start: Option<Timestamp>,
+    first: Timestamp,
     id: Option<Uuid>,
     stored_owner: Option<Uuid>,
     owner: Option<usize>,
@@ -96,7 +96,7 @@ impl<'a> Drafts<'a> {
                 agent,
                 external_id,
                 platform: event.user.platform,
-                first_start: None,
+                first: event.started_at(),
                 id: None,
                 stored_owner: None,
                 owner: None,
@@ -110,8 +110,9 @@ impl<'a> Drafts<'a> {
     /// Fills in what is stored.
     pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
         const COLUMNS: [(&str, Column); 2] = [("agent", Column::Uuid), ("id_there", Column::Text)];
-        let missing = self.drafts.iter().filter(|draft| draft.id.is_none());
-        let rows: Vec<_> = missing
+        let rows: Vec<_> = self
+            .drafts
+            .iter()
             .map(|draft| (Key(draft.agent), draft.external_id))
             .collect();
         let rows = Rows::new(&COLUMNS, &rows);
@@ -136,13 +137,23 @@ impl<'a> Drafts<'a> {
         Ok(())
     }
 
-    /// Claims a session for a user; tells whether it is theirs.
-    pub(super) fn claim(&mut self, session: usize, user: usize, stored_user: Option<Uuid>) -> bool {
+    /// Claims a session for a user of whom an event speaks; tells whether it is theirs.
+    pub(super) fn claim(
+        &mut self,
+        session: usize,
+        user: usize,
+        stored_user: Option<Uuid>,
+        event: &Event,
+    ) -> bool {
         let draft = &mut self.drafts[session];
         if draft.stored_owner.is_some() && draft.stored_owner != stored_user {
             return false;
         }
-        *draft.owner.get_or_insert(user) == user
+        if draft.owner.is_none() {
+            draft.owner = Some(user);
+            draft.first = event.started_at();
+        }
+        draft.owner == Some(user)
     }
 
     /// Whose session it is, among the users of the batch.
@@ -162,29 +173,41 @@ impl<'a> Drafts<'a> {
             .overwrite(event.started_at(), &event.session);
     }
 
-    /// Makes the sessions that are missing and changes those that are not what they are to be. Tells which are new.
-    pub(super) async fn save(
-        &mut self,
-        transaction: &Transaction,
-        user: impl Fn(usize) -> Uuid,
-    ) -> Result<Vec<usize>, DbErr> {
-        self.update(transaction).await?;
-        let missing: Vec<_> = (0..self.drafts.len())
-            .filter(|&session| {
-                self.drafts[session].id.is_none() && self.drafts[session].owner.is_some()
+    /// Gives the sessions that are not stored their ids. Tells which these are.
+    pub(super) fn identify(&mut self, offer: u8) -> Vec<usize> {
+        let missing = self
+            .drafts
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, draft)| draft.stored.is_none() && draft.owner.is_some());
+        missing
+            .map(|(at, draft)| {
+                let seed: [&[u8]; 4] = [
+                    b"session",
+                    draft.agent.as_bytes(),
+                    draft.external_id.as_bytes(),
+                    &[offer],
+                ];
+                draft.id = Some(derive(draft.first, &seed));
+                at
             })
-            .collect();
-        self.insert(transaction, &missing, &user).await?;
-        Ok(missing)
+            .collect()
     }
 
-    async fn insert(
-        &mut self,
+    /// When a session starts.
+    pub(super) fn started_at(&self, session: usize) -> Option<Timestamp> {
+        self.drafts[session].fields.started_at
+    }
+
+    /// Makes the sessions that are new, with their counters.
+    pub(super) async fn insert(
+        &self,
         transaction: &Transaction,
-        missing: &[usize],
-        user: &impl Fn(usize) -> Uuid,
+        new: &[usize],
+        movements: &BTreeMap<Uuid, Movement>,
+        user: impl Fn(usize) -> Uuid,
     ) -> Result<(), DbErr> {
-        const COLUMNS: [(&str, Column); 11] = [
+        const COLUMNS: [(&str, Column); 15] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
             ("chat_user_id", Column::Uuid),
@@ -196,19 +219,16 @@ impl<'a> Drafts<'a> {
             ("summary", Column::Text),
             ("language", Column::Text),
             ("tags", Column::Text),
+            ("total_messages", Column::Int),
+            ("total_messages_from_user", Column::Int),
+            ("total_cost_micros", Column::Int),
+            ("last_message_at", Column::Int),
         ];
-        let mut rows = Vec::with_capacity(missing.len());
-        for &session in missing {
+        let mut rows = Vec::with_capacity(new.len());
+        for &session in new {
             let draft = &self.drafts[session];
-            let id = derive(
-                draft.first_start.unwrap_or(Timestamp(0)),
-                &[
-                    b"session",
-                    draft.agent.as_bytes(),
-                    draft.external_id.as_bytes(),
-                    &[transaction.offer()],
-                ],
-            );
+            let id = self.id(session);
+            let by = movements.get(&id).copied().unwrap_or_default();
             let Fields {
                 started_at,
                 ended_at,
@@ -229,17 +249,17 @@ impl<'a> Drafts<'a> {
                 summary,
                 language,
                 tags.as_deref().unwrap_or("[]"),
+                by.messages,
+                by.own_messages,
+                by.cost,
+                by.last_message_at,
             ));
         }
-        transaction.insert_all("sessions", &COLUMNS, &rows).await?;
-        let ids: Vec<_> = rows.iter().map(|row| row.0.0).collect();
-        for (&session, id) in missing.iter().zip(ids) {
-            self.drafts[session].id = Some(id);
-        }
-        Ok(())
+        transaction.insert_all("sessions", &COLUMNS, &rows).await
     }
 
-    async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    /// Changes the stored sessions that are not what they are to be.
+    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {
         const COLUMNS: [(&str, Column); 7] = [
             ("id", Column::Uuid),
             ("started_at", Column::Int),
@@ -283,10 +303,11 @@ impl<'a> Drafts<'a> {
     }
 }
 
-/// Moves the counters of sessions.
+/// Moves the counters of stored sessions.
 pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
+    new: &HashSet<Uuid>,
 ) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
@@ -297,6 +318,7 @@ pub(super) async fn count(
     ];
     let rows: Vec<_> = movements
         .iter()
+        .filter(|(id, _)| !new.contains(id))
         .map(|(id, by)| {
             (
                 Key(*id),

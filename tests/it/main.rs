@@ -21,4 +21,5 @@ mod ingest;
 mod oracle;
 mod schema;
 mod search;
+mod selection;
 mod starters;
