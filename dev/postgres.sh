@@ -128,6 +128,10 @@ $log"
       echo "fsync = off"
       echo "synchronous_commit = off"
       echo "full_page_writes = off"
+    else
+      # As anyone would set it for ten million messages; the defaults are meant for a few megabytes.
+      echo "shared_buffers = 1GB"
+      echo "max_wal_size = 8GB"
     fi
   } >>"$cluster/data/postgresql.conf"
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parlour::db::Database;
 use parlour::write::event::Event;
-use parlour::write::{Fate, apply};
+use parlour::write::{Fate, apply_in_lanes};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use uuid::Uuid;
@@ -16,8 +16,10 @@ use crate::bare::{Bind, Pool};
 use crate::store::{self, Kind};
 use crate::{Arguments, Result};
 
-/// Events, and rows, that go in at a time.
+/// Events that go in at a time.
 const BATCH: usize = 10_000;
+/// Bare rows that go in at a time: `SQLite` takes 32,766 values in a statement.
+const BARE_BATCH: usize = 2_000;
 /// How many rows the bare INSERTs are measured with.
 const BARE_ROWS: usize = 200_000;
 
@@ -79,7 +81,7 @@ pub(crate) async fn load(kind: Kind, url: &str, arguments: &Arguments) -> Result
 
 /// How many of the events' messages are new.
 async fn store_batch(database: &Database, events: &[Event]) -> Result<u64> {
-    let outcome = apply(&database.writer, events).await?;
+    let outcome = apply_in_lanes(&database.writer, events).await?;
     let mut recorded = 0;
     for fate in outcome.fates {
         match fate {
@@ -109,7 +111,7 @@ type Message = (
     Option<i64>,
 );
 
-/// Puts message rows into a table without any index, by INSERTs of as many rows as a batch has events.
+/// Puts message rows into a table without any index.
 async fn bare(kind: Kind, url: &str, pool: &Pool, loading: &mut Loading) -> Result<()> {
     const SELECT: &str = "SELECT id, session_id, chat_user_id, external_id, role, text, attachments, sent_at, cost_micros \
                           FROM messages WHERE id > $1 ORDER BY id LIMIT $2";
@@ -117,7 +119,7 @@ async fn bare(kind: Kind, url: &str, pool: &Pool, loading: &mut Loading) -> Resu
     let mut last = Uuid::nil();
     let mut rows_done = 0;
     while rows_done < BARE_ROWS {
-        let limit = Bind::Int(i64::try_from(BATCH)?);
+        let limit = Bind::Int(i64::try_from(BARE_BATCH)?);
         let rows: Vec<Message> = pool.fetch(SELECT, [Bind::Id(last), limit]).await?;
         let Some(row) = rows.last() else { break };
         last = row.0;

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
-use parlour::config::ServeSettings;
+use parlour::config::{LimitSettings, ServeSettings};
 use parlour::db::tally::{Figures, TALLY, Tally};
 use parlour::http::Server;
 use serde_json::Value;
@@ -88,7 +88,11 @@ impl Times {
 impl Sides {
     /// Starts both servers over a database.
     pub(crate) async fn start(store: &Store) -> Result<Self> {
-        let server = Server::new(store.database.clone(), &ServeSettings::default());
+        let server = Server::new(
+            store.database.clone(),
+            &ServeSettings::default(),
+            LimitSettings::default().limits(),
+        )?;
         let router = server.routes();
         let ours = TcpListener::bind("127.0.0.1:0").await?;
         let theirs = TcpListener::bind("127.0.0.1:0").await?;

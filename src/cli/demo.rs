@@ -14,7 +14,7 @@ use crate::db::Database;
 use crate::demo::{Audience, Size};
 use crate::error::Result;
 use crate::write::event::Event;
-use crate::write::{Fate, apply};
+use crate::write::{Fate, apply_in_lanes};
 
 /// Events that go into the database together: enough for the price of a commit not to matter, few enough to be held.
 const BATCH: usize = 10_000;
@@ -103,7 +103,7 @@ pub(super) async fn fill(database: &Database, size: Size) -> Result<Summary> {
 }
 
 async fn store(database: &Database, batch: &[Event]) -> Result<Summary> {
-    let outcome = apply(&database.writer, batch).await?;
+    let outcome = apply_in_lanes(&database.writer, batch).await?;
     let messages = outcome
         .fates
         .iter()

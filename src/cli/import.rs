@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::db::Database;
 use crate::error::Result;
 use crate::import::{Batch, Broken, Position, Reading, Reject, RejectsFile, Source, total_bytes};
-use crate::write::{Fate, apply};
+use crate::write::{Fate, apply_in_lanes};
 
 /// How many rejected lines are shown; all of them are counted, and kept with `--rejects`.
 const SHOWN: u64 = 20;
@@ -110,7 +110,7 @@ impl Import {
         let lines = batch.lines();
         let mut fates = Vec::new();
         if !batch.events.is_empty() {
-            let outcome = apply(&database.writer, &batch.events).await?;
+            let outcome = apply_in_lanes(&database.writer, &batch.events).await?;
             self.summary.agents += outcome.agents;
             self.summary.users += outcome.users;
             self.summary.sessions += outcome.sessions;

@@ -33,7 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the graph
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     /// Import messages, with their agents, users and sessions, from files of one JSON object a line
     ///
     /// Files may be plain, gzip or zstd: their first bytes tell. Lines may come in any order and more than once: importing a

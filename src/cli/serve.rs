@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::demo;
-use crate::config::{ConfigFile, DatabaseSettings, ServeSettings};
-use crate::db::Database;
+use crate::config::{ConfigFile, DatabaseSettings, LimitSettings, ServeSettings};
+use crate::db::{Database, DatabaseOptions};
 use crate::demo::Size;
 use crate::error::{Error, Result};
 use crate::read::agent;
@@ -19,6 +19,8 @@ use crate::{http, telemetry};
 pub(super) struct Arguments {
     #[command(flatten)]
     serve: ServeSettings,
+    #[command(flatten)]
+    limits: LimitSettings,
     #[command(flatten)]
     database: DatabaseSettings,
 }
@@ -38,14 +40,20 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
             ),
         ));
     }
-    let database = Database::open(&config.complete(&arguments.database)?.options()).await?;
+    let limits = config.complete(&arguments.limits)?.limits();
+    // A statement that nobody waits for any more ends with its request.
+    let options = DatabaseOptions {
+        statement_timeout: limits.request_timeout,
+        ..config.complete(&arguments.database)?.options()
+    };
+    let database = Database::open(&options).await?;
     prepare(&database, &settings).await?;
 
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Error::bad_input("listen", format!("{address}: {error}")))?;
     let address = listener.local_addr()?;
-    let server = http::Server::new(database.clone(), &settings);
+    let server = http::Server::new(database.clone(), &settings, limits)?;
     // Whoever reads the line may ask at once.
     let stop = asked_to_stop()?;
     println!("Parlour is ready at http://{address} (open to this machine, no token needed)");

@@ -90,9 +90,12 @@ impl Database {
             )
         })?;
         // The writer first: it may have to make the file that the readers open.
-        let writer = match dialect {
-            Dialect::Sqlite => sqlite(options, 1, true).await?,
-            Dialect::Postgres => postgres(options, options.writers, &[]).await?,
+        let (writer, lanes) = match dialect {
+            Dialect::Sqlite => (sqlite(options, 1, true).await?, 1),
+            Dialect::Postgres => (
+                postgres(options, options.writers, &[]).await?,
+                options.writers,
+            ),
         };
         let reader = match dialect {
             Dialect::Sqlite => {
@@ -110,7 +113,7 @@ impl Database {
         };
         Ok(Self {
             reader,
-            writer: Writer::new(writer, dialect),
+            writer: Writer::new(writer, dialect, lanes),
         })
     }
 
@@ -185,6 +188,13 @@ impl Database {
                     .await
             }
         }
+    }
+
+    /// The pools: name, open connections, idle ones among them.
+    pub fn connections(&self) -> Vec<(&'static str, u32, usize)> {
+        let mut pools = self.reader.connections();
+        pools.push(self.writer.connections());
+        pools
     }
 
     /// Ends all connections; `SQLite` folds its log into the file.

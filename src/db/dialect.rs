@@ -5,7 +5,7 @@
 )]
 
 use sea_orm::sea_query::{Expr, SelectStatement};
-use sea_orm::{DbBackend, DbErr, Statement, Value};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
 use super::rows::{Column, Rows};
@@ -34,6 +34,20 @@ impl Dialect {
         match self {
             Self::Sqlite => DbBackend::Sqlite,
             Self::Postgres => DbBackend::Postgres,
+        }
+    }
+
+    /// How many connections of a pool are open, and how many of these are idle.
+    pub(super) fn connections(self, pool: &DatabaseConnection) -> (u32, usize) {
+        match self {
+            Self::Sqlite => {
+                let pool = pool.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            Self::Postgres => {
+                let pool = pool.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
         }
     }
 

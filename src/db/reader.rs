@@ -67,6 +67,22 @@ impl Reader {
         Ok(answer?)
     }
 
+    /// The pools: name, open connections, idle ones among them.
+    pub(super) fn connections(&self) -> Vec<(&'static str, u32, usize)> {
+        let mut pools = vec![("readers", &self.connection)];
+        // SQLite has one pool for both.
+        if self.dialect == Dialect::Postgres {
+            pools.push(("searchers", &self.planned));
+        }
+        pools
+            .into_iter()
+            .map(|(name, pool)| {
+                let (open, idle) = self.dialect.connections(pool);
+                (name, open, idle)
+            })
+            .collect()
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         Ok(self.connection.ping().await?)

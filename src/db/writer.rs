@@ -22,6 +22,7 @@ const TRIES: u32 = 6;
 pub struct Writer {
     connection: DatabaseConnection,
     dialect: Dialect,
+    lanes: usize,
 }
 
 /// A transaction under way; undone unless committed.
@@ -33,16 +34,28 @@ pub struct Transaction {
 }
 
 impl Writer {
-    pub(super) fn new(connection: DatabaseConnection, dialect: Dialect) -> Self {
+    pub(super) fn new(connection: DatabaseConnection, dialect: Dialect, lanes: u32) -> Self {
         Self {
             connection,
             dialect,
+            lanes: usize::try_from(lanes).unwrap_or(1),
         }
     }
 
     /// How this database says things.
     pub const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// How many transactions can be under way at once.
+    pub const fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// The pool: name, open connections, idle ones among them.
+    pub(super) fn connections(&self) -> (&'static str, u32, usize) {
+        let (open, idle) = self.dialect.connections(&self.connection);
+        ("writers", open, idle)
     }
 
     /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it again.

@@ -107,7 +107,7 @@ impl Agent {
         search: Option<String>,
         #[graphql(desc = "Only users of this platform.")] platform: Option<Platform>,
         #[graphql(name = "where", desc = "Only users for whom this holds.")] conditions: Option<
-            ChatUserWhere,
+            Box<ChatUserWhere>,
         >,
         #[graphql(desc = "The order. When absent: the newest message sent by the user first.")]
         order_by: Option<ChatUserOrder>,
@@ -144,7 +144,7 @@ impl Agent {
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
-            SessionWhere,
+            Box<SessionWhere>,
         >,
         #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<
             SessionOrder,

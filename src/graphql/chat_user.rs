@@ -74,7 +74,7 @@ pub(super) async fn list(
     scope: Scope,
     search: Option<String>,
     platform: Option<Platform>,
-    conditions: Option<ChatUserWhere>,
+    conditions: Option<Box<ChatUserWhere>>,
     order_by: Option<ChatUserOrder>,
     page: PageArguments,
 ) -> Result<ChatUserConnection> {
@@ -237,7 +237,7 @@ impl ChatUser {
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
-            SessionWhere,
+            Box<SessionWhere>,
         >,
         #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<
             SessionOrder,
@@ -277,7 +277,7 @@ impl ChatUser {
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<
-            MessageWhere,
+            Box<MessageWhere>,
         >,
         #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<
             MessageOrder,

@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Lookahead, Object, ObjectType, OutputType, TypeName};
+use async_graphql::{Context, Enum, Lookahead, Object, ObjectType, TypeName};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
+use super::render::{Row, Rows};
 use super::{loaders, reader};
 use crate::error::{Error, Result};
 use crate::read::columns::Columns;
@@ -114,7 +115,7 @@ impl PageArguments {
 /// What the graph adds to a noun: the type of a node, and what its connections have beyond the common fields.
 pub(super) trait Listed: Noun {
     /// The type of a node.
-    type Node: OutputType + From<Arc<Self::Model>>;
+    type Node: ObjectType + From<Arc<Self::Model>>;
     /// Further fields of its connection; `EmptyMutation`, the object without fields, when there are none.
     type Extras: ObjectType;
     /// `ChatUser` in `ChatUserConnection`.
@@ -248,7 +249,7 @@ impl<N: Listed> TypeName for Connection<N> {
 #[Object(name_type)]
 impl<N: Listed> Connection<N> {
     /// The rows of the page, each with its cursor.
-    async fn edges<'a>(&'a self, context: &Context<'a>) -> Result<Vec<Edge<N>>> {
+    async fn edges<'a>(&'a self, context: &Context<'a>) -> Result<Rows<Edge<N>>> {
         let rows = &self.slice(context).await?.rows;
         Ok(rows
             .iter()
@@ -260,7 +261,7 @@ impl<N: Listed> Connection<N> {
     }
 
     /// The rows of the page.
-    async fn nodes(&self, context: &Context<'_>) -> Result<Vec<N::Node>> {
+    async fn nodes(&self, context: &Context<'_>) -> Result<Rows<N::Node>> {
         Ok(self
             .slice(context)
             .await?
@@ -316,8 +317,8 @@ impl<N: Listed> Edge<N> {
     }
 
     /// The row.
-    async fn node(&self) -> N::Node {
-        N::Node::from(self.row.clone())
+    async fn node(&self) -> Row<N::Node> {
+        N::Node::from(self.row.clone()).into()
     }
 }
 

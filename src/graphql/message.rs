@@ -58,7 +58,7 @@ pub(super) struct MessageOrder {
 pub(super) fn list(
     context: &Context<'_>,
     scope: Scope,
-    conditions: Option<MessageWhere>,
+    conditions: Option<Box<MessageWhere>>,
     order_by: Option<MessageOrder>,
     page: PageArguments,
 ) -> Result<MessageConnection> {

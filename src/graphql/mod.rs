@@ -7,12 +7,13 @@ pub mod loader;
 mod message;
 mod node;
 mod query;
+mod render;
 mod scalar;
 mod session;
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, Schema};
+use async_graphql::{EmptySubscription, Schema, ValidationMode};
 
 use crate::db::{Database, Reader};
 use crate::error::Internal;
@@ -22,11 +23,6 @@ use loader::{Batches, Loaders};
 /// The schema, with nothing but types in it: the database comes with each request.
 pub type Graph = Schema<query::Query, async_graphql::EmptyMutation, EmptySubscription>;
 
-/// Nesting that any sensible query stays below, and introspection of deep types too.
-const MAX_DEPTH: usize = 20;
-/// Brackets within brackets that the parser follows.
-const MAX_RECURSION: usize = 64;
-
 /// Builds the schema.
 pub fn schema() -> Graph {
     Schema::build(
@@ -34,8 +30,8 @@ pub fn schema() -> Graph {
         async_graphql::EmptyMutation,
         EmptySubscription,
     )
-    .limit_depth(MAX_DEPTH)
-    .limit_recursive_depth(MAX_RECURSION)
+    // Documents come here checked (http/document).
+    .validation_mode(ValidationMode::Fast)
     .with_sorted_fields()
     .with_sorted_enums()
     .finish()

@@ -80,7 +80,7 @@ impl Query {
         )]
         search: Option<String>,
         #[graphql(name = "where", desc = "Only agents for which this holds.")] conditions: Option<
-            AgentWhere,
+            Box<AgentWhere>,
         >,
         #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<AgentOrder>,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
@@ -167,7 +167,7 @@ impl Query {
         search: Option<String>,
         #[graphql(desc = "Only users of this platform.")] platform: Option<Platform>,
         #[graphql(name = "where", desc = "Only users for whom this holds.")] conditions: Option<
-            ChatUserWhere,
+            Box<ChatUserWhere>,
         >,
         #[graphql(desc = "The order. When absent: the newest message sent by the user first.")]
         order_by: Option<ChatUserOrder>,
@@ -219,7 +219,7 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "Only sessions of this agent.")] agent_id: Option<ID>,
         #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
-            SessionWhere,
+            Box<SessionWhere>,
         >,
         #[graphql(desc = "The order. When absent: the latest start first.")] order_by: Option<
             SessionOrder,

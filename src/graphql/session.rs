@@ -62,7 +62,7 @@ pub(super) struct SessionOrder {
 pub(super) fn list(
     context: &Context<'_>,
     scope: Scope,
-    conditions: Option<SessionWhere>,
+    conditions: Option<Box<SessionWhere>>,
     order_by: Option<SessionOrder>,
     page: PageArguments,
 ) -> Result<SessionConnection> {
@@ -181,7 +181,7 @@ impl Session {
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<
-            MessageWhere,
+            Box<MessageWhere>,
         >,
         #[graphql(desc = "The order. When absent: as they were sent.")] order_by: Option<
             MessageOrder,

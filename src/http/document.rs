@@ -1,77 +1,356 @@
-//! Step three: from text to a document, and to the operation in it that is meant.
+//! Step three: from text to a document that is valid and within limits, and to the operation in it that is meant.
+//!
+//! The text is parsed and validated by `apollo-compiler`, which follows the specification and cannot be made to recurse
+//! without end; only then the executor's parser sees it. What has been checked once is kept.
 
+use std::sync::Arc;
+
+use apollo_compiler::ast::{Definition, Document};
+use apollo_compiler::diagnostic::ToCliReport;
+use apollo_compiler::executable::{Operation, OperationType};
+use apollo_compiler::parser::{LineColumn, Parser};
+use apollo_compiler::request::RequestError;
+use apollo_compiler::response::GraphQLError;
+use apollo_compiler::validation::{DiagnosticList, Valid};
+use apollo_compiler::{ExecutableDocument, Node, Schema, introspection};
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::parser::types::ExecutableDocument as Executable;
+use async_graphql::{Pos, ServerError};
+use axum::http::StatusCode;
 use axum::http::header::ALLOW;
-use axum::http::{Method, StatusCode};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
 
-use super::negotiate::Question;
-use super::respond::Refusal;
+use super::negotiate::Variables;
+use super::respond::{self, Refusal};
+use super::size;
+use super::values::{self, Misfit};
+use crate::config::Limits;
+use crate::error::{Internal, Result};
+use crate::graphql;
+
+/// Documents longer than this are parsed beside the threads that answer requests.
+const LONG: usize = 16 << 10;
+/// What a kept document weighs besides its text, in bytes.
+const OVERHEAD: u64 = 1 << 10;
+/// Nesting that the parser follows.
+const RECURSION: usize = 128;
+
+/// SHA-256 of a document's text.
+pub(super) type Hash = [u8; 32];
+
+/// The hash of a document.
+pub(super) fn hash(text: &str) -> Hash {
+    Sha256::digest(text).into()
+}
+
+/// A document that is valid and within limits.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// For what is to be known before it runs.
+    pub(super) typed: Valid<ExecutableDocument>,
+    /// For the executor.
+    pub(super) executable: Executable,
+    bytes: usize,
+}
+
+/// Checks documents, and keeps those that are good.
+#[derive(Debug)]
+pub(super) struct Documents {
+    schema: Valid<Schema>,
+    limits: Limits,
+    introspection: bool,
+    kept: Cache<Hash, Arc<Checked>, Bytes>,
+}
+
+#[derive(Clone, Debug)]
+struct Bytes;
+
+impl Weighter<Hash, Arc<Checked>> for Bytes {
+    fn weight(&self, _: &Hash, checked: &Arc<Checked>) -> u64 {
+        checked.bytes as u64 + OVERHEAD
+    }
+}
+
+impl Documents {
+    /// Without introspection, questions about the schema are refused.
+    pub(super) fn new(limits: Limits, introspection: bool) -> Result<Self> {
+        let schema = Schema::parse_and_validate(graphql::sdl(), "schema.graphql")
+            .map_err(|error| Internal::Corrupt(format!("the schema: {}", error.errors)))?;
+        let documents = usize::try_from(limits.document_cache / (2 * OVERHEAD)).unwrap_or(0);
+        Ok(Self {
+            schema,
+            limits,
+            introspection,
+            kept: Cache::with_weighter(documents.max(1), limits.document_cache, Bytes),
+        })
+    }
+
+    /// Whether questions about the schema are answered.
+    pub(super) const fn introspection(&self) -> bool {
+        self.introspection
+    }
+
+    /// How many documents are kept, and their weight in bytes.
+    pub(super) fn kept(&self) -> (usize, u64) {
+        (self.kept.len(), self.kept.weight())
+    }
+
+    /// The checked document of a text, whether it was kept or not.
+    pub(super) async fn check(
+        self: &Arc<Self>,
+        text: &str,
+        meant: Meant,
+    ) -> Result<(Arc<Checked>, bool), Refusal> {
+        let hash = hash(text);
+        if let Some(checked) = self.kept.get(&hash) {
+            return Ok((checked, true));
+        }
+        let checked = if text.len() > LONG {
+            let (documents, text) = (self.clone(), text.to_owned());
+            tokio::task::spawn_blocking(move || documents.examine(&text, &meant))
+                .await
+                .map_err(|_| Refusal::internal())??
+        } else {
+            self.examine(text, &meant)?
+        };
+        let checked = Arc::new(checked);
+        self.kept.insert(hash, checked.clone());
+        Ok((checked, false))
+    }
+
+    fn examine(&self, text: &str, meant: &Meant) -> Result<Checked, Refusal> {
+        let mut parser = Parser::new()
+            .recursion_limit(RECURSION)
+            .token_limit(self.limits.tokens);
+        let document = match parser.parse_ast(text, "document") {
+            Ok(document) => document,
+            Err(refused) => return Err(self.not_parsed(&parser, &refused.errors)),
+        };
+        self.count_operations(&document)?;
+        meant.check(&document)?;
+        let typed = document
+            .to_executable_validate(&self.schema)
+            .map_err(|refused| self.not_valid(&refused.partial, &refused.errors))?;
+        for operation in typed.operations.iter() {
+            size::check(operation, &typed.fragments, &self.limits)?;
+            self.check_introspection(&typed, operation)?;
+        }
+        let misfits = values::literals(&self.schema, &typed);
+        if !misfits.is_empty() {
+            return Err(unfit(&typed, misfits));
+        }
+        let executable = parse_query(text)
+            .map_err(|error| Refusal::graphql("GRAPHQL_PARSE_FAILED", vec![error.into()]))?;
+        Ok(Checked {
+            typed,
+            executable,
+            bytes: text.len(),
+        })
+    }
+
+    fn not_parsed(&self, parser: &Parser, errors: &DiagnosticList) -> Refusal {
+        let max = self.limits.tokens;
+        if parser.tokens_reached() > max {
+            return size::too_large(
+                "tokens or more",
+                size::COST,
+                max as u64 + 1,
+                "token-limit",
+                max as u64,
+            );
+        }
+        if parser.recursion_reached() > RECURSION {
+            return Refusal::graphql_new(
+                StatusCode::BAD_REQUEST,
+                size::DEPTH,
+                format!("the document nests deeper than {RECURSION} levels"),
+            );
+        }
+        Refusal::graphql("GRAPHQL_PARSE_FAILED", self.listed(errors))
+    }
+
+    fn count_operations(&self, document: &Document) -> Result<(), Refusal> {
+        let is_operation =
+            |definition: &&Definition| matches!(definition, Definition::OperationDefinition(_));
+        let count = document.definitions.iter().filter(is_operation).count() as u64;
+        let max = self.limits.operations;
+        if count > max {
+            let what = "operations in its document";
+            return Err(size::too_large(
+                what,
+                size::COST,
+                count,
+                "operation-limit",
+                max,
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_introspection(
+        &self,
+        document: &Valid<ExecutableDocument>,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        let asks = || {
+            operation
+                .root_fields(document)
+                .any(|field| matches!(field.name.as_str(), "__schema" | "__type"))
+        };
+        if !self.introspection && asks() {
+            let message = "introspection is switched off here (introspection)";
+            return Err(invalid(vec![ServerError::new(message, None)]));
+        }
+        introspection::check_max_depth(document, operation)
+            .map_err(|error| Refusal::graphql(size::DEPTH, vec![request_error(document, &error)]))
+    }
+
+    fn listed(&self, errors: &DiagnosticList) -> Vec<ServerError> {
+        errors
+            .iter()
+            .take(self.limits.errors)
+            .map(|error| located(error.unstable_to_json_compat()))
+            .collect()
+    }
+
+    /// Refuses a document that breaks rules. Where only values are wrong it is bad input, with the arguments at fault.
+    fn not_valid(&self, document: &ExecutableDocument, errors: &DiagnosticList) -> Refusal {
+        let is_value = |name: Option<&str>| name.is_some_and(|name| VALUE_ERRORS.contains(&name));
+        let mut listed = self.listed(errors);
+        if !errors
+            .iter()
+            .all(|error| is_value(error.error.unstable_error_name()))
+        {
+            return invalid(listed);
+        }
+        for (error, found) in listed.iter_mut().zip(errors.iter()) {
+            let place = found.error.location();
+            if let Some(argument) = place.and_then(|place| values::argument_at(document, place)) {
+                respond::name_argument(error, &argument);
+            }
+        }
+        Refusal::graphql("BAD_USER_INPUT", listed)
+    }
+
+    /// The variables with the operation's defaults, if they fit what it declares.
+    pub(super) fn variables(
+        &self,
+        checked: &Checked,
+        operation: &Operation,
+        given: Variables,
+    ) -> Result<Variables, Refusal> {
+        values::variables(&self.schema, operation, given)
+            .map_err(|misfit| unfit(&checked.typed, vec![misfit]))
+    }
+}
+
+/// The operation that is meant, and whether it has to be a query.
+#[derive(Clone, Debug)]
+pub(super) struct Meant {
+    pub(super) name: Option<String>,
+    pub(super) query: bool,
+}
+
+impl Meant {
+    /// Refuses what only POST may ask for, whether it is valid or not.
+    fn check(&self, document: &Document) -> Result<(), Refusal> {
+        let mut operations = document
+            .definitions
+            .iter()
+            .filter_map(|definition| definition.as_operation_definition())
+            .filter(|operation| match &self.name {
+                Some(name) => operation
+                    .name
+                    .as_ref()
+                    .is_some_and(|given| given.as_str() == name),
+                None => true,
+            });
+        let other = operations.find(|operation| operation.operation_type != OperationType::Query);
+        match other {
+            Some(operation) if self.query => Err(only_by_post(operation.operation_type)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn only_by_post(kind: OperationType) -> Refusal {
+    let kind = kind.name();
+    let message = format!("a {kind} cannot be asked for with GET: send it with POST");
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", message);
+    refusal.header(ALLOW, "POST")
+}
 
 /// What is told of an operation in the log.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Operation {
+pub(super) struct Named {
     pub(super) kind: &'static str,
     pub(super) name: String,
 }
 
-/// Parses the document.
-pub(super) fn parse(question: &Question) -> Result<ExecutableDocument, Refusal> {
-    let text = question.query.as_deref().unwrap_or_default();
-    parse_query(text).map_err(|error| Refusal::graphql("GRAPHQL_PARSE_FAILED", error.into()))
+impl Checked {
+    /// The operation that runs; only a query by GET.
+    pub(super) fn operation(&self, meant: &Meant) -> Result<(&Node<Operation>, Named), Refusal> {
+        let name = meant.name.as_deref();
+        let operation = self.typed.operations.get(name).map_err(|error| {
+            let error = request_error(&self.typed, &error);
+            Refusal::graphql("OPERATION_RESOLUTION_FAILURE", vec![error])
+        })?;
+        if meant.query && !operation.is_query() {
+            return Err(only_by_post(operation.operation_type));
+        }
+        let kind = operation.operation_type.name();
+        let name = operation.name.as_ref().map(ToString::to_string);
+        let name = name.unwrap_or_default();
+        Ok((operation, Named { kind, name }))
+    }
 }
 
-/// The operation that runs; a mutation only by POST.
-pub(super) fn operation(
-    document: &ExecutableDocument,
-    name: Option<&str>,
-    method: &Method,
-) -> Result<Operation, Refusal> {
-    let unresolved = |message: &str| {
-        Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "OPERATION_RESOLUTION_FAILURE",
-            message.to_owned(),
-        )
+/// What the validator calls mistakes in values.
+const VALUE_ERRORS: [&str; 4] = [
+    "UndefinedEnumValue",
+    "UnsupportedValueType",
+    "IntCoercionError",
+    "FloatCoercionError",
+];
+
+fn unfit(document: &ExecutableDocument, misfits: Vec<Misfit>) -> Refusal {
+    let code = if misfits.iter().any(|misfit| misfit.invalid) {
+        "GRAPHQL_VALIDATION_FAILED"
+    } else {
+        "BAD_USER_INPUT"
     };
-    let (name, operation) = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => (String::new(), operation),
-        (DocumentOperations::Single(_), Some(_)) => {
-            return Err(unresolved(
-                "the document has no operation of this `operationName`",
-            ));
-        }
-        (DocumentOperations::Multiple(operations), Some(name)) => match operations.get(name) {
-            Some(operation) => (name.to_owned(), operation),
-            None => {
-                return Err(unresolved(
-                    "the document has no operation of this `operationName`",
-                ));
-            }
-        },
-        (DocumentOperations::Multiple(operations), None) => {
-            match (operations.len(), operations.iter().next()) {
-                (1, Some((name, operation))) => (name.to_string(), operation),
-                _ => {
-                    return Err(unresolved(
-                        "the document has several operations: say which with `operationName`",
-                    ));
-                }
-            }
-        }
-    };
-    let kind = match operation.node.ty {
-        OperationType::Query => "query",
-        OperationType::Mutation => "mutation",
-        OperationType::Subscription => "subscription",
-    };
-    if method == Method::GET && kind != "query" {
-        let refusal = Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "BAD_USER_INPUT",
-            format!("a {kind} cannot be asked for with GET"),
-        );
-        return Err(refusal.header(ALLOW, "POST"));
-    }
-    Ok(Operation { kind, name })
+    let errors = misfits.into_iter().map(|misfit| {
+        let Misfit {
+            argument,
+            reason,
+            place,
+            ..
+        } = misfit;
+        let mut error = ServerError::new(format!("{argument}: {reason}"), None);
+        let place = place.and_then(|place| place.line_column(&document.sources));
+        error.locations.extend(place.map(position));
+        respond::name_argument(&mut error, &argument);
+        error
+    });
+    Refusal::graphql(code, errors.collect())
+}
+
+fn invalid(errors: Vec<ServerError>) -> Refusal {
+    Refusal::graphql("GRAPHQL_VALIDATION_FAILED", errors)
+}
+
+fn request_error(document: &ExecutableDocument, error: &RequestError) -> ServerError {
+    located(error.to_graphql_error(&document.sources))
+}
+
+fn located(error: GraphQLError) -> ServerError {
+    let mut located = ServerError::new(error.message, None);
+    located.locations = error.locations.into_iter().map(position).collect();
+    located
+}
+
+fn position(LineColumn { line, column }: LineColumn) -> Pos {
+    Pos { line, column }
 }

@@ -2,27 +2,27 @@
 
 use std::panic::AssertUnwindSafe;
 
-use async_graphql::parser::types::ExecutableDocument;
+use apollo_compiler::executable::Operation;
 use async_graphql::{Request, Variables};
 use axum::http::StatusCode;
 use futures_util::FutureExt;
-use serde_json::Value;
 
 use super::Shared;
-use super::negotiate::Question;
+use super::document::Checked;
+use super::negotiate;
 use super::respond::{Answer, Refusal};
 use crate::graphql;
 
-/// Runs an operation.
+/// Runs an operation of a document that has been checked.
 pub(super) async fn execute(
     shared: &Shared,
-    question: Question,
-    document: ExecutableDocument,
+    checked: &Checked,
+    operation: &Operation,
+    variables: &negotiate::Variables,
 ) -> Result<Answer, Refusal> {
-    let mut request =
-        Request::new("").variables(Variables::from_json(Value::Object(question.variables)));
-    request.operation_name = question.operation_name;
-    request.set_parsed_query(document);
+    let mut request = Request::new("").variables(plain(variables));
+    request.operation_name = operation.name.as_ref().map(ToString::to_string);
+    request.set_parsed_query(checked.executable.clone());
     let running = AssertUnwindSafe(graphql::execute(
         &shared.graph,
         &shared.database,
@@ -30,20 +30,27 @@ pub(super) async fn execute(
         request,
     ))
     .catch_unwind();
-    match tokio::time::timeout(shared.request_timeout, running).await {
+    let timeout = shared.limits.request_timeout;
+    match tokio::time::timeout(timeout, running).await {
         Ok(Ok(response)) => Ok(Answer::from(response)),
-        Ok(Err(_)) => Err(Refusal::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL_SERVER_ERROR",
-            "something went wrong on our side",
-        )),
+        Ok(Err(_)) => {
+            shared.metrics.panics.inc();
+            Err(Refusal::internal())
+        }
         Err(_) => {
-            let limit = shared.request_timeout.as_millis();
-            Err(Refusal::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "TIMEOUT",
-                format!("the request took longer than {limit} ms (request-timeout)"),
-            ))
+            let limit = timeout.as_millis();
+            let message = format!("the request took longer than {limit} ms (request-timeout)");
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", message);
+            Err(refusal.limit("request-timeout", u64::try_from(limit).unwrap_or(u64::MAX)))
         }
     }
+}
+
+/// The variables as the executor takes them.
+fn plain(variables: &negotiate::Variables) -> Variables {
+    async_graphql::to_value(variables)
+        .ok()
+        .and_then(|value| value.into_json().ok())
+        .map(Variables::from_json)
+        .unwrap_or_default()
 }

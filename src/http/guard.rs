@@ -1,27 +1,24 @@
 //! Step two: what is refused before anything looks at it closely.
 
-use super::negotiate::Question;
 use super::respond::Refusal;
+use super::size;
 
-/// Brackets within brackets that a document may have: the parser descends one stack frame and more for each.
+/// Brackets within brackets that a document may have.
 const MAX_BRACKETS: usize = 128;
 
-/// Refuses a document that would be dear to parse.
-pub(super) fn check(question: &Question) -> Result<(), Refusal> {
-    let Some(query) = &question.query else {
-        return Err(Refusal::bad_request("`query` is missing"));
-    };
+/// Refuses a document that would be dear to parse: one look at its bytes, before its tokens are looked at.
+pub(super) fn check(text: &str) -> Result<(), Refusal> {
     let mut open = 0_usize;
-    for byte in query.bytes() {
+    for byte in text.bytes() {
         match byte {
             b'{' | b'[' | b'(' => open += 1,
             b'}' | b']' | b')' => open = open.saturating_sub(1),
             _ => {}
         }
         if open > MAX_BRACKETS {
-            return Err(Refusal::new(
+            return Err(Refusal::graphql_new(
                 axum::http::StatusCode::BAD_REQUEST,
-                "DEPTH_LIMIT_EXCEEDED",
+                size::DEPTH,
                 format!("the document nests brackets deeper than {MAX_BRACKETS}"),
             ));
         }

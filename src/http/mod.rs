@@ -1,12 +1,18 @@
 //! Bytes in, bytes out. A request to `/graphql` goes through the files in this order: negotiate → guard → document → execute → respond.
 
+mod cost;
 mod document;
 mod execute;
 mod guard;
 mod health;
+mod layers;
+mod metrics;
 mod negotiate;
+mod persisted;
 mod playground;
 mod respond;
+mod size;
+mod values;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +20,24 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
-use crate::config::ServeSettings;
+use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
-use crate::db::tally::TALLY;
+use crate::db::tally::{TALLY, Tally};
 use crate::error::Result;
 use crate::graphql::{self, Graph, PageLimits};
 use crate::telemetry::RequestLine;
+use document::{Documents, Meant, Named};
+use metrics::Metrics;
+use negotiate::{Asked, Form, Question};
+use persisted::Persisted;
+use respond::{Answer, Refusal};
 
 /// What every request needs.
 #[derive(Clone)]
@@ -34,8 +47,15 @@ struct Shared {
     database: Database,
     graph: Graph,
     pages: PageLimits,
-    body_limit: usize,
-    request_timeout: Duration,
+    limits: Limits,
+    documents: Arc<Documents>,
+    persisted: Persisted,
+    metrics: Metrics,
+    /// One permit for each request that may be answered at once.
+    room: Semaphore,
+    profile: StatusProfile,
+    playground: bool,
+    cors: Vec<HeaderValue>,
     drain_timeout: Duration,
     draining: AtomicBool,
 }
@@ -48,35 +68,38 @@ impl std::fmt::Debug for Server {
 
 impl Server {
     /// A server over a database.
-    pub fn new(database: Database, settings: &ServeSettings) -> Self {
-        Self(Arc::new(Shared {
+    pub fn new(database: Database, settings: &ServeSettings, limits: Limits) -> Result<Self> {
+        Ok(Self(Arc::new(Shared {
             database,
             graph: graphql::schema(),
             pages: settings.pages(),
-            body_limit: settings.body_limit(),
-            request_timeout: settings.request_timeout(),
+            limits,
+            documents: Arc::new(Documents::new(limits, settings.introspection())?),
+            persisted: Persisted::new(settings.trusted_documents.as_deref())?,
+            metrics: Metrics::default(),
+            room: Semaphore::new(limits.concurrency),
+            profile: settings.status_profile(),
+            playground: settings.graphiql(),
+            cors: settings.cors_origins()?,
             drain_timeout: settings.drain_timeout(),
             draining: AtomicBool::new(false),
-        }))
+        })))
     }
 
     /// Every route there is.
     pub fn routes(&self) -> Router {
-        Router::new()
+        let routes = Router::new()
             .route("/graphql", any(graphql_request))
-            .route(
-                "/schema.graphql",
-                get(async || {
-                    (
-                        [(CONTENT_TYPE, "text/plain; charset=utf-8")],
-                        graphql::sdl(),
-                    )
-                }),
-            )
+            .route("/schema.graphql", get(schema))
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
-            .merge(playground::routes())
-            .with_state(self.clone())
+            .route("/metrics", get(metrics::show));
+        let routes = if self.0.playground {
+            routes.merge(playground::routes())
+        } else {
+            routes
+        };
+        layers::around(routes, &self.0.cors).with_state(self.clone())
     }
 
     /// Serves until `stop` resolves; then requests under way have their time to end.
@@ -105,41 +128,189 @@ impl Server {
     }
 }
 
+/// The schema as text, for whoever may ask about it.
+async fn schema(State(server): State<Server>) -> Response {
+    if server.0.documents.introspection() {
+        let content_type = "text/plain; charset=utf-8";
+        ([(CONTENT_TYPE, content_type)], graphql::sdl()).into_response()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
 /// One request to the graph, step by step.
 async fn graphql_request(State(server): State<Server>, request: Request) -> Response {
-    let start = Instant::now();
+    let shared = &*server.0;
+    if request.method() == Method::OPTIONS {
+        return (
+            StatusCode::NO_CONTENT,
+            [(ALLOW, "GET, HEAD, POST, OPTIONS")],
+        )
+            .into_response();
+    }
     let id = negotiate::request_id(request.headers());
     let form = negotiate::answer_form(request.headers());
+    let mut response = match (form, shared.room.try_acquire()) {
+        (None, _) => refuse(shared, &id, unacceptable()),
+        (_, Err(_)) => refuse(shared, &id, too_busy(shared.limits.concurrency)),
+        (Some(form), Ok(_permit)) => {
+            shared.metrics.in_flight.inc();
+            let _leaving = Leaving(shared);
+            all(shared, request, form, &id).await
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", id);
+    }
+    response
+}
+
+/// Counts a request out, also when its client has hung up.
+struct Leaving<'a>(&'a Shared);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.in_flight.dec();
+    }
+}
+
+fn unacceptable() -> Refusal {
+    let message = "accept `application/graphql-response+json` or `application/json`";
+    Refusal::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", message)
+}
+
+fn too_busy(limit: usize) -> Refusal {
+    let message = format!(
+        "{limit} requests are being answered, which is the most (concurrency-limit); try again"
+    );
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+        .header(RETRY_AFTER, "1")
+        .limit("concurrency-limit", limit as u64)
+}
+
+/// Answers what a request asks: one question, or several.
+async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Response {
+    let method = request.method().clone();
+    let headers = request.headers().clone();
+    let caller = Caller {
+        id,
+        method: &method,
+        headers: &headers,
+    };
+    let start = Instant::now();
+    match negotiate::asked(request, &shared.limits).await {
+        Err(refusal) => refuse(shared, id, refusal),
+        Ok(Asked::One(question)) => {
+            let answer = one(shared, question, &caller, start, &mut 0).await;
+            respond::single(answer, form, shared.profile)
+        }
+        Ok(Asked::Batch(questions)) => {
+            let mut answers = Vec::with_capacity(questions.len());
+            let mut spent = 0;
+            for question in questions {
+                answers.push(one(shared, question, &caller, Instant::now(), &mut spent).await);
+            }
+            respond::batch(&answers, form)
+        }
+    }
+}
+
+/// Who asks, and how.
+struct Caller<'a> {
+    id: &'a str,
+    method: &'a Method,
+    headers: &'a HeaderMap,
+}
+
+/// Answers a question, and leaves a line and figures of it. `spent` is what the questions before it in a batch have cost.
+async fn one(
+    shared: &Shared,
+    question: Question,
+    caller: &Caller<'_>,
+    start: Instant,
+    spent: &mut u64,
+) -> Answer {
     // A test that counts statements brings its own tally.
     let tally = TALLY.try_with(Arc::clone).unwrap_or_default();
-    let mut operation = document::Operation::default();
-    let answer = TALLY
-        .scope(tally.clone(), answer(&server.0, request, &mut operation))
-        .await;
-    let answer = answer.unwrap_or_else(respond::Answer::from);
-    let response = respond::respond(answer, form, &id);
-    RequestLine {
-        id: &id,
-        operation_type: operation.kind,
-        operation_name: &operation.name,
-        status: response.status,
-        errors: &response.codes,
+    let mut named = Named::default();
+    let answering = answer(shared, question, caller, spent, &mut named);
+    let answer = TALLY.scope(tally.clone(), answering).await;
+    finish(
+        shared,
+        caller.id,
+        answer.unwrap_or_else(Answer::from),
+        &named,
+        &tally,
+        start,
+    )
+}
+
+/// Refuses a request of which nothing is known yet.
+fn refuse(shared: &Shared, id: &str, refusal: Refusal) -> Response {
+    let (named, tally) = (Named::default(), Tally::default());
+    let answer = finish(shared, id, refusal.into(), &named, &tally, Instant::now());
+    respond::single(answer, Form::Json, shared.profile)
+}
+
+/// Completes an answer, logs and counts it.
+fn finish(
+    shared: &Shared,
+    id: &str,
+    mut answer: Answer,
+    named: &Named,
+    tally: &Tally,
+    start: Instant,
+) -> Answer {
+    let codes = answer.complete(id, shared.limits.errors);
+    let line = RequestLine {
+        id,
+        operation_type: named.kind,
+        operation_name: &named.name,
+        status: answer.status.as_u16(),
+        errors: &codes,
         figures: tally.figures(),
         duration: start.elapsed(),
-    }
-    .log();
-    response.into_response()
+    };
+    line.log();
+    shared.metrics.answered(&line, answer.limit);
+    answer
 }
 
 async fn answer(
     shared: &Shared,
-    request: Request,
-    operation: &mut document::Operation,
-) -> Result<respond::Answer, respond::Refusal> {
-    let method = request.method().clone();
-    let question = negotiate::question(request, shared.body_limit).await?;
-    guard::check(&question)?;
-    let document = document::parse(&question)?;
-    *operation = document::operation(&document, question.operation_name.as_deref(), &method)?;
-    execute::execute(shared, question, document).await
+    mut question: Question,
+    caller: &Caller<'_>,
+    spent: &mut u64,
+    named: &mut Named,
+) -> Result<Answer, Refusal> {
+    let (text, new) = shared.persisted.text(&mut question)?;
+    guard::check(&text)?;
+    let meant = Meant {
+        name: question.operation_name.take(),
+        query: caller.method != Method::POST,
+    };
+    let (checked, kept) = shared.documents.check(&text, meant.clone()).await?;
+    shared.metrics.document(kept);
+    if let Some(hash) = new {
+        shared.persisted.keep(hash, &text);
+    }
+    let (operation, name) = checked.operation(&meant)?;
+    *named = name;
+    let variables = shared
+        .documents
+        .variables(&checked, operation, question.variables)?;
+    let cost = cost::requested(&checked.typed, operation, &variables, shared.pages);
+    *spent = spent.saturating_add(cost);
+    let max = shared.limits.cost;
+    if *spent > max {
+        return Err(cost::too_much(*spent, max));
+    }
+    let mut answer = execute::execute(shared, &checked, operation, &variables).await?;
+    if negotiate::wants_cost(caller.headers) {
+        let actual = cost::actual(&checked.typed, operation, &answer.response.data);
+        answer.tell_cost(cost, actual, max);
+    }
+    Ok(answer)
 }

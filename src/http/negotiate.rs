@@ -2,28 +2,72 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Query, Request};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
 
 use super::respond::Refusal;
+use crate::config::Limits;
 
-/// A request to the graph.
+/// Values of variables by their names.
+pub(super) type Variables = apollo_compiler::response::JsonMap;
+
+/// The methods that `/graphql` knows.
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+
+/// A question to the graph. Keys that nobody knows are ignored, and null is as good as nothing.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(super) struct Question {
     pub(super) query: Option<String>,
-    #[serde(rename = "operationName")]
+    /// The id of a document that the server holds.
+    pub(super) document_id: Option<String>,
     pub(super) operation_name: Option<String>,
-    #[serde(deserialize_with = "object")]
-    pub(super) variables: Map<String, Value>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) variables: Variables,
+    #[serde(deserialize_with = "object_or_default")]
+    pub(super) extensions: Extensions,
 }
 
-fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+/// What a client adds to a question.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Extensions {
+    pub(super) persisted_query: Option<PersistedQuery>,
+}
+
+/// A document by its hash (automatic persisted queries).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PersistedQuery {
+    pub(super) version: u32,
+    /// SHA-256 of the text, in hexadecimal.
+    pub(super) sha256_hash: String,
+}
+
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Null is as good as nothing, and a list is no object, whatever serde makes of it.
+fn object_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Extensions, D::Error> {
+    let object: Option<serde_json::Map<String, serde_json::Value>> =
+        Option::deserialize(deserializer)?;
+    let object = serde_json::Value::Object(object.unwrap_or_default());
+    Extensions::deserialize(object).map_err(serde::de::Error::custom)
+}
+
+/// What a request asks.
+#[derive(Debug)]
+pub(super) enum Asked {
+    One(Question),
+    /// Several questions, answered one after the other.
+    Batch(Vec<Question>),
 }
 
 /// The form of an answer.
@@ -35,17 +79,88 @@ pub(super) enum Form {
     Json,
 }
 
-/// The form that `Accept` asks for.
-pub(super) fn answer_form(headers: &HeaderMap) -> Form {
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if accept.contains("application/graphql-response+json") {
-        Form::GraphqlResponse
-    } else {
-        Form::Json
+impl Form {
+    const ALL: [Self; 2] = [Self::Json, Self::GraphqlResponse];
+
+    /// Its media type.
+    pub(super) const fn media_type(self) -> &'static str {
+        match self {
+            Self::GraphqlResponse => "application/graphql-response+json",
+            Self::Json => "application/json",
+        }
     }
+}
+
+/// The form that `Accept` likes best; `None` when it likes neither. Anything goes where nothing is said, and then it is JSON.
+pub(super) fn answer_form(headers: &HeaderMap) -> Option<Form> {
+    let accepted = headers.get_all(ACCEPT).iter();
+    let accepted: Vec<_> = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(Range::parse)
+        .collect();
+    if accepted.is_empty() {
+        return (!headers.contains_key(ACCEPT)).then_some(Form::Json);
+    }
+    let liking = |form: &Form| Range::liking(&accepted, form.media_type());
+    let mut best = None;
+    for form in Form::ALL {
+        if liking(&form) > best.as_ref().map_or(0, liking) {
+            best = Some(form);
+        }
+    }
+    best
+}
+
+/// A media range of `Accept` (RFC 9110, 12.5.1).
+struct Range<'a> {
+    media: &'a str,
+    /// Weight in thousandths.
+    weight: u32,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let media = parts.next().filter(|media| media.contains('/'))?;
+        let mut weight = 1_000;
+        for part in parts {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            match name.trim().to_ascii_lowercase().as_str() {
+                "q" => weight = thousandths(value.trim())?,
+                // Answers are UTF-8 and nothing else.
+                "charset" if !is_utf8(value) => return None,
+                _ => {}
+            }
+        }
+        Some(Self { media, weight })
+    }
+
+    /// How much a media type is liked, by the most exact range that speaks of it.
+    fn liking(ranges: &[Self], media: &str) -> u32 {
+        [media, "application/*", "*/*"]
+            .into_iter()
+            .find_map(|exact| {
+                ranges
+                    .iter()
+                    .find(|range| range.media.eq_ignore_ascii_case(exact))
+            })
+            .map_or(0, |range| range.weight)
+    }
+}
+
+fn thousandths(weight: &str) -> Option<u32> {
+    let weight: f32 = weight.parse().ok()?;
+    (0.0..=1.0)
+        .contains(&weight)
+        .then(|| (0..=1_000).rfind(|&part| f64::from(part) / 1e3 <= f64::from(weight) + 1e-6))?
+}
+
+fn is_utf8(charset: &str) -> bool {
+    let charset = charset.trim().trim_matches('"');
+    ["utf-8", "utf8"]
+        .iter()
+        .any(|name| charset.eq_ignore_ascii_case(name))
 }
 
 /// The caller's request id when it is a sensible one, else a new one.
@@ -65,73 +180,195 @@ pub(super) fn request_id(headers: &HeaderMap) -> String {
     )
 }
 
+/// Whether the caller wants to know what the answer cost.
+pub(super) fn wants_cost(headers: &HeaderMap) -> bool {
+    headers
+        .get("x-graphql-cost")
+        .is_some_and(|value| value == "1")
+}
+
 /// Reads what is asked: from the address on GET, from a JSON body on POST.
-pub(super) async fn question(request: Request, body_limit: usize) -> Result<Question, Refusal> {
+pub(super) async fn asked(request: Request, limits: &Limits) -> Result<Asked, Refusal> {
     match *request.method() {
-        Method::GET => from_address(&request),
-        Method::POST => from_body(request, body_limit).await,
+        Method::GET | Method::HEAD => from_address(&request).map(Asked::One),
+        Method::POST => from_body(request, limits).await,
         _ => {
-            let refusal = Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "BAD_USER_INPUT",
-                "ask with GET or POST",
-            );
-            Err(refusal.header(ALLOW, "GET, POST"))
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            let refusal = Refusal::new(status, "BAD_USER_INPUT", "ask with GET or POST");
+            Err(refusal.header(ALLOW, METHODS))
         }
     }
 }
 
 fn from_address(request: &Request) -> Result<Question, Refusal> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Parameters {
         query: Option<String>,
-        #[serde(rename = "operationName")]
+        document_id: Option<String>,
         operation_name: Option<String>,
         variables: Option<String>,
+        extensions: Option<String>,
     }
-    let Query(Parameters {
-        query,
-        operation_name,
-        variables,
-    }) = Query::try_from_uri(request.uri())
+    let Query(parameters) = Query::<Parameters>::try_from_uri(request.uri())
         .map_err(|error| Refusal::bad_request(error.body_text()))?;
-    let variables = match variables.as_deref() {
-        None | Some("" | "null") => Map::new(),
-        Some(json) => serde_json::from_str(json).map_err(|error| {
-            Refusal::bad_request(format!("`variables` is not a JSON object: {error}"))
-        })?,
-    };
+    let present = |text: Option<String>| text.filter(|text| !text.is_empty());
     Ok(Question {
-        query,
-        operation_name,
-        variables,
+        query: present(parameters.query),
+        document_id: present(parameters.document_id),
+        operation_name: present(parameters.operation_name),
+        variables: object("variables", parameters.variables.as_deref())?,
+        extensions: object("extensions", parameters.extensions.as_deref())?,
     })
 }
 
-async fn from_body(request: Request, body_limit: usize) -> Result<Question, Refusal> {
-    let content_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(Refusal::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "BAD_USER_INPUT",
-            "send `Content-Type: application/json`",
-        ));
+fn object<T: Default + DeserializeOwned>(name: &str, json: Option<&str>) -> Result<T, Refusal> {
+    match json {
+        None | Some("" | "null") => Ok(T::default()),
+        Some(json) => serde_json::from_str(json).map_err(|error| {
+            Refusal::bad_request(format!(
+                "`{name}` is not a JSON object as it should be: {error}"
+            ))
+        }),
     }
-    let body = to_bytes(request.into_body(), body_limit)
-        .await
-        .map_err(|_| {
-            let message =
-                format!("the body is larger than {body_limit} bytes (body-limit), or was cut off");
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "BAD_USER_INPUT", message)
-        })?;
-    serde_json::from_slice(&body).map_err(|error| {
-        Refusal::bad_request(format!(
-            "the body is not a GraphQL request in JSON: {error}"
-        ))
-    })
+}
+
+async fn from_body(request: Request, limits: &Limits) -> Result<Asked, Refusal> {
+    if !is_json(request.headers()) {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let message = "send `Content-Type: application/json`, in UTF-8";
+        return Err(Refusal::new(status, "BAD_USER_INPUT", message));
+    }
+    let body = body(request.into_body(), limits).await?;
+    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if start == Some(&b'[') {
+        return batch(&body, limits.batch);
+    }
+    serde_json::from_slice(&body)
+        .map(Asked::One)
+        .map_err(|error| not_json(&error))
+}
+
+fn not_json(error: &serde_json::Error) -> Refusal {
+    Refusal::bad_request(format!(
+        "the body is not a GraphQL request in JSON: {error}"
+    ))
+}
+
+fn batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
+    if most == 0 {
+        let message = "send one request at a time: batches are switched off here (batch-limit)";
+        return Err(Refusal::bad_request(message));
+    }
+    // Counted before any of them is read.
+    let parts: Vec<&serde_json::value::RawValue> =
+        serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    if parts.is_empty() || parts.len() > most {
+        let count = parts.len();
+        let message =
+            format!("a batch has 1 to {most} requests (batch-limit), and this has {count}");
+        return Err(Refusal::bad_request(message).limit("batch-limit", most as u64));
+    }
+    let questions = parts
+        .iter()
+        .map(|part| serde_json::from_str(part.get()))
+        .collect::<Result<_, _>>();
+    questions
+        .map(Asked::Batch)
+        .map_err(|error| not_json(&error))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(content_type)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else {
+        return false;
+    };
+    let mut parts = content_type.split(';').map(str::trim);
+    parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+        && parts.all(|part| {
+            part.split_once('=').is_none_or(|(name, value)| {
+                !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value)
+            })
+        })
+}
+
+async fn body(body: Body, limits: &Limits) -> Result<axum::body::Bytes, Refusal> {
+    let max = limits.body;
+    match tokio::time::timeout(limits.body_timeout, to_bytes(body, max)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_too_long(&error) => {
+            let message = format!("the body is larger than {max} bytes (body-limit)");
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            let refusal = Refusal::new(status, "BAD_USER_INPUT", message);
+            Err(refusal.limit("body-limit", max as u64))
+        }
+        Ok(Err(_)) => Err(Refusal::bad_request(
+            "the body ended before it was complete",
+        )),
+        Err(_) => {
+            let time = limits.body_timeout.as_millis();
+            let message = format!("the body took longer than {time} ms to arrive (body-timeout)");
+            Err(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "TIMEOUT",
+                message,
+            ))
+        }
+    }
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::ACCEPT;
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::{Form, answer_form};
+
+    #[test]
+    fn the_form_is_what_accept_likes_best() {
+        for (accept, form) in [
+            ("*/*", Some(Form::Json)),
+            ("application/*", Some(Form::Json)),
+            ("application/json", Some(Form::Json)),
+            ("application/json; charset=utf-8", Some(Form::Json)),
+            (
+                "APPLICATION/GraphQL-Response+JSON",
+                Some(Form::GraphqlResponse),
+            ),
+            (
+                "application/graphql-response+json, application/json;q=0.9",
+                Some(Form::GraphqlResponse),
+            ),
+            (
+                "application/json;q=0.1, */*;q=0.5",
+                Some(Form::GraphqlResponse),
+            ),
+            ("application/json, multipart/mixed", Some(Form::Json)),
+            (
+                "application/graphql-response+json;q=0, */*",
+                Some(Form::Json),
+            ),
+            ("text/html", None),
+            ("application/json;q=0", None),
+            ("application/json;charset=utf-16", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(answer_form(&headers), form, "{accept}");
+        }
+        assert_eq!(answer_form(&HeaderMap::new()), Some(Form::Json));
+    }
 }

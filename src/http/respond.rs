@@ -1,32 +1,62 @@
 //! Step five: codes for every error, the status, and bytes.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{ErrorExtensionValues, ServerError};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use serde::Serialize;
+
 use super::negotiate::Form;
+use crate::config::StatusProfile;
 use crate::error::{Client, Error};
 
 /// A request that was not answered, and why.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
-    error: Box<ServerError>,
+    errors: Vec<ServerError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The request reached GraphQL: as plain JSON its refusal is an answer.
     graphql: bool,
+    /// The limit that it is beyond.
+    limit: Option<&'static str>,
 }
 
 impl Refusal {
+    /// The refusal of an HTTP request.
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        let mut error = ServerError::new(message, None);
-        extensions(&mut error).set("code", code);
+        Self {
+            graphql: false,
+            ..Self::graphql_new(status, code, message)
+        }
+    }
+
+    /// The refusal of a document or an operation.
+    pub(super) fn graphql_new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
-            error: Box::new(error),
+            ..Self::graphql(code, vec![ServerError::new(message, None)])
+        }
+    }
+
+    /// The refusal of a document or an operation for mistakes in it.
+    pub(super) fn graphql(code: &'static str, mut errors: Vec<ServerError>) -> Self {
+        for error in &mut errors {
+            extensions(error).set("code", code);
+        }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            errors,
             headers: Vec::new(),
-            graphql: false,
+            graphql: true,
+            limit: None,
         }
     }
 
@@ -34,18 +64,27 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", message)
     }
 
-    pub(super) fn graphql(code: &'static str, mut error: ServerError) -> Self {
-        extensions(&mut error).set("code", code);
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            error: Box::new(error),
-            headers: Vec::new(),
-            graphql: true,
-        }
+    /// Something broke that is no fault of the request.
+    pub(super) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL_SERVER_ERROR",
+            "something went wrong on our side",
+        )
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// Tells which limit it is, and its value.
+    pub(super) fn limit(mut self, name: &'static str, max: u64) -> Self {
+        for error in &mut self.errors {
+            extensions(error).set("limit", name);
+            extensions(error).set("max", max);
+        }
+        self.limit = Some(name);
         self
     }
 }
@@ -53,25 +92,28 @@ impl Refusal {
 /// What goes back, before it has a form.
 #[derive(Debug)]
 pub(super) struct Answer {
-    status: StatusCode,
-    response: async_graphql::Response,
+    pub(super) status: StatusCode,
+    pub(super) response: async_graphql::Response,
     headers: Vec<(HeaderName, HeaderValue)>,
     graphql: bool,
+    pub(super) limit: Option<&'static str>,
 }
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
         let Refusal {
             status,
-            error,
+            errors,
             headers,
             graphql,
+            limit,
         } = refusal;
         Self {
             status,
-            response: async_graphql::Response::from_errors(vec![*error]),
+            response: async_graphql::Response::from_errors(errors),
             headers,
             graphql,
+            limit,
         }
     }
 }
@@ -92,59 +134,128 @@ impl From<async_graphql::Response> for Answer {
             response,
             headers: Vec::new(),
             graphql: true,
+            limit: None,
         }
     }
 }
 
-/// An answer in its form, and what the log tells of it.
-#[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) status: u16,
-    /// The codes of its errors, each once.
-    pub(super) codes: String,
-    response: Response,
-}
-
-impl IntoResponse for Sent {
-    fn into_response(self) -> Response {
-        self.response
+impl Answer {
+    /// Gives every error its code and the request id, and keeps no more errors than may be shown. The codes, each once.
+    pub(super) fn complete(&mut self, request_id: &str, most: usize) -> String {
+        let mut codes: Vec<String> = Vec::new();
+        for error in &mut self.response.errors {
+            let code = complete(error, request_id);
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        self.response.errors.truncate(most);
+        for error in &mut self.response.errors {
+            shorten(&mut error.message);
+        }
+        codes.join(",")
     }
-}
 
-/// Gives an answer its form.
-pub(super) fn respond(mut answer: Answer, form: Form, request_id: &str) -> Sent {
-    let mut codes: Vec<String> = Vec::new();
-    for error in &mut answer.response.errors {
-        let code = complete(error, request_id);
-        if !codes.contains(&code) {
-            codes.push(code);
+    /// Adds what the answer cost.
+    pub(super) fn tell_cost(&mut self, requested: u64, actual: u64, limit: u64) {
+        let cost = async_graphql::value!({
+            "requested": requested,
+            "actual": actual,
+            "limit": limit,
+        });
+        self.response.extensions.insert("cost".to_owned(), cost);
+    }
+
+    /// Its status in a form.
+    pub(super) fn status(&self, form: Form, profile: StatusProfile) -> StatusCode {
+        let unanswered = self.response.data == async_graphql::Value::Null;
+        match (form, profile) {
+            (Form::Json, _) if self.graphql => StatusCode::OK,
+            (Form::GraphqlResponse, StatusProfile::Draft) if self.graphql => {
+                let errors = !self.response.errors.is_empty();
+                match self.status {
+                    StatusCode::OK if errors && !unanswered => PARTIAL,
+                    StatusCode::BAD_REQUEST if !self.is_syntax() => {
+                        StatusCode::UNPROCESSABLE_ENTITY
+                    }
+                    status => status,
+                }
+            }
+            _ => self.status,
         }
     }
-    let status = if answer.graphql && form == Form::Json {
-        StatusCode::OK
-    } else {
-        answer.status
-    };
-    let content_type = match form {
-        Form::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-        Form::Json => "application/json; charset=utf-8",
-    };
-    let body = serde_json::to_vec(&answer.response).unwrap_or_default();
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static(content_type)),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            HeaderName::from_static("x-request-id"),
-            HeaderValue::from_str(request_id).unwrap_or(HeaderValue::from_static("-")),
-        ),
-    ];
-    let mut response = (status, headers, body).into_response();
+
+    fn is_syntax(&self) -> bool {
+        self.response.errors.iter().any(|error| {
+            let code = error.extensions.as_ref().and_then(|all| all.get("code"));
+            code.is_some_and(|code| *code == async_graphql::Value::from("GRAPHQL_PARSE_FAILED"))
+        })
+    }
+}
+
+/// Cuts a message that repeats too much of the request.
+fn shorten(message: &mut String) {
+    if message.len() > MAX_MESSAGE {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        message.push('…');
+    }
+}
+
+/// Bytes of a message at most.
+const MAX_MESSAGE: usize = 1_000;
+
+/// "Partial success" of the draft's profile.
+const PARTIAL: StatusCode = match StatusCode::from_u16(294) {
+    Ok(status) => status,
+    Err(_) => StatusCode::OK,
+};
+
+/// Gives one answer its form.
+pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Response {
+    let status = answer.status(form, profile);
+    let body = serde_json::to_vec(&Body::from(&answer)).unwrap_or_default();
+    let mut response = (status, content_type(form), body).into_response();
     response.headers_mut().extend(answer.headers);
-    Sent {
-        status: status.as_u16(),
-        codes: codes.join(","),
-        response,
+    response
+}
+
+/// Gives the answers of a batch their form.
+pub(super) fn batch(answers: &[Answer], form: Form) -> Response {
+    let bodies: Vec<_> = answers.iter().map(Body::from).collect();
+    let body = serde_json::to_vec(&bodies).unwrap_or_default();
+    (StatusCode::OK, content_type(form), body).into_response()
+}
+
+/// An answer as JSON. A request that was not executed has no `data` at all.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a async_graphql::Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, async_graphql::Value>,
+}
+
+impl<'a> From<&'a Answer> for Body<'a> {
+    fn from(answer: &'a Answer) -> Self {
+        let response = &answer.response;
+        Self {
+            data: (answer.status == StatusCode::OK).then_some(&response.data),
+            errors: &response.errors,
+            extensions: &response.extensions,
+        }
     }
+}
+
+fn content_type(form: Form) -> [(HeaderName, HeaderValue); 1] {
+    [(
+        CONTENT_TYPE,
+        HeaderValue::from_static(match form {
+            Form::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Form::Json => "application/json; charset=utf-8",
+        }),
+    )]
 }
 
 /// Gives an error its code and the request id; logs what is our fault. The code.
@@ -193,6 +304,11 @@ fn refused_argument(message: &str) -> Option<String> {
         .strip_prefix("Invalid value for argument \"")
         .or_else(|| message.strip_prefix("Variable \"$"))?;
     rest.split('"').next().map(str::to_owned)
+}
+
+/// Tells which argument an error is about.
+pub(super) fn name_argument(error: &mut ServerError, argument: &str) {
+    extensions(error).set("argument", argument);
 }
 
 fn extensions(error: &mut ServerError) -> &mut ErrorExtensionValues {

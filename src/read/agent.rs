@@ -63,12 +63,12 @@ pub struct AgentFilter {
     /// Contained in name, external id or id.
     pub search: Option<Term>,
     /// Conditions.
-    pub r#where: Option<AgentWhere>,
+    pub r#where: Option<Box<AgentWhere>>,
 }
 
 impl Filter for AgentFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        let condition = Builder::condition(dialect, self.r#where.as_ref())?;
+        let condition = Builder::condition(dialect, self.r#where.as_deref())?;
         Ok(self.search.iter().fold(condition, |all, term| {
             all.add(term.condition::<Entity>(dialect))
         }))

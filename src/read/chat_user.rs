@@ -84,12 +84,12 @@ pub struct ChatUserFilter {
     /// The platform.
     pub platform: Option<Platform>,
     /// Conditions.
-    pub r#where: Option<ChatUserWhere>,
+    pub r#where: Option<Box<ChatUserWhere>>,
 }
 
 impl Filter for ChatUserFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        let mut condition = Builder::condition(dialect, self.r#where.as_ref())?;
+        let mut condition = Builder::condition(dialect, self.r#where.as_deref())?;
         if let Some(platform) = self.platform {
             condition = condition.add(Expr::col((Entity::TABLE, "platform")).eq(platform));
         }

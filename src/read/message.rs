@@ -53,12 +53,12 @@ impl Noun for Entity {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MessageFilter {
     /// Conditions.
-    pub r#where: Option<MessageWhere>,
+    pub r#where: Option<Box<MessageWhere>>,
 }
 
 impl Filter for MessageFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        Builder::condition(dialect, self.r#where.as_ref())
+        Builder::condition(dialect, self.r#where.as_deref())
     }
 }
 

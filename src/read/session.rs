@@ -60,12 +60,12 @@ impl Noun for Entity {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SessionFilter {
     /// Conditions.
-    pub r#where: Option<SessionWhere>,
+    pub r#where: Option<Box<SessionWhere>>,
 }
 
 impl Filter for SessionFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        Builder::condition(dialect, self.r#where.as_ref())
+        Builder::condition(dialect, self.r#where.as_deref())
     }
 }
 

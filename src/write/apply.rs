@@ -41,10 +41,14 @@ pub struct Outcome {
 }
 
 /// Stores a batch of events. Those that cannot be stored are rejected by themselves; the rest goes in together.
-pub async fn apply(writer: &Writer, events: &[Event]) -> Result<Outcome> {
-    let valid: Vec<_> = events.iter().map(Event::validate).collect();
+pub async fn apply<'e>(
+    writer: &Writer,
+    events: impl IntoIterator<Item = &'e Event>,
+) -> Result<Outcome> {
+    let events: Vec<_> = events.into_iter().collect();
+    let valid: Vec<_> = events.iter().map(|event| event.validate()).collect();
     writer
-        .transaction(async |transaction| store(transaction, events, &valid).await)
+        .transaction(async |transaction| store(transaction, &events, &valid).await)
         .await
 }
 
@@ -59,7 +63,7 @@ struct Placed<'a> {
 
 async fn store(
     transaction: &Transaction,
-    events: &[Event],
+    events: &[&Event],
     valid: &[Result<(), Rejection>],
 ) -> Result<Outcome, DbErr> {
     let mut fates: Vec<_> = valid
@@ -71,10 +75,8 @@ async fn store(
         })
         .collect();
     let live = || {
-        events
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| valid[*at].is_ok())
+        let numbered = events.iter().copied().enumerate();
+        numbered.filter(|(at, _)| valid[*at].is_ok())
     };
 
     let agents = agent::settle(transaction, live().map(|(_, event)| event)).await?;

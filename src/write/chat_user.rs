@@ -1,4 +1,8 @@
 //! Chat users: made when an event first names them, their profile overwritten by what events say, counted.
+#![expect(
+    clippy::ref_option_ref,
+    reason = "the derive that writes rows as arrays borrows each field"
+)]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -4,11 +4,13 @@ mod agent;
 mod apply;
 mod chat_user;
 pub mod event;
+mod lanes;
 mod message;
 mod session;
 pub mod verify;
 
 pub use apply::{Fate, Outcome, apply};
+pub use lanes::apply_in_lanes;
 
 /// Tags as they are stored: a JSON array of distinct texts, sorted.
 fn tags(tags: &[String]) -> String {

@@ -20,7 +20,10 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     ),
     ("config", &["db", "error", "graphql"]),
     ("telemetry", &["config", "db", "error"]),
-    ("http", &["config", "db", "error", "graphql", "telemetry"]),
+    (
+        "http",
+        &["clock", "config", "db", "error", "graphql", "telemetry"],
+    ),
     (
         "cli",
         &[

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use parlour::config::ServeSettings;
+use parlour::config::{LimitSettings, Limits, ServeSettings};
 use parlour::db::tally::{TALLY, Tally};
 use parlour::db::{Database, DatabaseOptions};
 use parlour::http::Server;
@@ -85,7 +85,7 @@ impl World {
             }
         };
         let database = open(&url).await;
-        let server = Server::new(database.clone(), &ServeSettings::default());
+        let server = Server::new(database.clone(), &ServeSettings::default(), limits()).unwrap();
         Self {
             kind,
             url,
@@ -139,6 +139,18 @@ impl World {
                 .await;
             }
         }
+    }
+}
+
+/// Room for the large documents in which tests ask many things at once.
+fn limits() -> Limits {
+    Limits {
+        cost: u64::MAX,
+        tokens: 1_000_000,
+        fields: 1_000_000,
+        aliases: 10_000,
+        root_fields: 10_000,
+        ..LimitSettings::default().limits()
     }
 }
 

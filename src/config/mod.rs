@@ -1,9 +1,12 @@
 //! Settings, each by one name: a flag, an environment variable, a key of the file. Flag beats environment, environment beats file.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use clap::{Args, ValueEnum};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::db::DatabaseOptions;
 use crate::error::{Error, Result};
 use crate::graphql::PageLimits;
+pub use limits::{LimitSettings, Limits};
 
 /// Where settings come from besides flags and environment.
 #[derive(Args, Clone, Debug, Default)]
@@ -67,12 +71,24 @@ pub struct ServeSettings {
     /// Rows of a page at most [default: 100]
     #[arg(long, env = "PARLOUR_PAGE_CAP", value_name = "ROWS")]
     pub page_cap: Option<u64>,
-    /// Size of a request at most [default: 1048576]
-    #[arg(long, env = "PARLOUR_BODY_LIMIT", value_name = "BYTES")]
-    pub body_limit: Option<usize>,
-    /// Time that a request may take [default: 30000]
-    #[arg(long, env = "PARLOUR_REQUEST_TIMEOUT", value_name = "MS")]
-    pub request_timeout: Option<u64>,
+    /// Serve as in production: no GraphiQL, no introspection, unless switched on by their own flags
+    #[arg(long, env = "PARLOUR_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub production: Option<bool>,
+    /// Serve GraphiQL at `/` [default: true, false with --production]
+    #[arg(long, env = "PARLOUR_GRAPHIQL", value_name = "BOOL")]
+    pub graphiql: Option<bool>,
+    /// Answer questions about the schema [default: true, false with --production]
+    #[arg(long, env = "PARLOUR_INTROSPECTION", value_name = "BOOL")]
+    pub introspection: Option<bool>,
+    /// JSON file of documents by id; no other document runs then
+    #[arg(long, env = "PARLOUR_TRUSTED_DOCUMENTS", value_name = "FILE")]
+    pub trusted_documents: Option<PathBuf>,
+    /// Origins whose pages may ask from a browser, separated by commas; `*` lets all in [default: none]
+    #[arg(long, env = "PARLOUR_CORS_ORIGINS", value_name = "ORIGINS")]
+    pub cors_origins: Option<String>,
+    /// Status codes of GraphQL errors [default: stable]
+    #[arg(long, env = "PARLOUR_STATUS_PROFILE", value_name = "PROFILE")]
+    pub status_profile: Option<StatusProfile>,
     /// Time that requests under way are given after SIGTERM [default: 10000]
     #[arg(long, env = "PARLOUR_DRAIN_TIMEOUT", value_name = "MS")]
     pub drain_timeout: Option<u64>,
@@ -86,6 +102,17 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Status codes of GraphQL errors in `application/graphql-response+json`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusProfile {
+    /// 400 for a request that is refused, 200 for one that was executed.
+    #[default]
+    Stable,
+    /// As the newest draft has it: 422 for a document that is not valid, 294 for an answer with errors.
+    Draft,
 }
 
 impl DatabaseSettings {
@@ -129,14 +156,33 @@ impl ServeSettings {
         }
     }
 
-    /// Size of a request at most, in bytes.
-    pub fn body_limit(&self) -> usize {
-        self.body_limit.unwrap_or(1 << 20)
+    /// Whether GraphiQL is served.
+    pub fn graphiql(&self) -> bool {
+        self.graphiql.unwrap_or(self.production != Some(true))
     }
 
-    /// Time that a request may take.
-    pub fn request_timeout(&self) -> Duration {
-        Duration::from_millis(self.request_timeout.unwrap_or(30_000))
+    /// Whether questions about the schema are answered.
+    pub fn introspection(&self) -> bool {
+        self.introspection.unwrap_or(self.production != Some(true))
+    }
+
+    /// Status codes of GraphQL errors.
+    pub fn status_profile(&self) -> StatusProfile {
+        self.status_profile.unwrap_or_default()
+    }
+
+    /// Origins whose pages may ask.
+    pub fn cors_origins(&self) -> Result<Vec<HeaderValue>> {
+        let origins = self.cors_origins.as_deref().unwrap_or_default().split(',');
+        origins
+            .map(str::trim)
+            .filter(|origin| !origin.is_empty())
+            .map(|origin| {
+                origin.parse().map_err(|_| {
+                    Error::bad_input("cors-origins", format!("`{origin}` is not an origin"))
+                })
+            })
+            .collect()
     }
 
     /// Time that requests under way are given after SIGTERM.
@@ -170,6 +216,7 @@ impl ConfigFile {
             toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let mut known = names(&DatabaseSettings::default());
         known.extend(names(&ServeSettings::default()));
+        known.extend(names(&LimitSettings::default()));
         match settings.keys().find(|name| !known.contains_key(*name)) {
             Some(unknown) => {
                 let known: Vec<_> = known.keys().map(String::as_str).collect();

@@ -1,0 +1,277 @@
+//! What an operation costs: what it may read at most, known before it reads anything.
+//!
+//! An object costs 1, and a list as many of its objects as its page has room for. Pages, edges and other wrappers are free.
+//! Counting, facets and search cost extra, for what they make the database do.
+
+use std::collections::HashMap;
+
+use apollo_compiler::executable::{
+    ExecutableDocument, Field, FragmentMap, Operation, Selection, SelectionSet, Value,
+};
+use async_graphql::Value as Json;
+use axum::http::StatusCode;
+use serde_json_bytes::Value as Variable;
+
+use super::negotiate::Variables;
+use super::respond::Refusal;
+use super::size;
+use crate::graphql::PageLimits;
+
+/// What counting a list costs.
+const COUNT: u64 = 10;
+/// What the facets of a list cost.
+const FACETS: u64 = 20;
+/// What a search costs.
+const SEARCH: u64 = 20;
+
+/// What an operation may cost at most, with these variables.
+pub(super) fn requested(
+    document: &ExecutableDocument,
+    operation: &Operation,
+    variables: &Variables,
+    pages: PageLimits,
+) -> u64 {
+    let mut estimate = Estimate {
+        fragments: &document.fragments,
+        variables,
+        pages,
+        known: HashMap::new(),
+    };
+    estimate.selection(&operation.selection_set, 1)
+}
+
+/// The refusal of what would cost too much.
+pub(super) fn too_much(cost: u64, max: u64) -> Refusal {
+    let cost = if cost == u64::MAX {
+        "more than can be counted".to_owned()
+    } else {
+        cost.to_string()
+    };
+    let message = format!(
+        "this costs {cost}, and {max} is the most (cost-limit); ask for smaller pages or fewer levels"
+    );
+    Refusal::graphql_new(StatusCode::BAD_REQUEST, size::COST, message).limit("cost-limit", max)
+}
+
+struct Estimate<'a> {
+    fragments: &'a FragmentMap,
+    variables: &'a Variables,
+    pages: PageLimits,
+    /// Fragments are looked at once for each size of page that they stand in.
+    known: HashMap<(&'a str, u64), u64>,
+}
+
+impl<'a> Estimate<'a> {
+    /// The cost of a selection; `rows` is the size of the page when the selection is on a list by pages, else 1.
+    fn selection(&mut self, set: &'a SelectionSet, rows: u64) -> u64 {
+        let mut cost = 0_u64;
+        for selection in &set.selections {
+            cost = cost.saturating_add(match selection {
+                Selection::Field(field) => self.field(field, rows),
+                Selection::InlineFragment(fragment) => {
+                    self.selection(&fragment.selection_set, rows)
+                }
+                Selection::FragmentSpread(spread) => self.fragment(&spread.fragment_name, rows),
+            });
+        }
+        cost
+    }
+
+    fn fragment(&mut self, name: &str, rows: u64) -> u64 {
+        let Some((name, fragment)) = self.fragments.get_key_value(name) else {
+            return 0;
+        };
+        if let Some(known) = self.known.get(&(name.as_str(), rows)) {
+            return *known;
+        }
+        let cost = self.selection(&fragment.selection_set, rows);
+        self.known.insert((name.as_str(), rows), cost);
+        cost
+    }
+
+    fn field(&mut self, field: &'a Field, rows: u64) -> u64 {
+        if field.name.starts_with("__") {
+            return 0;
+        }
+        let inside = self.selection(&field.selection_set, self.rows(field));
+        let each = price(field).saturating_add(inside);
+        let times = if is_page(field) {
+            rows
+        } else {
+            self.given(field, "ids")
+        };
+        each.saturating_mul(times)
+            .saturating_add(extra(field, |name| {
+                !matches!(self.argument(field, name), Argument::Absent)
+            }))
+    }
+
+    /// The size of the page that a field asks for.
+    fn rows(&self, field: &Field) -> u64 {
+        if !is_connection(field) {
+            return 1;
+        }
+        let asked = ["first", "last"]
+            .into_iter()
+            .filter_map(|name| match self.argument(field, name) {
+                Argument::Int(size) => Some(u64::try_from(size).unwrap_or(0)),
+                Argument::Absent => None,
+                Argument::Other(_) => Some(self.pages.cap),
+            })
+            .max();
+        asked.unwrap_or(self.pages.default).min(self.pages.cap)
+    }
+
+    /// How many values a list argument has; 1 when the field has no such argument.
+    fn given(&self, field: &Field, name: &str) -> u64 {
+        match self.argument(field, name) {
+            Argument::Other(values) => values.max(1),
+            Argument::Absent | Argument::Int(_) => 1,
+        }
+    }
+
+    fn argument(&self, field: &Field, name: &str) -> Argument {
+        match field.specified_argument_by_name(name).map(|value| &**value) {
+            None => Argument::Absent,
+            Some(Value::Variable(variable)) => self
+                .variables
+                .get(variable.as_str())
+                .map_or(Argument::Absent, Argument::from),
+            Some(value) => Argument::from(value),
+        }
+    }
+}
+
+/// As much of an argument's value as a price depends on.
+enum Argument {
+    Absent,
+    Int(i64),
+    /// Something else: so many values, when it is a list.
+    Other(u64),
+}
+
+impl From<&Value> for Argument {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Absent,
+            Value::Int(int) => int
+                .try_to_i32()
+                .map_or(Self::Other(1), |int| Self::Int(int.into())),
+            Value::List(values) => Self::Other(values.len() as u64),
+            _ => Self::Other(1),
+        }
+    }
+}
+
+impl From<&Variable> for Argument {
+    fn from(value: &Variable) -> Self {
+        match value {
+            Variable::Null => Self::Absent,
+            Variable::Number(number) => number.as_i64().map_or(Self::Other(1), Self::Int),
+            Variable::Array(values) => Self::Other(values.len() as u64),
+            _ => Self::Other(1),
+        }
+    }
+}
+
+/// What an answer cost: the objects that are in it.
+pub(super) fn actual(document: &ExecutableDocument, operation: &Operation, data: &Json) -> u64 {
+    object(&document.fragments, &[&operation.selection_set], data)
+}
+
+fn object(fragments: &FragmentMap, sets: &[&SelectionSet], value: &Json) -> u64 {
+    let Json::Object(object) = value else {
+        return 0;
+    };
+    let mut fields: Vec<(&str, Vec<&Field>)> = Vec::new();
+    for set in sets {
+        collect(fragments, set, &mut fields);
+    }
+    fields.iter().fold(0_u64, |cost, (key, fields)| {
+        let Some(value) = object.get(*key) else {
+            return cost;
+        };
+        let [first, ..] = fields.as_slice() else {
+            return cost;
+        };
+        if first.name.starts_with("__") {
+            return cost;
+        }
+        let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
+        let extra = extra(first, |name| {
+            first.specified_argument_by_name(name).is_some()
+        });
+        cost.saturating_add(extra)
+            .saturating_add(values(fragments, &sets, price(first), value))
+    })
+}
+
+fn values(fragments: &FragmentMap, sets: &[&SelectionSet], price: u64, value: &Json) -> u64 {
+    match value {
+        Json::List(list) => list.iter().fold(0, |cost, value| {
+            cost.saturating_add(values(fragments, sets, price, value))
+        }),
+        Json::Object(_) => price.saturating_add(object(fragments, sets, value)),
+        _ => 0,
+    }
+}
+
+/// The fields of a selection by the key they are answered under.
+fn collect<'a>(
+    fragments: &'a FragmentMap,
+    set: &'a SelectionSet,
+    fields: &mut Vec<(&'a str, Vec<&'a Field>)>,
+) {
+    for selection in &set.selections {
+        match selection {
+            Selection::Field(field) => {
+                let key = field.response_key().as_str();
+                match fields.iter_mut().find(|(other, _)| *other == key) {
+                    Some((_, same)) => same.push(field),
+                    None => fields.push((key, vec![field])),
+                }
+            }
+            Selection::InlineFragment(fragment) => {
+                collect(fragments, &fragment.selection_set, fields);
+            }
+            Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = fragments.get(&spread.fragment_name) {
+                    collect(fragments, &fragment.selection_set, fields);
+                }
+            }
+        }
+    }
+}
+
+/// What one object of a field costs by itself.
+fn price(field: &Field) -> u64 {
+    let noun = field.definition.ty.inner_named_type().as_str();
+    let free = field.selection_set.selections.is_empty()
+        || ["Connection", "Edge", "PageInfo", "Facets", "Count"]
+            .iter()
+            .any(|ending| noun.ends_with(ending));
+    u64::from(!free)
+}
+
+/// What a field costs besides its objects.
+fn extra(field: &Field, has: impl Fn(&str) -> bool) -> u64 {
+    match field.name.as_str() {
+        "totalCount" => COUNT,
+        "facets" => FACETS,
+        _ if has("search") => SEARCH,
+        _ => 0,
+    }
+}
+
+/// Whether the field is a list by pages.
+fn is_connection(field: &Field) -> bool {
+    let noun = field.definition.ty.inner_named_type();
+    noun.as_str().ends_with("Connection")
+}
+
+/// Whether the field holds the rows of a page.
+fn is_page(field: &Field) -> bool {
+    field.definition.ty.is_list()
+        && matches!(field.name.as_str(), "edges" | "nodes")
+        && field.definition.arguments.is_empty()
+}

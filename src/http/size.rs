@@ -1,0 +1,163 @@
+//! How large an operation is once its fragments are written out: counted without writing them out.
+
+use std::collections::HashMap;
+
+use apollo_compiler::executable::{FragmentMap, Operation, Selection, SelectionSet};
+use axum::http::StatusCode;
+
+use super::respond::Refusal;
+use crate::config::Limits;
+
+/// Sizes of a selection, each of them an upper bound that cannot overflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    fields: u64,
+    aliases: u64,
+    directives: u64,
+    /// Levels of fields below introspection do not count: its depth has its own check.
+    depth: u64,
+}
+
+impl Size {
+    fn add(&mut self, other: Self) {
+        self.fields = self.fields.saturating_add(other.fields);
+        self.aliases = self.aliases.saturating_add(other.aliases);
+        self.directives = self.directives.saturating_add(other.directives);
+        self.depth = self.depth.max(other.depth);
+    }
+}
+
+/// Refuses an operation that is larger than the limits; the refusal names the limit.
+pub(super) fn check(
+    operation: &Operation,
+    fragments: &FragmentMap,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let mut counter = Counter {
+        fragments,
+        known: HashMap::new(),
+    };
+    let mut size = counter.selection(&operation.selection_set);
+    size.directives = size
+        .directives
+        .saturating_add(operation.directives.len() as u64);
+    let root_fields = operation
+        .selection_set
+        .selections
+        .iter()
+        .fold(0_u64, |sum, selection| {
+            sum.saturating_add(counter.top(selection))
+        });
+    for (what, code, size, limit, max) in [
+        (
+            "levels of fields",
+            DEPTH,
+            size.depth,
+            "depth-limit",
+            limits.depth,
+        ),
+        ("fields", COST, size.fields, "field-limit", limits.fields),
+        (
+            "fields at its top",
+            COST,
+            root_fields,
+            "root-field-limit",
+            limits.root_fields,
+        ),
+        ("aliases", COST, size.aliases, "alias-limit", limits.aliases),
+        (
+            "directives",
+            COST,
+            size.directives,
+            "directive-limit",
+            limits.directives,
+        ),
+    ] {
+        if size > max {
+            return Err(too_large(what, code, size, limit, max));
+        }
+    }
+    Ok(())
+}
+
+pub(super) const DEPTH: &str = "DEPTH_LIMIT_EXCEEDED";
+pub(super) const COST: &str = "COST_LIMIT_EXCEEDED";
+
+/// The refusal of something that has too much of something.
+pub(super) fn too_large(
+    what: &str,
+    code: &'static str,
+    size: u64,
+    limit: &'static str,
+    max: u64,
+) -> Refusal {
+    let has = if size == u64::MAX {
+        "more than can be counted".to_owned()
+    } else {
+        size.to_string()
+    };
+    let message = format!("the operation has {has} {what}, and {max} are the most ({limit})");
+    Refusal::graphql_new(StatusCode::BAD_REQUEST, code, message).limit(limit, max)
+}
+
+struct Counter<'a> {
+    fragments: &'a FragmentMap,
+    known: HashMap<&'a str, Size>,
+}
+
+impl<'a> Counter<'a> {
+    fn selection(&mut self, set: &'a SelectionSet) -> Size {
+        let mut size = Size::default();
+        for selection in &set.selections {
+            size.directives = size
+                .directives
+                .saturating_add(selection.directives().len() as u64);
+            size.add(match selection {
+                Selection::Field(field) => {
+                    let mut inner = self.selection(&field.selection_set);
+                    inner.fields = inner.fields.saturating_add(1);
+                    inner.aliases = inner.aliases.saturating_add(field.alias.is_some().into());
+                    inner.depth = if field.name.starts_with("__") {
+                        0
+                    } else {
+                        inner.depth.saturating_add(1)
+                    };
+                    inner
+                }
+                Selection::InlineFragment(fragment) => self.selection(&fragment.selection_set),
+                Selection::FragmentSpread(spread) => self.fragment(&spread.fragment_name),
+            });
+        }
+        size
+    }
+
+    /// A fragment, looked at once however often it is spread.
+    fn fragment(&mut self, name: &str) -> Size {
+        let Some((name, fragment)) = self.fragments.get_key_value(name) else {
+            return Size::default();
+        };
+        if let Some(known) = self.known.get(name.as_str()) {
+            return *known;
+        }
+        let size = self.selection(&fragment.selection_set);
+        self.known.insert(name.as_str(), size);
+        size
+    }
+
+    /// The fields that a selection at the top of the operation stands for.
+    fn top(&self, selection: &'a Selection) -> u64 {
+        let all = |set: &'a SelectionSet| {
+            set.selections
+                .iter()
+                .fold(0_u64, |sum, inner| sum.saturating_add(self.top(inner)))
+        };
+        match selection {
+            Selection::Field(_) => 1,
+            Selection::InlineFragment(fragment) => all(&fragment.selection_set),
+            Selection::FragmentSpread(spread) => self
+                .fragments
+                .get(&spread.fragment_name)
+                .map_or(0, |fragment| all(&fragment.selection_set)),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Values of arguments and variables: whether they fit their types, and where in the arguments one stands that does not.
+//!
+//! The validator knows the types of literals, but not what a `DateTime` is, nor that a field is to be given once. Values of
+//! variables come as JSON and are looked at here altogether (specification of GraphQL, 6.1.2 and 3.5 to 3.12).
+
+use std::collections::HashSet;
+
+use apollo_compiler::ast::{InputValueDefinition, Type};
+use apollo_compiler::executable::{Argument, Operation, Selection, SelectionSet, Value};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{ExecutableDocument, Node, Schema};
+use serde_json_bytes::Value as Json;
+
+use super::negotiate::Variables;
+use crate::clock::Timestamp;
+
+/// A value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Misfit {
+    /// Where it stands, dotted: `where.and.0.startedAt.gt`.
+    pub(super) argument: String,
+    pub(super) reason: String,
+    pub(super) place: Option<SourceSpan>,
+    /// The document itself is wrong, and not only a value.
+    pub(super) invalid: bool,
+}
+
+/// What the validator does not see in the literals of a document.
+pub(super) fn literals(schema: &Schema, document: &ExecutableDocument) -> Vec<Misfit> {
+    let mut found = Vec::new();
+    each_argument(document, &mut |argument, definition| {
+        let ty = definition.map(|definition| &*definition.ty);
+        let mut path = vec![argument.name.to_string()];
+        literal(schema, ty, &argument.value, &mut path, &mut found);
+    });
+    for operation in document.operations.iter() {
+        for variable in &operation.variables {
+            if let Some(value) = &variable.default_value {
+                let mut path = vec![format!("${}", variable.name)];
+                literal(schema, Some(&variable.ty), value, &mut path, &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn literal(
+    schema: &Schema,
+    ty: Option<&Type>,
+    value: &Node<Value>,
+    path: &mut Vec<String>,
+    found: &mut Vec<Misfit>,
+) {
+    match &**value {
+        Value::List(values) => {
+            for (at, value) in values.iter().enumerate() {
+                path.push(at.to_string());
+                literal(schema, ty.map(Type::item_type), value, path, found);
+                path.pop();
+            }
+        }
+        Value::Object(fields) => {
+            let input = ty.and_then(|ty| schema.get_input_object(ty.inner_named_type()));
+            let mut names = HashSet::with_capacity(fields.len());
+            for (name, value) in fields {
+                path.push(name.to_string());
+                if !names.insert(name) {
+                    found.push(Misfit {
+                        argument: path.join("."),
+                        reason: "is given more than once".to_owned(),
+                        place: value.location(),
+                        invalid: true,
+                    });
+                }
+                let ty = input.and_then(|input| Some(&*input.fields.get(name)?.ty));
+                literal(schema, ty, value, path, found);
+                path.pop();
+            }
+        }
+        Value::Null | Value::Variable(_) => {}
+        other => {
+            if let (Some("DateTime"), Err(reason)) = (ty.map(named), literal_time(other)) {
+                found.push(Misfit {
+                    argument: path.join("."),
+                    reason,
+                    place: value.location(),
+                    invalid: false,
+                });
+            }
+        }
+    }
+}
+
+fn literal_time(value: &Value) -> Result<(), String> {
+    match value {
+        Value::String(text) => Timestamp::parse(text).map(drop),
+        _ => Err("must be a DateTime: a text as in \"2026-01-31T12:00:00Z\"".to_owned()),
+    }
+}
+
+fn named(ty: &Type) -> &str {
+    ty.inner_named_type().as_str()
+}
+
+/// The innermost value of an argument around a place in a document, dotted.
+pub(super) fn argument_at(document: &ExecutableDocument, place: SourceSpan) -> Option<String> {
+    let mut found = None;
+    each_argument(document, &mut |argument, _| {
+        let mut path = vec![argument.name.to_string()];
+        if descend(&argument.value, place, &mut path) {
+            found = Some(path.join("."));
+        }
+    });
+    found
+}
+
+fn descend(value: &Node<Value>, place: SourceSpan, path: &mut Vec<String>) -> bool {
+    let inside = value.location().is_some_and(|span| {
+        span.offset() <= place.offset() && place.end_offset() <= span.end_offset()
+    });
+    if !inside {
+        return false;
+    }
+    let parts: Vec<(String, &Node<Value>)> = match &**value {
+        Value::List(values) => values
+            .iter()
+            .enumerate()
+            .map(|(at, value)| (at.to_string(), value))
+            .collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.to_string(), value))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (step, part) in parts {
+        path.push(step);
+        if descend(part, place, path) {
+            return true;
+        }
+        path.pop();
+    }
+    true
+}
+
+type Visit<'a> = dyn FnMut(&Argument, Option<&InputValueDefinition>) + 'a;
+
+/// Every argument of every field and directive of a document, with its definition where that is known.
+fn each_argument(document: &ExecutableDocument, visit: &mut Visit<'_>) {
+    for operation in document.operations.iter() {
+        in_selection(&operation.selection_set, visit);
+    }
+    for fragment in document.fragments.values() {
+        in_selection(&fragment.selection_set, visit);
+    }
+}
+
+fn in_selection(set: &SelectionSet, visit: &mut Visit<'_>) {
+    for selection in &set.selections {
+        for directive in selection.directives() {
+            directive
+                .arguments
+                .iter()
+                .for_each(|argument| visit(argument, None));
+        }
+        match selection {
+            Selection::Field(field) => {
+                for argument in &field.arguments {
+                    let definition = field.definition.argument_by_name(&argument.name);
+                    visit(argument, definition.map(|definition| &**definition));
+                }
+                in_selection(&field.selection_set, visit);
+            }
+            Selection::InlineFragment(fragment) => in_selection(&fragment.selection_set, visit),
+            Selection::FragmentSpread(_) => {}
+        }
+    }
+}
+
+/// The values of variables, if they fit what the operation declares, and its defaults for those that are not given.
+pub(super) fn variables(
+    schema: &Schema,
+    operation: &Operation,
+    mut given: Variables,
+) -> Result<Variables, Misfit> {
+    for variable in &operation.variables {
+        let mut path = vec![format!("${}", variable.name)];
+        let fits = match given.get(variable.name.as_str()) {
+            Some(value) => json(schema, &variable.ty, value, &mut path),
+            None => match &variable.default_value {
+                Some(default) => {
+                    given.insert(variable.name.as_str(), plain(default));
+                    Ok(())
+                }
+                None if variable.ty.is_non_null() => {
+                    Err(format!("is missing, and must be a {}", variable.ty))
+                }
+                None => Ok(()),
+            },
+        };
+        fits.map_err(|reason| Misfit {
+            argument: path.join("."),
+            reason,
+            place: variable.location(),
+            invalid: false,
+        })?;
+    }
+    Ok(given)
+}
+
+/// A literal as JSON.
+fn plain(value: &Value) -> Json {
+    match value {
+        Value::Null | Value::Variable(_) => Json::Null,
+        Value::Enum(word) => word.as_str().into(),
+        Value::String(text) => text.as_str().into(),
+        Value::Boolean(yes) => (*yes).into(),
+        Value::Int(int) => int.try_to_i32().map_or(Json::Null, Json::from),
+        Value::Float(float) => float.try_to_f64().map_or(Json::Null, Json::from),
+        Value::List(values) => values.iter().map(|value| plain(value)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), plain(value)))
+            .collect(),
+    }
+}
+
+/// Whether a value fits a type; the path is left at the one that does not.
+fn json(schema: &Schema, ty: &Type, value: &Json, path: &mut Vec<String>) -> Result<(), String> {
+    if value.is_null() {
+        return if ty.is_non_null() {
+            Err(format!("is null, and must be a {ty}"))
+        } else {
+            Ok(())
+        };
+    }
+    if !ty.is_list() {
+        return json_named(schema, named(ty), value, path);
+    }
+    let Json::Array(values) = value else {
+        // A single value stands for a list of it.
+        return json(schema, ty.item_type(), value, path);
+    };
+    for (at, value) in values.iter().enumerate() {
+        path.push(at.to_string());
+        json(schema, ty.item_type(), value, path)?;
+        path.pop();
+    }
+    Ok(())
+}
+
+fn json_named(
+    schema: &Schema,
+    name: &str,
+    value: &Json,
+    path: &mut Vec<String>,
+) -> Result<(), String> {
+    let number = number(value);
+    let fits = match schema.types.get(name) {
+        Some(ExtendedType::Enum(words)) => value
+            .as_str()
+            .is_some_and(|word| words.values.contains_key(word)),
+        Some(ExtendedType::InputObject(input)) => return json_object(schema, input, value, path),
+        _ => match name {
+            "Int" => whole(value).is_some(),
+            "Float" => number.is_some(),
+            "Boolean" => value.is_boolean(),
+            "String" => value.is_string(),
+            "ID" => value.is_string() || number.is_some_and(|number| !number.is_f64()),
+            "DateTime" => {
+                let text = value.as_str().unwrap_or_default();
+                return Timestamp::parse(text).map(drop);
+            }
+            _ => true,
+        },
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("is {}, and must be a {name}", shown(value)))
+    }
+}
+
+fn number(value: &Json) -> Option<&serde_json::Number> {
+    match value {
+        Json::Number(number) => Some(number),
+        _ => None,
+    }
+}
+
+/// A 32-bit integer, also one that is written with a fraction of zero.
+fn whole(value: &Json) -> Option<i32> {
+    let number = number(value)?;
+    if let Some(number) = number.as_i64() {
+        return i32::try_from(number).ok();
+    }
+    number.to_string().strip_suffix(".0")?.parse().ok()
+}
+
+fn json_object(
+    schema: &Schema,
+    input: &apollo_compiler::schema::InputObjectType,
+    value: &Json,
+    path: &mut Vec<String>,
+) -> Result<(), String> {
+    let Json::Object(fields) = value else {
+        return Err(format!("is {}, and must be a {}", shown(value), input.name));
+    };
+    for (name, value) in fields {
+        path.push(name.as_str().to_owned());
+        let Some(field) = input.fields.get(name.as_str()) else {
+            return Err(format!("is no field of {}", input.name));
+        };
+        json(schema, &field.ty, value, path)?;
+        path.pop();
+    }
+    for (name, field) in &input.fields {
+        if field.is_required() && !fields.contains_key(name.as_str()) {
+            path.push(name.to_string());
+            return Err(format!("is missing, and must be a {}", field.ty));
+        }
+    }
+    Ok(())
+}
+
+/// A value as a message shows it: short.
+fn shown(value: &Json) -> String {
+    const MOST: usize = 60;
+    let text = match value {
+        Json::Object(_) => return "an object".to_owned(),
+        Json::Array(_) => return "a list".to_owned(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
