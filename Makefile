@@ -22,7 +22,7 @@ NODE_IS_FINE := $(shell npm --version >/dev/null 2>&1 && node -e ' \
 	const [major, minor] = process.versions.node.split(".").map(Number); \
 	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
 
-.PHONY: help run build web lint test test-rust test-web bench clean
+.PHONY: help run build web lint test test-rust test-http test-web bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,11 +64,17 @@ lint: web ## Check format, lints, documentation and dependencies
 	@if cargo deny --version >/dev/null 2>&1; then set -x; cargo deny check; \
 	else echo 'skipped: cargo deny check (cargo install --locked cargo-deny)'; fi
 
-test: lint test-rust test-web ## Everything: lint, then tests on SQLite, PostgreSQL and in a browser
+test: lint test-rust test-http test-web ## Everything: lint, then tests on SQLite, PostgreSQL, over HTTP and in a browser
 
 # SQLite needs nothing. PostgreSQL is TEST_DATABASE_URL where that is set, else a throw-away server for this run.
 test-rust: web ## The tests on SQLite and PostgreSQL (cargo test alone runs SQLite)
 	dev/postgres.sh run TEST_DATABASE_URL cargo test --workspace
+
+test-http: ## What graphql-http and graphql-js say of a running server, and what hostile clients do to it
+	@[ -n '$(NODE_IS_FINE)' ] || { echo 'The tests over HTTP need Node 20.19 or newer.' >&2; exit 1; }
+	cargo build --workspace
+	binary=$$(cd '$(TARGET)/debug' && pwd)/parlour && cd tests/http && npm ci --no-audit --no-fund && \
+		PARLOUR_BIN="$$binary" npm test
 
 test-web: web ## The test in a browser
 	@[ -n '$(NODE_IS_FINE)' ] || { echo 'The browser test needs Node 20.19 or newer.' >&2; exit 1; }
@@ -82,4 +88,4 @@ bench: ## Measure (BENCH_DATABASE_URL, else a server with the safe settings); AR
 clean: ## Remove what was built (your database stays)
 	dev/postgres.sh stop
 	cargo clean
-	rm -rf web/dist web/node_modules
+	rm -rf web/dist web/node_modules tests/http/node_modules

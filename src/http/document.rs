@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use super::negotiate::Variables;
 use super::respond::{self, Refusal};
-use super::size;
+use super::size::{self, Size};
 use super::values::{self, Misfit};
 use crate::config::Limits;
 use crate::error::{Internal, Result};
@@ -134,14 +134,22 @@ impl Documents {
             .to_executable_validate(&self.schema)
             .map_err(|refused| self.not_valid(&refused.partial, &refused.errors))?;
         for operation in typed.operations.iter() {
-            size::check(operation, &typed.fragments, &self.limits)?;
-            self.check_introspection(&typed, operation)?;
+            let size = size::check(operation, &typed.fragments, &self.limits)?;
+            self.check_introspection(&typed, operation, size)?;
         }
         let misfits = values::literals(&self.schema, &typed);
         if !misfits.is_empty() {
             return Err(unfit(&typed, misfits));
         }
+        // The executor's parser does not know all escapes in a text; written plainly it knows any.
         let executable = parse_query(text)
+            .or_else(|error| {
+                if text.contains("\\u") {
+                    parse_query(document.to_string())
+                } else {
+                    Err(error)
+                }
+            })
             .map_err(|error| Refusal::graphql("GRAPHQL_PARSE_FAILED", vec![error.into()]))?;
         Ok(Checked {
             typed,
@@ -193,13 +201,9 @@ impl Documents {
         &self,
         document: &Valid<ExecutableDocument>,
         operation: &Operation,
+        size: Size,
     ) -> Result<(), Refusal> {
-        let asks = || {
-            operation
-                .root_fields(document)
-                .any(|field| matches!(field.name.as_str(), "__schema" | "__type"))
-        };
-        if !self.introspection && asks() {
+        if !self.introspection && size.introspects {
             let message = "introspection is switched off here (introspection)";
             return Err(invalid(vec![ServerError::new(message, None)]));
         }

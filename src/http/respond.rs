@@ -269,15 +269,15 @@ fn complete(error: &mut ServerError, request_id: &str) -> String {
         .as_ref()
         .and_then(|extensions| extensions.get("code"))
         .map(|code| code.to_string().trim_matches('"').to_owned());
+    let argument = match (&ours, &known) {
+        (Some(Error::Client(Client::BadUserInput { argument, .. })), _) => Some(argument.clone()),
+        (Some(_), _) | (None, Some(_)) => None,
+        (None, None) => refused_argument(&error.message),
+    };
     let code = match (&ours, known) {
         (Some(error), _) => error.code().to_owned(),
         (None, Some(code)) => code,
         (None, None) => library_code(error).to_owned(),
-    };
-    let argument = match &ours {
-        Some(Error::Client(Client::BadUserInput { argument, .. })) => Some(argument.clone()),
-        Some(_) => None,
-        None => refused_argument(&error.message),
     };
     let extensions = extensions(error);
     extensions.set("code", code.as_str());
@@ -308,6 +308,8 @@ fn refused_argument(message: &str) -> Option<String> {
 
 /// Tells which argument an error is about.
 pub(super) fn name_argument(error: &mut ServerError, argument: &str) {
+    let mut argument = argument.to_owned();
+    shorten(&mut argument);
     extensions(error).set("argument", argument);
 }
 

@@ -11,28 +11,40 @@ use crate::config::Limits;
 /// Sizes of a selection, each of them an upper bound that cannot overflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
+    /// Fields at the top of the selection.
+    top: u64,
     fields: u64,
     aliases: u64,
     directives: u64,
     /// Levels of fields below introspection do not count: its depth has its own check.
     depth: u64,
+    /// Bytes of the longest key in the answer.
+    key: u64,
+    /// Whether it asks about the schema.
+    pub(super) introspects: bool,
 }
 
 impl Size {
     fn add(&mut self, other: Self) {
+        self.top = self.top.saturating_add(other.top);
         self.fields = self.fields.saturating_add(other.fields);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
         self.depth = self.depth.max(other.depth);
+        self.key = self.key.max(other.key);
+        self.introspects |= other.introspects;
     }
 }
 
-/// Refuses an operation that is larger than the limits; the refusal names the limit.
+/// Bytes of a field's name or alias at most: answers repeat it for every row.
+const MAX_KEY: u64 = 256;
+
+/// The size of an operation, unless it is larger than the limits; the refusal names the limit.
 pub(super) fn check(
     operation: &Operation,
     fragments: &FragmentMap,
     limits: &Limits,
-) -> Result<(), Refusal> {
+) -> Result<Size, Refusal> {
     let mut counter = Counter {
         fragments,
         known: HashMap::new(),
@@ -41,13 +53,6 @@ pub(super) fn check(
     size.directives = size
         .directives
         .saturating_add(operation.directives.len() as u64);
-    let root_fields = operation
-        .selection_set
-        .selections
-        .iter()
-        .fold(0_u64, |sum, selection| {
-            sum.saturating_add(counter.top(selection))
-        });
     for (what, code, size, limit, max) in [
         (
             "levels of fields",
@@ -60,7 +65,7 @@ pub(super) fn check(
         (
             "fields at its top",
             COST,
-            root_fields,
+            size.top,
             "root-field-limit",
             limits.root_fields,
         ),
@@ -77,7 +82,14 @@ pub(super) fn check(
             return Err(too_large(what, code, size, limit, max));
         }
     }
-    Ok(())
+    if size.key > MAX_KEY {
+        let message = format!(
+            "a name or alias has {} bytes, and {MAX_KEY} are the most",
+            size.key
+        );
+        return Err(Refusal::graphql_new(StatusCode::BAD_REQUEST, COST, message));
+    }
+    Ok(size)
 }
 
 pub(super) const DEPTH: &str = "DEPTH_LIMIT_EXCEEDED";
@@ -115,6 +127,9 @@ impl<'a> Counter<'a> {
             size.add(match selection {
                 Selection::Field(field) => {
                     let mut inner = self.selection(&field.selection_set);
+                    inner.top = 1;
+                    inner.key = inner.key.max(field.response_key().len() as u64);
+                    inner.introspects |= matches!(field.name.as_str(), "__schema" | "__type");
                     inner.fields = inner.fields.saturating_add(1);
                     inner.aliases = inner.aliases.saturating_add(field.alias.is_some().into());
                     inner.depth = if field.name.starts_with("__") {
@@ -142,22 +157,5 @@ impl<'a> Counter<'a> {
         let size = self.selection(&fragment.selection_set);
         self.known.insert(name.as_str(), size);
         size
-    }
-
-    /// The fields that a selection at the top of the operation stands for.
-    fn top(&self, selection: &'a Selection) -> u64 {
-        let all = |set: &'a SelectionSet| {
-            set.selections
-                .iter()
-                .fold(0_u64, |sum, inner| sum.saturating_add(self.top(inner)))
-        };
-        match selection {
-            Selection::Field(_) => 1,
-            Selection::InlineFragment(fragment) => all(&fragment.selection_set),
-            Selection::FragmentSpread(spread) => self
-                .fragments
-                .get(&spread.fragment_name)
-                .map_or(0, |fragment| all(&fragment.selection_set)),
-        }
     }
 }

@@ -9,7 +9,7 @@ use apollo_compiler::ast::{InputValueDefinition, Type};
 use apollo_compiler::executable::{Argument, Operation, Selection, SelectionSet, Value};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::{ExecutableDocument, Node, Schema};
+use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use serde_json_bytes::Value as Json;
 
 use super::negotiate::Variables;
@@ -28,70 +28,106 @@ pub(super) struct Misfit {
 
 /// What the validator does not see in the literals of a document.
 pub(super) fn literals(schema: &Schema, document: &ExecutableDocument) -> Vec<Misfit> {
-    let mut found = Vec::new();
+    let mut reader = Literals {
+        schema,
+        document,
+        path: Vec::new(),
+        found: Vec::new(),
+    };
     each_argument(document, &mut |argument, definition| {
         let ty = definition.map(|definition| &*definition.ty);
-        let mut path = vec![argument.name.to_string()];
-        literal(schema, ty, &argument.value, &mut path, &mut found);
+        reader.within(argument.name.to_string(), |reader| {
+            reader.read(ty, &argument.value);
+        });
     });
     for operation in document.operations.iter() {
         for variable in &operation.variables {
             if let Some(value) = &variable.default_value {
-                let mut path = vec![format!("${}", variable.name)];
-                literal(schema, Some(&variable.ty), value, &mut path, &mut found);
-            }
-        }
-    }
-    found
-}
-
-fn literal(
-    schema: &Schema,
-    ty: Option<&Type>,
-    value: &Node<Value>,
-    path: &mut Vec<String>,
-    found: &mut Vec<Misfit>,
-) {
-    match &**value {
-        Value::List(values) => {
-            for (at, value) in values.iter().enumerate() {
-                path.push(at.to_string());
-                literal(schema, ty.map(Type::item_type), value, path, found);
-                path.pop();
-            }
-        }
-        Value::Object(fields) => {
-            let input = ty.and_then(|ty| schema.get_input_object(ty.inner_named_type()));
-            let mut names = HashSet::with_capacity(fields.len());
-            for (name, value) in fields {
-                path.push(name.to_string());
-                if !names.insert(name) {
-                    found.push(Misfit {
-                        argument: path.join("."),
-                        reason: "is given more than once".to_owned(),
-                        place: value.location(),
-                        invalid: true,
-                    });
-                }
-                let ty = input.and_then(|input| Some(&*input.fields.get(name)?.ty));
-                literal(schema, ty, value, path, found);
-                path.pop();
-            }
-        }
-        Value::Null | Value::Variable(_) => {}
-        other => {
-            if let (Some("DateTime"), Err(reason)) = (ty.map(named), literal_time(other)) {
-                found.push(Misfit {
-                    argument: path.join("."),
-                    reason,
-                    place: value.location(),
-                    invalid: false,
+                reader.within(format!("${}", variable.name), |reader| {
+                    reader.read(Some(&variable.ty), value);
                 });
             }
         }
     }
+    reader.found
 }
 
+struct Literals<'a> {
+    schema: &'a Schema,
+    document: &'a ExecutableDocument,
+    path: Vec<String>,
+    found: Vec<Misfit>,
+}
+
+impl Literals<'_> {
+    fn within(&mut self, step: String, read: impl FnOnce(&mut Self)) {
+        self.path.push(step);
+        read(self);
+        self.path.pop();
+    }
+
+    fn add(&mut self, value: &Node<Value>, invalid: bool, reason: impl Into<String>) {
+        self.found.push(Misfit {
+            argument: self.path.join("."),
+            reason: reason.into(),
+            place: value.location(),
+            invalid,
+        });
+    }
+
+    fn read(&mut self, ty: Option<&Type>, value: &Node<Value>) {
+        match &**value {
+            Value::List(values) => {
+                for (at, value) in values.iter().enumerate() {
+                    self.within(at.to_string(), |reader| {
+                        reader.read(ty.map(Type::item_type), value);
+                    });
+                }
+            }
+            Value::Object(fields) => self.object(ty, fields),
+            Value::Null => {}
+            Value::Variable(name) => self.variable(ty, name, value),
+            other => {
+                if let (Some("DateTime"), Err(reason)) = (ty.map(named), literal_time(other)) {
+                    self.add(value, false, reason);
+                }
+            }
+        }
+    }
+
+    fn object(&mut self, ty: Option<&Type>, fields: &[(Name, Node<Value>)]) {
+        let schema = self.schema;
+        let input = ty.and_then(|ty| schema.get_input_object(ty.inner_named_type()));
+        let mut names = HashSet::with_capacity(fields.len());
+        for (name, value) in fields {
+            let ty = input.and_then(|input| Some(&*input.fields.get(name)?.ty));
+            self.within(name.to_string(), |reader| {
+                if !names.insert(name) {
+                    reader.add(value, true, "is given more than once");
+                }
+                reader.read(ty, value);
+            });
+        }
+    }
+
+    /// A variable inside a list or an object: one that may be null has no place where nothing may be.
+    fn variable(&mut self, ty: Option<&Type>, name: &str, value: &Node<Value>) {
+        let Some(ty) = ty.filter(|ty| self.path.len() > 1 && ty.is_non_null()) else {
+            return;
+        };
+        let document = self.document;
+        let mut declared = document
+            .operations
+            .iter()
+            .filter_map(|operation| operation.variables.iter().find(|one| one.name == name));
+        if let Some(variable) =
+            declared.find(|one| !one.ty.is_non_null() && one.default_value.is_none())
+        {
+            let reason = format!("is ${name}, a {}, and must be a {ty}", variable.ty);
+            self.add(value, true, reason);
+        }
+    }
+}
 fn literal_time(value: &Value) -> Result<(), String> {
     match value {
         Value::String(text) => Timestamp::parse(text).map(drop),

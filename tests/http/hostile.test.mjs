@@ -26,7 +26,7 @@ after(() => server?.stop());
 async function start() {
   server = await startServer({
     demo: ['--users', '25', '--messages', '300', '--seed', '5'],
-    flags: ['--body-limit', String(BODY_LIMIT), '--request-timeout', String(REQUEST_TIMEOUT_MS)],
+    flags: ['--body-limit', String(BODY_LIMIT), '--request-timeout', String(REQUEST_TIMEOUT_MS), '--body-timeout', '2000'],
   });
 }
 

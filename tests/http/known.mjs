@@ -40,13 +40,6 @@ export const KNOWN = [
     request: { query: '{ __schema { types { name } } }', unordered: true },
     shows: ({ detail }, { query }) => /__schema \{ types/.test(query) && detail.includes('"Float"'),
   },
-  // The path ends at the row: the name of the field is missing.
-  {
-    name: 'the error of a field of a row does not name the field',
-    kind: 'paths',
-    request: { query: '{ agents(first: 2) { nodes { name sessions(first: -1) { totalCount } } } }' },
-    shows: ({ detail }) => /^an error at \[[^\]]*,\d+\],/.test(detail),
-  },
   // Fields of one name are executed one after the other and their answers merged, not their selections: what fails in one
   // leaves the object of the other.
   {
@@ -66,11 +59,53 @@ export const KNOWN = [
     },
     shows: ({ detail }) => detail === 'the same field has two errors',
   },
-  // The default is there for validation and not where the directive is looked at.
+  // Descriptions of operations came with the specification of September 2025; the parser does not know them yet.
   {
-    name: 'the default of a variable does not reach @skip and @include',
+    name: 'an operation cannot have a description',
+    kind: 'refused',
+    request: { query: '"""What it is for.""" query A { __typename }' },
+    shows: (_, { query }) => query.startsWith('"""'),
+  },
+  // So did `isOneOf`.
+  {
+    name: 'introspection does not know isOneOf',
+    kind: 'refused',
+    request: { query: '{ __type(name: "ChatUserOrder") { isOneOf } }' },
+    shows: (_, { query }) => query.includes('isOneOf'),
+  },
+  // The executor reads `-0` as a number with a fraction, and so it does with numbers beyond 64 bits, also for an ID.
+  {
+    name: 'minus zero is no Int',
     kind: 'data',
-    request: { query: 'query ($a: Boolean = true) { agents { totalCount @include(if: $a) } }' },
-    shows: (_, { query }) => /\$\w+: Boolean = /.test(query) && /@(skip|include)\(if: \$/.test(query),
+    request: { query: '{ agents(first: -0) { totalCount } }' },
+    shows: ({ parts: [, got] }, { query }) => got === 'null' && query.includes('-0'),
+  },
+  {
+    name: 'a number beyond 64 bits is no ID',
+    kind: 'data',
+    request: { query: '{ node(id: 99999999999999999999999999) { id } }' },
+    shows: ({ parts: [, got] }, { query }) => got === 'null' && /: \d{20}/.test(query),
+  },
+  // A variable with a default may stand where nothing may be null; given null, its field fails. Here all of the data is
+  // null, and the directives take it for false.
+  {
+    name: 'null for a variable with a default fails more than its field',
+    kind: 'data',
+    request: { query: 'query ($a: ID = "x") { node(id: $a) { id } __typename }', variables: { a: null } },
+    shows: ({ parts: [, got] }, { variables }) => got === 'null' && Object.values(variables ?? {}).includes(null),
+  },
+  {
+    name: 'null for a variable with a default is false to @skip and @include',
+    kind: 'accepted',
+    request: { query: 'query ($a: Boolean = true) { __typename @skip(if: $a) b: __typename }', variables: { a: null } },
+    shows: (_, { query, variables }) =>
+      /@(skip|include)\(if: \$/.test(query) && Object.values(variables ?? {}).includes(null),
+  },
+  // Lists of different lengths are the same value to the validator when it looks for fields that cannot merge.
+  {
+    name: 'fields whose arguments are lists of different lengths are merged',
+    kind: 'accepted',
+    request: { query: '{ nodes(ids: []) { id } nodes(ids: ["x"]) { id } }' },
+    shows: ({ detail }) => /conflict because they have differing arguments/.test(detail),
   },
 ];

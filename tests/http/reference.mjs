@@ -55,6 +55,7 @@ export async function readSchema() {
     if (typeof value !== 'string' || micros(value) === null) throw new GraphQLError('not a DateTime');
     return value;
   };
+  DateTime.parseLiteral = (node) => DateTime.parseValue(node.kind === 'StringValue' ? node.value : null);
   return schema;
 }
 
@@ -255,8 +256,8 @@ function connection(noun, rows, args, cursors) {
   const otherSide = () => {
     if (offset > 0 && page.length > 0) return true;
     if (offset === 0) return start ? passed(start, true) : false;
-    if (!start && !far) return passed(null, false);
-    return Boolean((start && passed(start, true)) || (far && passed(far, false)));
+    // The offset has passed all that lies before the far end, and without one all there is.
+    return far ? Boolean((start && passed(start, true)) || passed(far, false)) : passed(null, false);
   };
   const cursor = (row) => (row ? known.get(row.id) : null);
   return {
@@ -366,7 +367,9 @@ function matches(operator, value, operand) {
  * What graphql-js makes of a request: `refused` with its messages, or the `data` and the paths of all fields that fail,
  * also of those whose error is dropped because a field above them is null already.
  */
-export async function answer(schema, { root }, { query, variables, operationName }) {
+export async function answer(schema, { root }, { query, variables: given, operationName }) {
+  // As they arrive: what is undefined is not sent.
+  const variables = given && JSON.parse(JSON.stringify(given));
   let document;
   try {
     document = parse(query);
