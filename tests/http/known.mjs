@@ -17,6 +17,14 @@ export const KNOWN = [
       /\b(mutation|subscription)\b/.test(query) && messages.some((text) => /mutation|subscription/i.test(text)),
   },
 
+  // Nothing that is stored holds U+0000, and the server says so; to the reference it is a character like any other.
+  {
+    name: 'a filter with U+0000 is a mistake',
+    kind: 'data',
+    request: { query: '{ agents(where: {externalId: {eq: "\\u0000"}}) { totalCount } }' },
+    shows: ({ parts: [, got] }, { query }) => got === 'null' && query.includes('u0000'),
+  },
+
   // ------------------------------------------------------------------------------------- the server is wrong
 
   // The schema file lacks `@specifiedBy` on the scalar, while introspection has its address.
