@@ -17,6 +17,7 @@ mod connection;
 mod dice;
 mod entities;
 mod harness;
+mod http;
 mod ingest;
 mod oracle;
 mod schema;
