@@ -22,7 +22,7 @@ export const KNOWN = [
     name: 'a filter with U+0000 is a mistake',
     kind: 'data',
     request: { query: '{ agents(where: {externalId: {eq: "\\u0000"}}) { totalCount } }' },
-    shows: ({ parts: [, got] }, { query }) => got === 'null' && query.includes('u0000'),
+    shows: ({ parts: [, got] }, { query }) => got === 'null' && /u0000|\u0000/.test(query),
   },
 
   // ------------------------------------------------------------------------------------- the server is wrong
