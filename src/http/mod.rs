@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use tokio::net::TcpListener;
@@ -151,8 +151,8 @@ async fn graphql_request(State(server): State<Server>, request: Request) -> Resp
     let id = negotiate::request_id(request.headers());
     let form = negotiate::answer_form(request.headers());
     let mut response = match (form, shared.room.try_acquire()) {
-        (None, _) => refuse(shared, &id, unacceptable()),
-        (_, Err(_)) => refuse(shared, &id, too_busy(shared.limits.concurrency)),
+        (None, _) => refuse(shared, Form::Json, &id, unacceptable()),
+        (Some(form), Err(_)) => refuse(shared, form, &id, too_busy(shared.limits.concurrency)),
         (Some(form), Ok(_permit)) => {
             shared.metrics.in_flight.inc();
             let _leaving = Leaving(shared);
@@ -193,15 +193,14 @@ fn too_busy(limit: usize) -> Refusal {
 /// Answers what a request asks: one question, or several.
 async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Response {
     let method = request.method().clone();
-    let headers = request.headers().clone();
     let caller = Caller {
         id,
         method: &method,
-        headers: &headers,
+        wants_cost: negotiate::wants_cost(request.headers()),
     };
     let start = Instant::now();
     match negotiate::asked(request, &shared.limits).await {
-        Err(refusal) => refuse(shared, id, refusal),
+        Err(refusal) => refuse(shared, form, id, refusal),
         Ok(Asked::One(question)) => {
             let answer = one(shared, question, &caller, start, &mut 0).await;
             respond::single(answer, form, shared.profile)
@@ -221,7 +220,7 @@ async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Respons
 struct Caller<'a> {
     id: &'a str,
     method: &'a Method,
-    headers: &'a HeaderMap,
+    wants_cost: bool,
 }
 
 /// Answers a question, and leaves a line and figures of it. `spent` is what the questions before it in a batch have cost.
@@ -248,10 +247,10 @@ async fn one(
 }
 
 /// Refuses a request of which nothing is known yet.
-fn refuse(shared: &Shared, id: &str, refusal: Refusal) -> Response {
+fn refuse(shared: &Shared, form: Form, id: &str, refusal: Refusal) -> Response {
     let (named, tally) = (Named::default(), Tally::default());
     let answer = finish(shared, id, refusal.into(), &named, &tally, Instant::now());
-    respond::single(answer, Form::Json, shared.profile)
+    respond::single(answer, form, shared.profile)
 }
 
 /// Completes an answer, logs and counts it.
@@ -308,7 +307,7 @@ async fn answer(
         return Err(cost::too_much(*spent, max));
     }
     let mut answer = execute::execute(shared, &checked, operation, &variables).await?;
-    if negotiate::wants_cost(caller.headers) {
+    if caller.wants_cost {
         let actual = cost::actual(&checked.typed, operation, &answer.response.data);
         answer.tell_cost(cost, actual, max);
     }
