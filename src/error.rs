@@ -96,9 +96,9 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let error = Arc::new(error);
-        // query_canceled; then the classes of PostgreSQL that say that the server goes, or has no room.
+        // PostgreSQL's query_canceled and SQLite's SQLITE_INTERRUPT; then the classes of PostgreSQL that say that the server goes, or has no room.
         match (database_code(&error).as_deref(), &*error) {
-            (Some("57014"), _) => Internal::TimedOut(error).into(),
+            (Some("57014" | "9"), _) => Internal::TimedOut(error).into(),
             (Some(code), _)
                 if ["57P", "53", "08"]
                     .iter()

@@ -22,5 +22,6 @@ pub mod http; // bytes in, bytes out
 pub mod id; // kinds of ids, their text, where new ones come from
 pub mod import; // the exchange format, from files to events
 pub mod read; // SELECT and nothing else
-pub mod telemetry; // the log
+pub mod span; // spans of a trace: a request, a statement
+pub mod telemetry; // the log, and where traces go
 pub mod write; // INSERT, UPDATE, DELETE and nothing else

@@ -11,9 +11,15 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 /// What the words in braces mean, per database.
 ///
 /// Text sorts and compares by bytes on both. A covering index carries its last columns as payload on PostgreSQL; `SQLite`
-/// has only key columns. A generated column is computed on read by `SQLite` and stored by PostgreSQL, which before 18 knows no other kind.
-const WORDS: [(&str, &str, &str); 9] = [
+/// has only key columns. The rowid of a numbered table is a column of its own: it stays what it is when the file is compacted.
+/// A generated column is computed on read by `SQLite` and stored by PostgreSQL, which before 18 knows no other kind.
+const WORDS: [(&str, &str, &str); 10] = [
     ("{uuid}", "BLOB", "uuid"),
+    (
+        "{numbered_id}",
+        "number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE",
+        "id uuid PRIMARY KEY NOT NULL",
+    ),
     ("{int}", "INTEGER", "bigint"),
     ("{text}", "TEXT", "text COLLATE \"C\""),
     ("{strict}", "STRICT", ""),

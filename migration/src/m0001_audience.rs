@@ -26,7 +26,7 @@ const TABLES: [&str; 4] = [
         name_key_desc {text} GENERATED ALWAYS AS (COALESCE(name_key, '')) {stored}
     ) {strict}",
     "CREATE TABLE chat_users (
-        id {uuid} PRIMARY KEY NOT NULL,
+        {numbered_id},
         agent_id {uuid} NOT NULL REFERENCES agents (id),
         platform {text} NOT NULL,
         platform_id {text} NOT NULL,
@@ -129,8 +129,21 @@ const INDEXES: [&str; 37] = [
     "CREATE INDEX messages_of_chat_user ON messages (chat_user_id, sent_at, id)",
 ];
 
-/// Finds any three characters of a search text, within an agent or across all.
-const TRIGRAMS: &str = "CREATE INDEX chat_users_search_trigrams ON chat_users USING gin (agent_id, search_text gin_trgm_ops)";
+/// Finds users by short pieces of their search text, within an agent or across all. `SQLite` finds everything by grams of up
+/// to three characters; PostgreSQL has its own trigrams, and grams for what is shorter.
+const SEARCH_SQLITE: [&str; 2] = [
+    "CREATE VIRTUAL TABLE chat_user_grams USING fts5(grams, content='', contentless_delete=1, detail='none', tokenize='ascii')",
+    "CREATE TRIGGER chat_user_grams_follow AFTER DELETE ON chat_users BEGIN DELETE FROM chat_user_grams WHERE rowid = old.number; END",
+];
+const SEARCH_POSTGRES: [&str; 3] = [
+    "CREATE TABLE chat_user_grams (
+        chat_user_id uuid PRIMARY KEY REFERENCES chat_users (id) ON DELETE CASCADE,
+        agent_id uuid NOT NULL,
+        grams text[] COLLATE \"C\" NOT NULL
+    )",
+    "CREATE INDEX chat_user_grams_search ON chat_user_grams USING gin (agent_id, grams)",
+    "CREATE INDEX chat_users_search_trigrams ON chat_users USING gin (agent_id, search_text gin_trgm_ops)",
+];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -140,15 +153,17 @@ impl MigrationTrait for Migration {
         if is_postgres(manager) {
             extension(manager, "pg_trgm").await?;
             extension(manager, "btree_gin").await?;
-            run(manager, &[TRIGRAMS]).await?;
+            run(manager, &SEARCH_POSTGRES).await
+        } else {
+            run(manager, &SEARCH_SQLITE).await
         }
-        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(
             manager,
             &[
+                "DROP TABLE chat_user_grams",
                 "DROP TABLE messages",
                 "DROP TABLE sessions",
                 "DROP TABLE chat_users",

@@ -13,7 +13,8 @@ use crate::db::{Database, DatabaseOptions};
 use crate::demo::Size;
 use crate::error::{Error, Result};
 use crate::read::agent;
-use crate::{http, telemetry};
+use crate::http;
+use crate::telemetry::Telemetry;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -28,7 +29,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<ExitCode> {
     let settings = config.complete(&arguments.serve)?;
     let (filter, format) = settings.log();
-    telemetry::start(filter, format)?;
+    let telemetry = Telemetry::start(filter, format, settings.otlp_endpoint.as_deref())?;
     let address = settings.listen();
     if !address.ip().is_loopback() {
         return Err(Error::bad_input(
@@ -60,6 +61,7 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     std::io::stdout().flush()?;
     server.run(listener, stop).await?;
     database.close().await?;
+    telemetry.shut_down().await;
     Ok(ExitCode::SUCCESS)
 }
 

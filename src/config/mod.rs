@@ -65,13 +65,16 @@ pub struct ServeSettings {
     /// Form of the log [default: text]
     #[arg(long, env = "PARLOUR_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
+    /// Collector that traces are sent to by OTLP over HTTP, as in `http://127.0.0.1:4318` [default: none]
+    #[arg(long, env = "PARLOUR_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// Rows of a page when a request does not say [default: 20]
     #[arg(long, env = "PARLOUR_PAGE_DEFAULT", value_name = "ROWS")]
     pub page_default: Option<u64>,
     /// Rows of a page at most [default: 100]
     #[arg(long, env = "PARLOUR_PAGE_CAP", value_name = "ROWS")]
     pub page_cap: Option<u64>,
-    /// Serve as in production: no GraphiQL, no introspection, unless switched on by their own flags
+    /// Serve as in production: no GraphiQL, no introspection, no suggestions, unless switched on by their own flags
     #[arg(long, env = "PARLOUR_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub production: Option<bool>,
     /// Serve GraphiQL at `/` [default: true, false with --production]
@@ -80,6 +83,9 @@ pub struct ServeSettings {
     /// Answer questions about the schema [default: true, false with --production]
     #[arg(long, env = "PARLOUR_INTROSPECTION", value_name = "BOOL")]
     pub introspection: Option<bool>,
+    /// Suggest names where a document has unknown ones [default: true, false with --production]
+    #[arg(long, env = "PARLOUR_SUGGESTIONS", value_name = "BOOL")]
+    pub suggestions: Option<bool>,
     /// JSON file of documents by id; no other document runs then
     #[arg(long, env = "PARLOUR_TRUSTED_DOCUMENTS", value_name = "FILE")]
     pub trusted_documents: Option<PathBuf>,
@@ -164,6 +170,11 @@ impl ServeSettings {
     /// Whether questions about the schema are answered.
     pub fn introspection(&self) -> bool {
         self.introspection.unwrap_or(self.production != Some(true))
+    }
+
+    /// Whether messages suggest names.
+    pub fn suggestions(&self) -> bool {
+        self.suggestions.unwrap_or(self.production != Some(true))
     }
 
     /// Status codes of GraphQL errors.

@@ -1,9 +1,10 @@
 //! Opening a database: pools, the settings of each connection, and the schema under its lock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm::sqlx::sqlite::SqliteConnection;
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxError};
 
 use super::dialect::Dialect;
 use super::{Reader, Writer};
@@ -29,7 +30,7 @@ pub struct DatabaseOptions {
     pub writers: u32,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
-    /// How long a statement of a reader may run (PostgreSQL).
+    /// How long a statement of a reader may run; zero: as long as it takes.
     pub statement_timeout: Duration,
 }
 
@@ -77,6 +78,9 @@ const PLANNED: [(&str, &str); 2] = [
     ("plan_cache_mode", "force_custom_plan"),
 ];
 
+/// Steps of `SQLite`'s machine between two looks at the clock: about a millisecond.
+const STEPS: i32 = 20_000;
+
 /// The lock that migrations hold in PostgreSQL: "parlour" in hexadecimal.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)";
 
@@ -91,28 +95,24 @@ impl Database {
         })?;
         // The writer first: it may have to make the file that the readers open.
         let (writer, lanes) = match dialect {
-            Dialect::Sqlite => (sqlite(options, 1, true).await?, 1),
+            Dialect::Sqlite => (sqlite(options, Use::Write).await?, 1),
             Dialect::Postgres => (
                 postgres(options, options.writers, &[]).await?,
                 options.writers,
             ),
         };
-        let reader = match dialect {
-            Dialect::Sqlite => {
-                let pool = sqlite(options, options.readers, false).await?;
-                Reader::new(pool.clone(), pool, dialect)
-            }
-            Dialect::Postgres => {
-                let pool = postgres(options, options.readers, &READ_ONLY).await?;
-                Reader::new(
-                    pool,
-                    postgres(options, options.readers, &PLANNED).await?,
-                    dialect,
-                )
-            }
+        let (reader, planned) = match dialect {
+            Dialect::Sqlite => (
+                sqlite(options, Use::Read).await?,
+                sqlite(options, Use::Plan).await?,
+            ),
+            Dialect::Postgres => (
+                postgres(options, options.readers, &READ_ONLY).await?,
+                postgres(options, options.readers, &PLANNED).await?,
+            ),
         };
         Ok(Self {
-            reader,
+            reader: Reader::new(reader, planned, dialect),
             writer: Writer::new(writer, dialect, lanes),
         })
     }
@@ -215,19 +215,29 @@ fn options(from: &DatabaseOptions, connections: u32) -> ConnectOptions {
     options
 }
 
+/// What connections of `SQLite` are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Write,
+    Read,
+    /// Statements that may run long, which end at the statement timeout.
+    Plan,
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where a connection is made"
 )]
-async fn sqlite(
-    from: &DatabaseOptions,
-    connections: u32,
-    writes: bool,
-) -> Result<DatabaseConnection> {
-    let mut options = options(from, connections);
-    // A writer waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
-    if writes {
-        options.acquire_timeout(Duration::from_mins(1));
+async fn sqlite(from: &DatabaseOptions, purpose: Use) -> Result<DatabaseConnection> {
+    let writes = purpose == Use::Write;
+    let mut options = options(from, if writes { 1 } else { from.readers });
+    match purpose {
+        // A writer waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
+        Use::Write => {
+            options.acquire_timeout(Duration::from_mins(1));
+        }
+        Use::Read => {}
+        Use::Plan => end_at(&mut options, from.statement_timeout),
     }
     options
         .max_lifetime(None)
@@ -250,6 +260,29 @@ async fn sqlite(
                 .statement_cache_capacity(256)
         });
     Ok(sea_orm::Database::connect(options).await?)
+}
+
+/// Ends what runs on a connection of `SQLite` for longer than `limit` after it was taken from its pool; zero lets it run.
+fn end_at(options: &mut ConnectOptions, limit: Duration) {
+    if limit.is_zero() {
+        return;
+    }
+    options
+        .map_sqlx_sqlite_pool_opts(move |pool| {
+            pool.after_connect(move |connection, _| Box::pin(arm(connection, limit)))
+        })
+        .map_sqlx_sqlite_before_acquire(move |connection, _| {
+            Box::pin(async move { arm(connection, limit).await.map(|()| true) })
+        });
+}
+
+async fn arm(connection: &mut SqliteConnection, limit: Duration) -> Result<(), SqlxError> {
+    let start = Instant::now();
+    connection
+        .lock_handle()
+        .await?
+        .set_progress_handler(STEPS, move || start.elapsed() < limit);
+    Ok(())
 }
 
 #[expect(

@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
+use super::grams;
 use super::rows::{Column, Rows};
 use crate::error::database_code;
 
@@ -27,6 +28,14 @@ impl Dialect {
             "sqlite" => Some(Self::Sqlite),
             "postgres" | "postgresql" => Some(Self::Postgres),
             _ => None,
+        }
+    }
+
+    /// What OpenTelemetry calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
         }
     }
 
@@ -162,13 +171,83 @@ impl Dialect {
         Expr::cust_with_values(format!("{column} LIKE $1"), [pattern])
     }
 
-    /// Whether an index can find `text` by its trigrams. They are made of letters and digits; fewer than three in a row
-    /// make none, and then that index is slower than no index.
-    pub fn has_trigrams(self, text: &str) -> bool {
+    /// Whether the trigram index can find `text`. Trigrams are made of letters and digits; fewer than three in a row make
+    /// none, and then that index is slower than no index.
+    fn has_trigrams(self, text: &str) -> bool {
         self == Self::Postgres
             && text
                 .split(|char: char| !char.is_alphanumeric())
                 .any(|word| word.chars().count() >= 3)
+    }
+
+    /// A condition on `chat_users` that an index answers and that holds for all, of an agent where one is given, in whose
+    /// `search_text` there is `text`, and for few others. `None` when no index knows `text`.
+    pub fn indexed(self, agent: Option<Uuid>, text: &str) -> Option<Expr> {
+        if self.has_trigrams(text) {
+            return Some(self.search("chat_users.search_text", text));
+        }
+        let grams = grams::of_term(text, self.longest_gram());
+        if grams.is_empty() {
+            return None;
+        }
+        Some(match self {
+            Self::Sqlite => {
+                let words: Vec<_> = agent
+                    .map(agent_word)
+                    .into_iter()
+                    .chain(grams)
+                    .map(|word| format!("\"{word}\""))
+                    .collect();
+                Expr::cust_with_values(
+                    "chat_users.number IN (SELECT rowid FROM chat_user_grams WHERE chat_user_grams MATCH ?)",
+                    [words.join(" AND ")],
+                )
+            }
+            Self::Postgres => {
+                let found = "chat_users.id IN (SELECT chat_user_id FROM chat_user_grams WHERE grams @> $1";
+                match agent {
+                    Some(agent) => Expr::cust_with_values(
+                        format!("{found} AND agent_id = $2)"),
+                        [Value::from(grams), Value::from(agent)],
+                    ),
+                    None => Expr::cust_with_values(format!("{found})"), [Value::from(grams)]),
+                }
+            }
+        })
+    }
+
+    /// Characters of the longest gram that is kept. PostgreSQL finds three and more by its own trigram index.
+    const fn longest_gram(self) -> usize {
+        match self {
+            Self::Sqlite => grams::LONGEST,
+            Self::Postgres => grams::LONGEST - 1,
+        }
+    }
+
+    /// The grams of a user of an agent, from the parts of their search text, as the index takes them.
+    pub fn grams<'a>(self, agent: Uuid, parts: impl Iterator<Item = &'a str>) -> String {
+        let grams = grams::of(parts, self.longest_gram());
+        match self {
+            Self::Sqlite => format!("{} {grams}", agent_word(agent)),
+            Self::Postgres => grams,
+        }
+    }
+
+    /// The statement that puts a batch of `id`, `agent` and `grams` into the index, in place of what it has of these users.
+    pub fn index(self, rows: &Rows) -> Statement {
+        let batch = rows.subquery(self, "$1");
+        let sql = match self {
+            Self::Sqlite => format!(
+                "INSERT OR REPLACE INTO chat_user_grams (rowid, grams) \
+                 SELECT chat_users.number, batch.grams FROM {batch} AS batch CROSS JOIN chat_users ON chat_users.id = batch.id"
+            ),
+            Self::Postgres => format!(
+                "INSERT INTO chat_user_grams (chat_user_id, agent_id, grams) \
+                 SELECT id, agent, string_to_array(grams, ' ') FROM {batch} AS batch WHERE true \
+                 ON CONFLICT (chat_user_id) DO UPDATE SET grams = excluded.grams"
+            ),
+        };
+        self.raw(sql, [rows.value()])
     }
 
     /// `column` starts with `text`, byte for byte.
@@ -268,4 +347,9 @@ impl Dialect {
 
     /// How [`Self::children_of`] names the parent's id.
     pub const PARENT: &'static str = "parent.id";
+}
+
+/// An agent as a word of the `SQLite` index; longer than any gram.
+fn agent_word(agent: Uuid) -> String {
+    agent.simple().to_string()
 }

@@ -2,6 +2,7 @@
 
 mod connect;
 pub mod dialect;
+mod grams;
 mod reader;
 mod rows;
 pub mod tally;

@@ -1,12 +1,10 @@
 //! SELECT and nothing else: the connections behind a [`Reader`] are read-only in the database itself.
 
-use std::time::Instant;
-
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult, Statement};
 
 use super::dialect::Dialect;
-use super::tally;
+use super::tally::Watch;
 use crate::error::Result;
 
 /// Reads.
@@ -40,7 +38,8 @@ impl Reader {
         self.rows(self.dialect.statement(query)).await
     }
 
-    /// The same reads, planned with their values each time: for queries whose best plan depends on them.
+    /// The same reads, on connections for queries whose best plan, and whose time, depends on their values: PostgreSQL
+    /// plans them with these each time, and `SQLite` ends them at the statement timeout.
     #[must_use]
     pub fn planned(&self) -> Self {
         Self {
@@ -60,20 +59,14 @@ impl Reader {
 
     /// The rows of a statement, undecoded.
     pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>> {
-        tally::keep(&statement);
-        let start = Instant::now();
-        let answer = self.connection.query_all_raw(statement).await;
-        tally::count(answer.as_ref().map_or(0, Vec::len), start.elapsed());
-        Ok(answer?)
+        let watch = Watch::start(self.dialect, &statement);
+        let answer = self.connection.query_all_raw(statement);
+        Ok(watch.over(answer, Vec::len).await?)
     }
 
     /// The pools: name, open connections, idle ones among them.
     pub(super) fn connections(&self) -> Vec<(&'static str, u32, usize)> {
-        let mut pools = vec![("readers", &self.connection)];
-        // SQLite has one pool for both.
-        if self.dialect == Dialect::Postgres {
-            pools.push(("searchers", &self.planned));
-        }
+        let pools = [("readers", &self.connection), ("searchers", &self.planned)];
         pools
             .into_iter()
             .map(|(name, pool)| {

@@ -1,9 +1,13 @@
 //! What one request asked of the database: the figures of its log line, and the budget that its test is held to.
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sea_orm::Statement;
+use sea_orm::{DbErr, Statement};
+use tracing::{Instrument, Span};
+
+use super::dialect::Dialect;
+use crate::span;
 
 /// Figures of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,15 +68,39 @@ impl Tally {
     }
 }
 
-/// Notes a statement in the tally of this task, if it has one that keeps them.
-pub(super) fn keep(statement: &Statement) {
-    TALLY.try_with(|tally| tally.keep(statement)).ok();
+/// A statement under way, for the figures of its task and its trace.
+pub(super) struct Watch {
+    start: Instant,
+    span: Span,
 }
 
-/// Adds a statement to the figures of this task, if it has any.
-pub(super) fn count(rows: usize, waited: Duration) {
-    let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-    TALLY.try_with(|tally| tally.add(rows, waited)).ok();
+impl Watch {
+    pub(super) fn start(dialect: Dialect, statement: &Statement) -> Self {
+        TALLY.try_with(|tally| tally.keep(statement)).ok();
+        Self {
+            start: Instant::now(),
+            span: span::statement(dialect.name(), &statement.sql),
+        }
+    }
+
+    /// Waits for the answer, of which `rows` tells how many rows it has.
+    pub(super) async fn over<T>(
+        self,
+        answer: impl Future<Output = Result<T, DbErr>>,
+        rows: impl FnOnce(&T) -> usize,
+    ) -> Result<T, DbErr> {
+        let answer = answer.instrument(self.span.clone()).await;
+        let rows = answer.as_ref().map_or(0, rows);
+        TALLY
+            .try_with(|tally| tally.add(rows as u64, self.start.elapsed()))
+            .ok();
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.span.record("db.response.returned_rows", rows);
+        if answer.is_err() {
+            self.span.record("otel.status_code", "ERROR");
+        }
+        answer
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,6 +1,6 @@
 //! The one way to write: a transaction that takes its lock at once, tried again when two of them get in each other's way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, QueryResult,
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::dialect::Dialect;
 use super::rows::{Column, Rows};
-use super::tally;
+use super::tally::Watch;
 use crate::error::Result;
 
 /// How often a transaction is tried before its failure is reported.
@@ -128,11 +128,9 @@ impl Transaction {
 
     /// Runs a statement. How many rows it changed.
     pub async fn execute(&self, statement: Statement) -> Result<u64, DbErr> {
-        tally::keep(&statement);
-        let start = Instant::now();
-        let result = self.inner.execute_raw(statement).await?;
-        tally::count(0, start.elapsed());
-        Ok(result.rows_affected())
+        let watch = Watch::start(self.dialect, &statement);
+        let result = self.inner.execute_raw(statement);
+        Ok(watch.over(result, |_| 0).await?.rows_affected())
     }
 
     /// The rows of a statement.
@@ -145,11 +143,9 @@ impl Transaction {
 
     /// The rows of a statement, undecoded.
     pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        tally::keep(&statement);
-        let start = Instant::now();
-        let rows = self.inner.query_all_raw(statement).await?;
-        tally::count(rows.len(), start.elapsed());
-        Ok(rows)
+        let watch = Watch::start(self.dialect, &statement);
+        let rows = self.inner.query_all_raw(statement);
+        watch.over(rows, Vec::len).await
     }
 
     /// Inserts a batch of rows and leaves out those that are there already. How many went in.

@@ -86,8 +86,10 @@ pub(super) async fn list(
         OrderDirection::order(order.direction, order.field)
     });
     let search = match Term::parse(search.as_deref(), Noun::ChatUser)? {
-        Some(term) => Some(understood(context, scope, term).await?),
-        None => None,
+        Some(Term::MaybeEmail(text)) if !is_one_page(context) => {
+            Some(understood(context, scope, text).await?)
+        }
+        search => search,
     };
     let filter = ChatUserFilter {
         search,
@@ -97,19 +99,23 @@ pub(super) async fn list(
     Connection::new(context, scope, filter, order, page)
 }
 
-/// Sees whether a term is somebody's complete e-mail address: then only they are meant.
-async fn understood(context: &Context<'_>, scope: Scope, term: Term) -> Result<Term> {
-    let Some(text) = term.maybe_email() else {
-        return Ok(term);
-    };
+/// Whether nothing but a page is asked of a single list: reading it then tells an address from other text by the way.
+fn is_one_page(context: &Context<'_>) -> bool {
+    let list = context.look_ahead();
+    let is_single = context.path_node.is_some_and(|path| path.parent.is_none());
+    is_single && !list.field("totalCount").exists() && !list.field("facets").exists()
+}
+
+/// Sees whether a text is somebody's complete e-mail address: then only they are meant.
+async fn understood(context: &Context<'_>, scope: Scope, text: String) -> Result<Term> {
     let found = match scope {
-        Scope::Of(Noun::Agent, agent) => loaders(context).is_email(agent, text).await?,
-        scope => is_email(reader(context), scope, text).await?,
+        Scope::Of(Noun::Agent, agent) => loaders(context).is_email(agent, &text).await?,
+        scope => is_email(reader(context), scope, &text).await?,
     };
     Ok(if found {
-        Term::Email(text.to_owned())
+        Term::Email(text)
     } else {
-        term
+        Term::Text(text)
     })
 }
 

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use super::negotiate::Variables;
 use super::respond::{self, Refusal};
 use super::size::{self, Size};
+use super::suggest::suggestion;
 use super::values::{self, Misfit};
 use crate::config::Limits;
 use crate::error::{Internal, Result};
@@ -61,6 +62,7 @@ pub(super) struct Documents {
     schema: Valid<Schema>,
     limits: Limits,
     introspection: bool,
+    suggestions: bool,
     kept: Cache<Hash, Arc<Checked>, Bytes>,
 }
 
@@ -74,8 +76,9 @@ impl Weighter<Hash, Arc<Checked>> for Bytes {
 }
 
 impl Documents {
-    /// Without introspection, questions about the schema are refused.
-    pub(super) fn new(limits: Limits, introspection: bool) -> Result<Self> {
+    /// Without introspection, questions about the schema are refused; without suggestions, messages about unknown names
+    /// tell of no others.
+    pub(super) fn new(limits: Limits, introspection: bool, suggestions: bool) -> Result<Self> {
         let schema = Schema::parse_and_validate(graphql::sdl(), "schema.graphql")
             .map_err(|error| Internal::Corrupt(format!("the schema: {}", error.errors)))?;
         let documents = usize::try_from(limits.document_cache / (2 * OVERHEAD)).unwrap_or(0);
@@ -83,6 +86,7 @@ impl Documents {
             schema,
             limits,
             introspection,
+            suggestions,
             kept: Cache::with_weighter(documents.max(1), limits.document_cache, Bytes),
         })
     }
@@ -215,7 +219,16 @@ impl Documents {
         errors
             .iter()
             .take(self.limits.errors)
-            .map(|error| located(error.unstable_to_json_compat()))
+            .map(|error| {
+                let kind = error.error.unstable_error_name().unwrap_or_default();
+                let mut error = located(error.unstable_to_json_compat());
+                if self.suggestions
+                    && let Some(meant) = suggestion(&self.schema, kind, &error.message)
+                {
+                    error.message.push_str(&meant);
+                }
+                error
+            })
             .collect()
     }
 

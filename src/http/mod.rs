@@ -12,6 +12,7 @@ mod persisted;
 mod playground;
 mod respond;
 mod size;
+mod suggest;
 mod values;
 
 use std::sync::Arc;
@@ -26,12 +27,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
 use crate::error::Result;
 use crate::graphql::{self, Graph, PageLimits};
+use crate::span;
 use crate::telemetry::RequestLine;
 use document::{Documents, Meant, Named};
 use metrics::Metrics;
@@ -74,7 +77,11 @@ impl Server {
             graph: graphql::schema(),
             pages: settings.pages(),
             limits,
-            documents: Arc::new(Documents::new(limits, settings.introspection())?),
+            documents: Arc::new(Documents::new(
+                limits,
+                settings.introspection(),
+                settings.suggestions(),
+            )?),
             persisted: Persisted::new(settings.trusted_documents.as_deref())?,
             metrics: Metrics::default(),
             room: Semaphore::new(limits.concurrency),
@@ -138,9 +145,14 @@ async fn schema(State(server): State<Server>) -> Response {
     }
 }
 
-/// One request to the graph, step by step.
+/// One request to the graph, in its span.
 async fn graphql_request(State(server): State<Server>, request: Request) -> Response {
-    let shared = &*server.0;
+    let span = span::request(request.headers());
+    respond_to(&server.0, request).instrument(span).await
+}
+
+/// One request to the graph, step by step.
+async fn respond_to(shared: &Shared, request: Request) -> Response {
     if request.method() == Method::OPTIONS {
         return (
             StatusCode::NO_CONTENT,

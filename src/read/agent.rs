@@ -73,6 +73,10 @@ impl Filter for AgentFilter {
             all.add(term.condition::<Entity>(dialect))
         }))
     }
+
+    fn is_open(&self) -> bool {
+        self.search.as_ref().is_some_and(Term::is_open) || self.r#where.is_some()
+    }
 }
 
 /// Conditions on an agent; all that are given must hold.

@@ -54,7 +54,7 @@ pub async fn pages<N: Noun>(
             .children_of(parents, N::TABLE, &columns.names(), &mut children);
     let mut lists: HashMap<Uuid, Vec<N::Model>> =
         parents.iter().map(|&parent| (parent, Vec::new())).collect();
-    for row in reader.rows(statement).await? {
+    for row in query.filter.suited(reader).rows(statement).await? {
         let parent: Uuid = row.try_get("", column)?;
         if let Some(list) = lists.get_mut(&parent) {
             list.push(columns.decode(&row)?);
@@ -101,7 +101,7 @@ pub async fn counts<N: Noun>(
         )
         .group_by_col((N::TABLE, column));
     let mut counts: HashMap<Uuid, i64> = parents.iter().map(|&parent| (parent, 0)).collect();
-    for row in reader.rows(reader.dialect().statement(&select)).await? {
+    for row in reader.planned().select(&select).await? {
         counts.insert(row.try_get("", column)?, row.try_get("", "count")?);
     }
     Ok(counts)

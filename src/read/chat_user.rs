@@ -71,6 +71,9 @@ impl Noun for Entity {
     ) -> Result<Slice<Self>> {
         match &query.filter.search {
             Some(Term::Text(text)) => search::page(reader, scope, query, text, columns).await,
+            Some(Term::MaybeEmail(text)) => {
+                search::page_of_email(reader, scope, query, text, columns).await
+            }
             _ => query.read(reader, scope, columns).await,
         }
     }
@@ -96,6 +99,10 @@ impl Filter for ChatUserFilter {
         Ok(self.search.iter().fold(condition, |all, term| {
             all.add(term.condition::<Entity>(dialect))
         }))
+    }
+
+    fn is_open(&self) -> bool {
+        self.search.as_ref().is_some_and(Term::is_open) || self.r#where.is_some()
     }
 }
 
@@ -131,7 +138,7 @@ pub async fn platforms(
         .cond_where(scope.condition::<Entity>())
         .cond_where(filter.condition(reader.dialect())?)
         .group_by_col((Entity::TABLE, "platform"));
-    let rows = reader.rows(reader.dialect().statement(&select)).await?;
+    let rows = reader.planned().select(&select).await?;
     let mut counts = rows
         .iter()
         .map(|row| Ok((row.try_get("", "platform")?, row.try_get("", "count")?)))
@@ -161,7 +168,7 @@ pub async fn platforms_of(
         .group_by_col((Entity::TABLE, "platform"));
     let mut counts: HashMap<Uuid, Platforms> =
         agents.iter().map(|&agent| (agent, Vec::new())).collect();
-    for row in reader.rows(reader.dialect().statement(&select)).await? {
+    for row in reader.planned().select(&select).await? {
         let count = (row.try_get("", "platform")?, row.try_get("", "count")?);
         counts
             .entry(row.try_get("", "agent_id")?)

@@ -60,6 +60,10 @@ impl Filter for MessageFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
         Builder::condition(dialect, self.r#where.as_deref())
     }
+
+    fn is_open(&self) -> bool {
+        self.r#where.is_some()
+    }
 }
 
 /// Conditions on a message; all that are given must hold.

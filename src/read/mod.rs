@@ -68,6 +68,18 @@ pub trait Noun:
 pub trait Filter: Clone + Debug + Default + PartialEq + Eq + Hash + Send + Sync + 'static {
     /// The condition; an error names the argument that cannot be used.
     fn condition(&self, dialect: Dialect) -> Result<Condition>;
+
+    /// Whether the best plan, and the time it takes, depends on the filter's values.
+    fn is_open(&self) -> bool;
+
+    /// The connections that suit a page under this filter.
+    fn suited(&self, reader: &Reader) -> Reader {
+        if self.is_open() {
+            reader.planned()
+        } else {
+            reader.clone()
+        }
+    }
 }
 
 /// Whose rows a list is made of.

@@ -256,7 +256,7 @@ impl<N: Noun> Query<N> {
     ) -> Result<Slice<N>> {
         let columns = self.order.with_key(columns);
         let select = self.select(reader.dialect(), scope)?;
-        let rows = columns.fetch(reader, select).await?;
+        let rows = columns.fetch(&self.filter.suited(reader), select).await?;
         Ok(Slice::new(rows, &self.page))
     }
 
@@ -388,7 +388,7 @@ pub async fn count<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -
         .expr_as(Expr::cust("COUNT(*)"), "count")
         .cond_where(scope.condition::<N>())
         .cond_where(filter.condition(reader.dialect())?);
-    let rows = reader.rows(reader.dialect().statement(&select)).await?;
+    let rows = reader.planned().select(&select).await?;
     Ok(rows.first().map_or(Ok(0), |row| row.try_get("", "count"))?)
 }
 

@@ -1,4 +1,5 @@
-//! Search: what is looked through, how a term is understood, and the two looks that keep any term cheap (docs/decisions/0006).
+//! Search: what is looked through, how a term is understood, and the two looks that keep any term cheap
+//! (docs/decisions/0006, 0014).
 
 use std::collections::HashSet;
 
@@ -51,6 +52,11 @@ pub fn text<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
     parts.join(&SEPARATOR.to_string())
 }
 
+/// The parts that a search text was made of.
+pub fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(SEPARATOR)
+}
+
 /// The digits of a phone number, so that it is found however it was written.
 pub fn digits(phone: &str) -> String {
     phone.chars().filter(char::is_ascii_digit).collect()
@@ -63,6 +69,8 @@ pub enum Term {
     Id(Uuid),
     /// The complete e-mail address of someone.
     Email(String),
+    /// Text that may be somebody's complete e-mail address, or else is contained.
+    MaybeEmail(String),
     /// Text that is contained.
     Text(String),
     /// Something that nothing can match.
@@ -87,17 +95,16 @@ impl Term {
         let text = normalise(term);
         Ok(Some(if text.is_empty() || text.contains('\0') {
             Self::Nothing
+        } else if text.contains('@') {
+            Self::MaybeEmail(text)
         } else {
             Self::Text(text)
         }))
     }
 
-    /// The text of a term that may be somebody's complete e-mail address.
-    pub fn maybe_email(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) if text.contains('@') => Some(text),
-            _ => None,
-        }
+    /// Whether what the term finds is not known before it is looked for.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::MaybeEmail(_))
     }
 
     /// The term as a condition on rows of a table that has an `id` and a `search_text`.
@@ -105,7 +112,7 @@ impl Term {
         Condition::all().add(match self {
             Self::Id(id) => Expr::col((N::TABLE, "id")).eq(*id),
             Self::Email(email) => email_is(email),
-            Self::Text(text) => dialect.search(&format!("{}.search_text", N::TABLE), text),
+            Self::MaybeEmail(text) | Self::Text(text) => dialect.search(&format!("{}.search_text", N::TABLE), text),
             Self::Nothing => Expr::cust("1 = 0"),
         })
     }
@@ -119,7 +126,7 @@ pub async fn is_email(reader: &Reader, scope: Scope, text: &str) -> Result<bool>
         .cond_where(scope.condition::<chat_user::Entity>())
         .and_where(email_is(text))
         .limit(1);
-    let found = reader.rows(reader.dialect().statement(&select)).await?;
+    let found = reader.select(&select).await?;
     Ok(!found.is_empty())
 }
 
@@ -139,7 +146,7 @@ pub async fn agents_with_email(
                 .dialect()
                 .among("chat_users.agent_id", agents.iter().copied()),
         );
-    let found = reader.rows(reader.dialect().statement(&select)).await?;
+    let found = reader.select(&select).await?;
     Ok(found
         .iter()
         .map(|row| row.try_get("", "agent_id"))
@@ -152,11 +159,29 @@ fn email_is(email: &str) -> Expr {
 
 type ChatUsers = Query<chat_user::Entity>;
 
+/// A page of the users whose complete e-mail address a text is; when it is nobody's, of those in which it is contained.
+pub async fn page_of_email(
+    reader: &Reader,
+    scope: Scope,
+    query: &ChatUsers,
+    text: &str,
+    columns: Columns<chat_user::Entity>,
+) -> Result<Slice<chat_user::Entity>> {
+    let mut owners = query.clone();
+    owners.filter.search = Some(Term::Email(text.to_owned()));
+    let slice = owners.read(reader, scope, columns).await?;
+    // No row can also mean that the page lies elsewhere, or that the owner is filtered out.
+    if slice.more || !slice.rows.is_empty() || is_email(reader, scope, text).await? {
+        return Ok(slice);
+    }
+    page(reader, scope, query, text, columns).await
+}
+
 /// A page of the users in which a text is contained.
 ///
 /// The first look goes through the first rows of the order: a common term ends there, whatever the audience's size.
-/// The second look finds every match: with the trigram index where there is one, else through the index of the default
-/// order, which carries the search text.
+/// The second look finds every match by an index of grams. Only a term that is short and in the ids of many has none;
+/// for that the order is walked on.
 pub async fn page(
     reader: &Reader,
     scope: Scope,
@@ -165,22 +190,17 @@ pub async fn page(
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
     let dialect = reader.dialect();
-    let trigrams = dialect.has_trigrams(text);
-    let covered = query.order.descending
-        && query.order.column() == "last_message_at_desc"
-        && matches!(scope, Scope::Of(..));
-    // Walking the covering index to its end costs less than a second look would, where no trigrams help.
-    let walk = covered && !trigrams;
-    if !walk {
-        let slice = look(reader, query, first_look(dialect, scope, query)?, columns).await?;
-        if slice.more {
-            return Ok(slice);
-        }
+    let slice = look(reader, query, first_look(dialect, scope, query)?, columns).await?;
+    if slice.more {
+        return Ok(slice);
     }
-    let hits = if walk {
-        walking(dialect, scope, query)?
-    } else {
-        matching(dialect, scope, query, text)?
+    let agent = match scope {
+        Scope::Of(id::Noun::Agent, agent) => Some(agent),
+        _ => None,
+    };
+    let hits = match dialect.indexed(agent, text) {
+        Some(indexed) => matching(dialect, scope, query, indexed)?,
+        None => walking(dialect, scope, query)?,
     };
     look(reader, query, hits, columns).await
 }
@@ -233,19 +253,19 @@ fn walking(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<SelectSt
     Ok(hits)
 }
 
-/// Ids of the page out of all matches, which are found first, without regard to the order.
+/// Ids of the page out of all matches, which the index finds first, without regard to the order.
 fn matching(
     dialect: Dialect,
     scope: Scope,
     query: &ChatUsers,
-    text: &str,
+    indexed: Expr,
 ) -> Result<SelectStatement> {
     let table = chat_user::Entity::TABLE;
     let mut matches = chat_user::Entity::visible();
     matches
         .column((table, "id"))
         .cond_where(scope.condition::<chat_user::Entity>())
-        .and_where(dialect.search(&format!("{table}.search_text"), text))
+        .and_where(indexed)
         // A fence: the planner must not trade these matches for a walk through some order.
         .limit(i64::MAX.unsigned_abs())
         .offset(0);

@@ -67,6 +67,10 @@ impl Filter for SessionFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
         Builder::condition(dialect, self.r#where.as_deref())
     }
+
+    fn is_open(&self) -> bool {
+        self.r#where.is_some()
+    }
 }
 
 /// Conditions on a session; all that are given must hold.

@@ -333,7 +333,11 @@ impl<'a> Profile<'a> {
                 self.drafts[user].row(self.id(user), &by)
             })
             .collect();
-        transaction.insert_all("chat_users", &COLUMNS, &rows).await
+        transaction
+            .insert_all("chat_users", &COLUMNS, &rows)
+            .await?;
+        let texts = rows.iter().map(|row| (row.id, row.agent, &*row.search_text));
+        index(transaction, texts).await
     }
 
     /// Changes the stored profiles that are not what they are to be.
@@ -351,13 +355,16 @@ impl<'a> Profile<'a> {
             ("settings", Column::Text),
             ("search_text", Column::Text),
         ];
-        let changed = self.drafts.iter().filter(|draft| {
-            draft
-                .stored
-                .as_ref()
-                .is_some_and(|stored| *stored != draft.fields)
-        });
+        let changed: Vec<_> = self
+            .drafts
+            .iter()
+            .filter(|draft| {
+                let stored = draft.stored.as_ref();
+                stored.is_some_and(|stored| *stored != draft.fields)
+            })
+            .collect();
         let rows: Vec<_> = changed
+            .iter()
             .map(|draft| {
                 let Draft {
                     key: (_, _, platform_id),
@@ -395,8 +402,34 @@ impl<'a> Profile<'a> {
             .collect();
         transaction
             .update("chat_users", &COLUMNS, &rows, &set.join(", "))
-            .await
+            .await?;
+        let texts = changed
+            .iter()
+            .zip(&rows)
+            .map(|(draft, row)| (row.0, Key(draft.key.0), &*row.10));
+        index(transaction, texts).await
     }
+}
+
+/// Lets a search find users, of these agents, by these search texts.
+async fn index<'a>(
+    transaction: &Transaction,
+    texts: impl Iterator<Item = (Key, Key, &'a str)>,
+) -> Result<(), DbErr> {
+    const COLUMNS: [(&str, Column); 3] = [
+        ("id", Column::Uuid),
+        ("agent", Column::Uuid),
+        ("grams", Column::Text),
+    ];
+    let dialect = transaction.dialect();
+    let rows: Vec<_> = texts
+        .map(|(id, agent, text)| (id, agent, dialect.grams(agent.0, search::parts(text))))
+        .collect();
+    if !rows.is_empty() {
+        let rows = Rows::new(&COLUMNS, &rows);
+        transaction.execute(dialect.index(&rows)).await?;
+    }
+    Ok(())
 }
 
 /// Moves the counters of stored users. The last interaction is looked up again: a session's start can move back.

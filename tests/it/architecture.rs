@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("error", &[]),
     ("id", &["clock"]),
-    ("db", &["clock", "error", "id"]),
+    ("span", &[]),
+    ("db", &["clock", "error", "id", "span"]),
     ("entity", &["clock", "id"]),
     ("read", &["clock", "db", "entity", "error", "id"]),
     ("write", &["clock", "db", "entity", "error", "id", "read"]),
@@ -19,10 +20,18 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
         &["clock", "db", "entity", "error", "id", "read", "write"],
     ),
     ("config", &["db", "error", "graphql"]),
-    ("telemetry", &["config", "db", "error"]),
+    ("telemetry", &["config", "db", "error", "span"]),
     (
         "http",
-        &["clock", "config", "db", "error", "graphql", "telemetry"],
+        &[
+            "clock",
+            "config",
+            "db",
+            "error",
+            "graphql",
+            "span",
+            "telemetry",
+        ],
     ),
     (
         "cli",

@@ -1,16 +1,15 @@
 //! The command line, run as people run it: the real binary, with a real database and a real socket.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use clap::CommandFactory;
 use parlour::cli::Cli;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::{Start, World, everywhere};
+use crate::harness::{Start, everywhere};
+use crate::served::{Served, at, parlour};
 
 #[test]
 fn the_commands_are_sound() {
@@ -248,25 +247,6 @@ fn collect(command: &clap::Command, path: &mut Vec<String>, all: &mut Vec<Vec<St
     }
 }
 
-/// The binary, knowing nothing of the settings of who runs the test.
-fn parlour() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PARLOUR_") {
-            command.env_remove(name);
-        }
-    }
-    command.env("COLUMNS", "100").stdin(Stdio::null());
-    command
-}
-
-/// The binary, on the database of a world.
-fn at(world: &World) -> Command {
-    let mut command = parlour();
-    command.env("PARLOUR_DATABASE_URL", &world.url);
-    command
-}
-
 /// What a command printed that succeeded.
 fn text(output: &Output) -> String {
     let told = String::from_utf8_lossy(&output.stderr);
@@ -299,126 +279,5 @@ impl Folder {
         let mut command = parlour();
         command.current_dir(self.0.path());
         command
-    }
-}
-
-/// A server that runs until it is stopped, or dropped.
-struct Served {
-    process: Child,
-    output: BufReader<std::process::ChildStdout>,
-    address: String,
-}
-
-impl Served {
-    /// Starts a server on a free port.
-    fn start(command: Command) -> Self {
-        Self::launch(command).ready()
-    }
-
-    fn launch(mut command: Command) -> Self {
-        if command.get_args().next().is_none() {
-            command.args(["serve", "--listen", "127.0.0.1:0"]);
-        }
-        command.env("PARLOUR_LOG", "error").stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        Self {
-            process,
-            output,
-            address: String::new(),
-        }
-    }
-
-    /// Waits for the line that tells the address.
-    fn ready(mut self) -> Self {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        let address = line
-            .split("http://")
-            .nth(1)
-            .and_then(|rest| rest.split(' ').next());
-        address
-            .unwrap_or_else(|| panic!("no address in {line:?}"))
-            .clone_into(&mut self.address);
-        self
-    }
-
-    /// Asks it to stop; what it printed after its first line.
-    fn stop(mut self) -> String {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(asked.success());
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "ended with {status}");
-        rest
-    }
-
-    fn get(&self, address: &str) -> Answer {
-        self.send(&format!("GET {address} HTTP/1.1\r\n"), "")
-    }
-
-    fn post(&self, content_type: &str, body: &str) -> Answer {
-        let length = body.len();
-        let head = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
-        self.send(&format!("POST /graphql HTTP/1.1\r\n{head}"), body)
-    }
-
-    fn send(&self, head: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(
-            stream,
-            "{head}Host: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        )
-        .unwrap();
-        // A body that is too large may be refused before it is read.
-        stream.write_all(body.as_bytes()).ok();
-        let mut text = Vec::new();
-        stream.read_to_end(&mut text).ok();
-        Answer::parse(&String::from_utf8_lossy(&text))
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-/// An answer over HTTP.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn parse(text: &str) -> Self {
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("no answer: {text:?}"));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self {
-            status,
-            head: head.to_owned(),
-            body: body.to_owned(),
-        }
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines
-            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-            .next()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }

@@ -33,11 +33,12 @@ async fn same<E: EntityTrait>(world: &World) {
     );
 }
 
-/// Column names with whether they may hold NULL; generated columns belong to the indexes and not to the entities.
+/// Column names with whether they may hold NULL; generated columns and the number of a row belong to the indexes and not
+/// to the entities.
 async fn columns(world: &World, table: &str) -> Columns {
     let sql = match world.kind {
         Kind::Sqlite => format!(
-            "SELECT name, \"notnull\" = 0 AS nullable FROM pragma_table_xinfo('{table}') WHERE hidden = 0"
+            "SELECT name, \"notnull\" = 0 AS nullable FROM pragma_table_xinfo('{table}') WHERE hidden = 0 AND NOT (pk = 1 AND type = 'INTEGER')"
         ),
         Kind::Postgres => format!(
             "SELECT column_name::text AS name, is_nullable = 'YES' AS nullable FROM information_schema.columns \

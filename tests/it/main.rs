@@ -23,4 +23,6 @@ mod oracle;
 mod schema;
 mod search;
 mod selection;
+mod served;
 mod starters;
+mod traces;

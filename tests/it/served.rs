@@ -1,0 +1,149 @@
+//! The real binary, serving on a real socket.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::World;
+
+/// The binary, knowing nothing of the settings of who runs the test.
+pub(crate) fn parlour() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlour"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PARLOUR_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("COLUMNS", "100").stdin(Stdio::null());
+    command
+}
+
+/// The binary, on the database of a world.
+pub(crate) fn at(world: &World) -> Command {
+    let mut command = parlour();
+    command.env("PARLOUR_DATABASE_URL", &world.url);
+    command
+}
+
+/// A server that runs until it is stopped, or dropped.
+pub(crate) struct Served {
+    pub(crate) process: Child,
+    output: BufReader<std::process::ChildStdout>,
+    address: String,
+}
+
+impl Served {
+    /// Starts a server on a free port.
+    pub(crate) fn start(command: Command) -> Self {
+        Self::launch(command).ready()
+    }
+
+    pub(crate) fn launch(mut command: Command) -> Self {
+        if command.get_args().next().is_none() {
+            command.args(["serve", "--listen", "127.0.0.1:0"]);
+        }
+        command.env("PARLOUR_LOG", "error").stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        Self {
+            process,
+            output,
+            address: String::new(),
+        }
+    }
+
+    /// Waits for the line that tells the address.
+    pub(crate) fn ready(mut self) -> Self {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        address
+            .unwrap_or_else(|| panic!("no address in {line:?}"))
+            .clone_into(&mut self.address);
+        self
+    }
+
+    /// Asks it to stop; what it printed after its first line.
+    pub(crate) fn stop(mut self) -> String {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.process.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "ended with {status}");
+        rest
+    }
+
+    pub(crate) fn get(&self, address: &str) -> Answer {
+        self.send(&format!("GET {address} HTTP/1.1\r\n"), "")
+    }
+
+    pub(crate) fn post(&self, content_type: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
+        self.send(&format!("POST /graphql HTTP/1.1\r\n{head}"), body)
+    }
+
+    pub(crate) fn send(&self, head: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "{head}Host: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        )
+        .unwrap();
+        // A body that is too large may be refused before it is read.
+        stream.write_all(body.as_bytes()).ok();
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).ok();
+        Answer::parse(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// An answer over HTTP.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self {
+            status,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .next()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
