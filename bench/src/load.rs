@@ -38,7 +38,7 @@ pub(crate) struct Loading {
 pub(crate) async fn load(kind: Kind, url: &str, arguments: &Arguments) -> Result<Loading> {
     eprintln!("{}: loading", kind.name());
     forget_peak();
-    let database = store::database(url).await?;
+    let database = store::database(url, true).await?;
     database.migrate_up().await?;
     let mut loading = Loading {
         messages: 0,

@@ -69,19 +69,20 @@ pub(crate) async fn open(kind: Kind, arguments: &Arguments) -> Result<Store> {
     }
     Ok(Store {
         kind,
-        database: database(&place.url()).await?,
+        database: database(&place.url(), false).await?,
         pool: Pool::open(kind, &place.url()).await?,
         loading,
         place,
     })
 }
 
-/// Parlour's way to a database.
-pub(crate) async fn database(url: &str) -> Result<Database> {
+/// Parlour's way to a database, as `serve` opens it, or as `import` does.
+pub(crate) async fn database(url: &str, bulk: bool) -> Result<Database> {
     let options = DatabaseOptions {
         readers: CONNECTIONS,
         acquire_timeout: Duration::from_mins(1),
         statement_timeout: Duration::from_mins(1),
+        bulk,
         ..DatabaseOptions::new(url)
     };
     Ok(Database::open(&options).await?)

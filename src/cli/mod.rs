@@ -113,6 +113,7 @@ async fn open(config: &ConfigFile, settings: &DatabaseSettings) -> Result<Databa
     let options = config.complete(settings)?.options();
     Database::open(&DatabaseOptions {
         statement_timeout: std::time::Duration::ZERO,
+        bulk: true,
         ..options
     })
     .await

@@ -12,8 +12,8 @@ use crate::config::{ConfigFile, DatabaseSettings, LimitSettings, ServeSettings};
 use crate::db::{Database, DatabaseOptions};
 use crate::demo::Size;
 use crate::error::{Error, Result};
-use crate::read::agent;
 use crate::http;
+use crate::read::agent;
 use crate::telemetry::Telemetry;
 
 #[derive(Args, Debug)]

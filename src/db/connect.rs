@@ -7,7 +7,7 @@ use sea_orm::sqlx::sqlite::SqliteConnection;
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxError};
 
 use super::dialect::Dialect;
-use super::{Reader, Writer};
+use super::{Reader, Transaction, Work, Writer};
 use crate::error::{Error, Result};
 
 /// A database, by what may be done with it.
@@ -32,6 +32,8 @@ pub struct DatabaseOptions {
     pub acquire_timeout: Duration,
     /// How long a statement of a reader may run; zero: as long as it takes.
     pub statement_timeout: Duration,
+    /// Whether much will be written at once.
+    pub bulk: bool,
 }
 
 impl DatabaseOptions {
@@ -43,26 +45,34 @@ impl DatabaseOptions {
             writers: 4,
             acquire_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(10),
+            bulk: false,
         }
     }
 }
 
 /// What every `SQLite` connection is told. WAL: readers never wait for the writer. NORMAL: a commit survives the death of the
 /// process; after a power cut the newest commits may be missing, but never half there.
-const SQLITE: [(&str, &str); 5] = [
+const SQLITE: [(&str, &str); 3] = [
     ("journal_mode", "WAL"),
     ("synchronous", "NORMAL"),
     ("temp_store", "MEMORY"),
-    ("mmap_size", "268435456"),
-    // Pages of log before they are folded into the file: at the default, an import folds the same pages over and over.
-    ("wal_autocheckpoint", "65536"),
 ];
 
-/// Page cache of the writing connection: a batch of an import touches tens of thousands of pages, and a page that does not
-/// fit is written to the log and read back within the same transaction.
-const SQLITE_WRITER_CACHE: &str = "-262144";
-/// Page cache of each reading connection; the rest is the memory map's.
-const SQLITE_READER_CACHE: &str = "-16384";
+/// What the writing connection is told on top. Page cache: a batch of an import touches tens of thousands of pages, and a
+/// page that does not fit is written to the log and read back within the same transaction.
+const SQLITE_WRITER: [(&str, &str); 2] = [("cache_size", "-262144"), ("mmap_size", "268435456")];
+/// Pages of log before they are folded into the file. Readers look through the log before they look into the file, so it
+/// stays short.
+const CHECKPOINT: &str = "4096";
+/// The same where much is written: many changes of a page are then folded at once.
+const BULK_CHECKPOINT: &str = "262144";
+/// What reading connections are told on top. Their cache is small because they look into the file's pages where the
+/// operating system has them: as far as the file goes, whatever its size.
+const SQLITE_READER: [(&str, &str); 3] = [
+    ("cache_size", "-16384"),
+    ("mmap_size", "1099511627776"),
+    ("query_only", "ON"),
+];
 
 /// What every PostgreSQL connection is told. Compiling short statements to machine code only ever lost.
 const POSTGRES: [(&str, &str); 3] = [
@@ -122,14 +132,12 @@ impl Database {
         if self.pending().await? == 0 {
             return Ok(());
         }
-        self.migrate(async |connection| Migrator::up(connection, None).await)
-            .await
+        self.writer.transaction(&Migrate::Up).await
     }
 
     /// Takes the newest `steps` migrations back.
     pub async fn migrate_down(&self, steps: u32) -> Result<()> {
-        self.migrate(async |connection| Migrator::down(connection, Some(steps)).await)
-            .await
+        self.writer.transaction(&Migrate::Down(steps)).await
     }
 
     /// Each migration with whether it is applied, oldest first. Writes nothing.
@@ -155,23 +163,6 @@ impl Database {
             .iter()
             .filter(|(_, applied)| !applied)
             .count())
-    }
-
-    async fn migrate(
-        &self,
-        run: impl AsyncFn(&sea_orm::DatabaseTransaction) -> Result<(), DbErr>,
-    ) -> Result<()> {
-        self.writer
-            .transaction(async |transaction| {
-                if transaction.dialect() == Dialect::Postgres {
-                    transaction
-                        .connection()
-                        .execute_unprepared(MIGRATION_LOCK)
-                        .await?;
-                }
-                run(transaction.connection()).await
-            })
-            .await
     }
 
     /// Refreshes the planner's statistics, after much has been written.
@@ -204,6 +195,28 @@ impl Database {
     }
 }
 
+/// A change of the schema: all of it in one transaction, behind one lock.
+enum Migrate {
+    Up,
+    /// So many steps.
+    Down(u32),
+}
+
+impl Work for Migrate {
+    type Output = ();
+
+    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+        let connection = transaction.connection();
+        if transaction.dialect() == Dialect::Postgres {
+            connection.execute_unprepared(MIGRATION_LOCK).await?;
+        }
+        match self {
+            Self::Up => Migrator::up(connection, None).await,
+            Self::Down(steps) => Migrator::down(connection, Some(*steps)).await,
+        }
+    }
+}
+
 fn options(from: &DatabaseOptions, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(&from.url);
     options
@@ -231,6 +244,11 @@ enum Use {
 async fn sqlite(from: &DatabaseOptions, purpose: Use) -> Result<DatabaseConnection> {
     let writes = purpose == Use::Write;
     let mut options = options(from, if writes { 1 } else { from.readers });
+    let checkpoint = if from.bulk {
+        BULK_CHECKPOINT
+    } else {
+        CHECKPOINT
+    };
     match purpose {
         // A writer waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
         Use::Write => {
@@ -243,17 +261,16 @@ async fn sqlite(from: &DatabaseOptions, purpose: Use) -> Result<DatabaseConnecti
         .max_lifetime(None)
         .idle_timeout(None)
         .map_sqlx_sqlite_opts(move |mut sqlite| {
-            for (name, value) in SQLITE {
-                sqlite = sqlite.pragma(name, value);
-            }
-            sqlite = if writes {
-                sqlite.pragma("cache_size", SQLITE_WRITER_CACHE)
+            let special: &[_] = if writes {
+                &SQLITE_WRITER
             } else {
-                sqlite
-                    .pragma("cache_size", SQLITE_READER_CACHE)
-                    .pragma("query_only", "ON")
+                &SQLITE_READER
             };
+            for (name, value) in SQLITE.iter().chain(special) {
+                sqlite = sqlite.pragma(*name, *value);
+            }
             sqlite
+                .pragma("wal_autocheckpoint", checkpoint)
                 .create_if_missing(writes)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(30))

@@ -204,7 +204,8 @@ impl Dialect {
                 )
             }
             Self::Postgres => {
-                let found = "chat_users.id IN (SELECT chat_user_id FROM chat_user_grams WHERE grams @> $1";
+                let found =
+                    "chat_users.id IN (SELECT chat_user_id FROM chat_user_grams WHERE grams @> $1";
                 match agent {
                     Some(agent) => Expr::cust_with_values(
                         format!("{found} AND agent_id = $2)"),

@@ -11,4 +11,4 @@ mod writer;
 pub use connect::{Database, DatabaseOptions};
 pub use reader::Reader;
 pub use rows::{Column, Key, Rows};
-pub use writer::{Transaction, Writer};
+pub use writer::{Transaction, Work, Writer};

@@ -33,6 +33,18 @@ pub struct Transaction {
     offer: u8,
 }
 
+/// What a transaction does. It is run again after a conflict, so it keeps nothing of a run but what it answers.
+pub trait Work: Sync {
+    /// What comes of it.
+    type Output: Send;
+
+    /// Does it, in a transaction that is committed when this succeeds.
+    fn run<'a>(
+        &'a self,
+        transaction: &'a Transaction,
+    ) -> impl Future<Output = Result<Self::Output, DbErr>> + Send + 'a;
+}
+
 impl Writer {
     pub(super) fn new(connection: DatabaseConnection, dialect: Dialect, lanes: u32) -> Self {
         Self {
@@ -59,15 +71,12 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it again.
-    pub async fn transaction<T>(
-        &self,
-        work: impl AsyncFn(&Transaction) -> Result<T, DbErr>,
-    ) -> Result<T> {
+    pub async fn transaction<W: Work>(&self, work: &W) -> Result<W::Output> {
         let mut tried = 0;
         let mut offer = 0;
         loop {
             tried += 1;
-            match self.attempt(&work, offer).await {
+            match self.attempt(work, offer).await {
                 // Rows that were there already after all: another writer's, to be found now, or rows that have taken the ids.
                 Err(DbErr::RecordNotInserted) if tried < TRIES => offer += 1,
                 Err(error) if tried < TRIES && self.dialect.is_conflict(&error) => {
@@ -82,11 +91,7 @@ impl Writer {
         clippy::disallowed_methods,
         reason = "the one place where a transaction begins"
     )]
-    async fn attempt<T>(
-        &self,
-        work: &impl AsyncFn(&Transaction) -> Result<T, DbErr>,
-        offer: u8,
-    ) -> Result<T, DbErr> {
+    async fn attempt<W: Work>(&self, work: &W, offer: u8) -> Result<W::Output, DbErr> {
         // A deferred SQLite transaction that turns out to write fails when another one wrote meanwhile; an immediate one waits its turn.
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -98,7 +103,7 @@ impl Writer {
             dialect: self.dialect,
             offer,
         };
-        let value = work(&transaction).await?;
+        let value = work.run(&transaction).await?;
         transaction.inner.commit().await?;
         Ok(value)
     }

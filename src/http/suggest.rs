@@ -18,12 +18,14 @@ pub(super) fn suggestion(schema: &Schema, kind: &str, message: &str) -> Option<S
         "UndefinedField" | "UndefinedInputValue" => fields(schema, place),
         "UndefinedArgument" => arguments(schema, place),
         "UndefinedEnumValue" => values(schema, place),
-        "UndefinedDefinition" => schema.types.keys().map(AsRef::as_ref).collect(),
         "UndefinedDirective" => schema
             .directive_definitions
             .keys()
             .map(AsRef::as_ref)
             .collect(),
+        _ if message.starts_with("Unknown type ") => {
+            schema.types.keys().map(AsRef::as_ref).collect()
+        }
         _ => return None,
     };
     phrase(&closest(name, names))
@@ -53,9 +55,7 @@ fn arguments<'a>(schema: &'a Schema, of: &str) -> Vec<&'a str> {
             .map(|directive| &directive.arguments),
     };
     let definitions = definitions.into_iter().flatten();
-    definitions
-        .map(|argument| argument.name.as_ref())
-        .collect()
+    definitions.map(|argument| argument.name.as_ref()).collect()
 }
 
 fn values<'a>(schema: &'a Schema, of: &str) -> Vec<&'a str> {
@@ -82,7 +82,11 @@ fn closest<'a>(name: &str, names: Vec<&'a str>) -> Vec<&'a str> {
         .filter(|(distance, _)| *distance <= most)
         .collect();
     close.sort_unstable();
-    close.into_iter().take(MOST).map(|(_, known)| known).collect()
+    close
+        .into_iter()
+        .take(MOST)
+        .map(|(_, known)| known)
+        .collect()
 }
 
 fn phrase(names: &[&str]) -> Option<String> {

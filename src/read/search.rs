@@ -112,7 +112,9 @@ impl Term {
         Condition::all().add(match self {
             Self::Id(id) => Expr::col((N::TABLE, "id")).eq(*id),
             Self::Email(email) => email_is(email),
-            Self::MaybeEmail(text) | Self::Text(text) => dialect.search(&format!("{}.search_text", N::TABLE), text),
+            Self::MaybeEmail(text) | Self::Text(text) => {
+                dialect.search(&format!("{}.search_text", N::TABLE), text)
+            }
             Self::Nothing => Expr::cust("1 = 0"),
         })
     }

@@ -27,17 +27,24 @@ impl Collector {
             ));
         }
         // A second installation, as in tests, keeps the first.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
             .build()
             .map_err(|error| Error::bad_input("otlp-endpoint", error.to_string()))?;
-        let resource = Resource::builder().with_service_name("parlour").build();
+        let resource = Resource::builder();
+        // Whoever runs it may have another name for it.
+        let resource = match std::env::var_os("OTEL_SERVICE_NAME") {
+            Some(_) => resource,
+            None => resource.with_service_name("parlour"),
+        };
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
-            .with_resource(resource)
+            .with_resource(resource.build())
             .build();
         Ok(Self(provider))
     }

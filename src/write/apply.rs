@@ -12,7 +12,7 @@ use super::chat_user::{Movement, Profile};
 use super::event::{Event, Rejection, reject};
 use super::{agent, chat_user, message, session};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Writer};
+use crate::db::{Transaction, Work, Writer};
 use crate::entity::role::MessageRole;
 use crate::error::Result;
 
@@ -46,10 +46,22 @@ pub async fn apply<'e>(
     events: impl IntoIterator<Item = &'e Event>,
 ) -> Result<Outcome> {
     let events: Vec<_> = events.into_iter().collect();
-    let valid: Vec<_> = events.iter().map(|event| event.validate()).collect();
-    writer
-        .transaction(async |transaction| store(transaction, &events, &valid).await)
-        .await
+    let valid = events.iter().map(|event| event.validate()).collect();
+    writer.transaction(&Batch { events, valid }).await
+}
+
+/// Events that go in together, each with whether it can.
+struct Batch<'e> {
+    events: Vec<&'e Event>,
+    valid: Vec<Result<(), Rejection>>,
+}
+
+impl Work for Batch<'_> {
+    type Output = Outcome;
+
+    async fn run(&self, transaction: &Transaction) -> Result<Outcome, DbErr> {
+        store(transaction, &self.events, &self.valid).await
+    }
 }
 
 /// An event on its way, with the rows it belongs to.

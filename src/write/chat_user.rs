@@ -336,7 +336,9 @@ impl<'a> Profile<'a> {
         transaction
             .insert_all("chat_users", &COLUMNS, &rows)
             .await?;
-        let texts = rows.iter().map(|row| (row.id, row.agent, &*row.search_text));
+        let texts = rows
+            .iter()
+            .map(|row| (row.id, row.agent, &*row.search_text));
         index(transaction, texts).await
     }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use sea_orm::Statement;
+use sea_orm::{DbErr, Statement};
 use uuid::Uuid;
 
-use crate::db::{Reader, Writer};
+use crate::db::{Reader, Transaction, Work, Writer};
 use crate::error::Result;
 
 /// A stored value and where it comes from: table, column, recount.
@@ -151,15 +151,25 @@ pub async fn verify(reader: &Reader) -> Result<Vec<Difference>> {
 
 /// Stores what a recount says, in one transaction.
 pub async fn repair(writer: &Writer) -> Result<()> {
-    writer
-        .transaction(async |transaction| {
-            for (table, column, recount) in FIGURES {
-                let sql = format!("UPDATE {table} SET {column} = {recount} WHERE {column} IS DISTINCT FROM {recount}");
-                transaction.execute(transaction.dialect().raw(sql, [])).await?;
-            }
-            Ok(())
-        })
-        .await
+    writer.transaction(&Repair).await
+}
+
+struct Repair;
+
+impl Work for Repair {
+    type Output = ();
+
+    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+        for (table, column, recount) in FIGURES {
+            let sql = format!(
+                "UPDATE {table} SET {column} = {recount} WHERE {column} IS DISTINCT FROM {recount}"
+            );
+            transaction
+                .execute(transaction.dialect().raw(sql, []))
+                .await?;
+        }
+        Ok(())
+    }
 }
 
 async fn compare(

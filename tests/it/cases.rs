@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use parlour::db::{Transaction, Work};
+use sea_orm::{DbErr, Statement};
 use serde_json::Value;
 
 use crate::harness::{Answer, Kind, Start, World, everywhere};
@@ -120,7 +122,7 @@ fn scans(plan: &[String], line: &str, table: &str) -> bool {
 /// sort, as they are outside of tests.
 async fn plans(world: &World, answer: &Answer) -> Vec<Vec<String>> {
     let statements = answer.tally.statements();
-    let (settings, column): (&[&str], &str) = match world.kind {
+    let (settings, column): (&'static [&str], _) = match world.kind {
         Kind::Sqlite => (&[], "detail"),
         Kind::Postgres => (
             &[
@@ -131,30 +133,37 @@ async fn plans(world: &World, answer: &Answer) -> Vec<Vec<String>> {
             "QUERY PLAN",
         ),
     };
-    world
-        .database
-        .writer
-        .transaction(async |transaction| {
-            for setting in settings {
-                transaction
-                    .execute(transaction.dialect().raw(*setting, []))
-                    .await?;
-            }
-            let mut plans = Vec::new();
-            for statement in &statements {
-                let rows = transaction
-                    .rows(transaction.dialect().explain(statement))
-                    .await?;
-                plans.push(
-                    rows.iter()
-                        .map(|row| row.try_get("", column))
-                        .collect::<Result<_, _>>()?,
-                );
-            }
-            Ok(plans)
-        })
-        .await
-        .unwrap()
+    let explain = Explain {
+        statements,
+        settings,
+        column,
+    };
+    world.database.writer.transaction(&explain).await.unwrap()
+}
+
+/// Statements to be explained under some settings; the column that tells the plan.
+struct Explain {
+    statements: Vec<Statement>,
+    settings: &'static [&'static str],
+    column: &'static str,
+}
+
+impl Work for Explain {
+    type Output = Vec<Vec<String>>;
+
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+        let dialect = transaction.dialect();
+        for setting in self.settings {
+            transaction.execute(dialect.raw(*setting, [])).await?;
+        }
+        let mut plans = Vec::new();
+        for statement in &self.statements {
+            let rows = transaction.rows(dialect.explain(statement)).await?;
+            let lines = rows.iter().map(|row| row.try_get("", self.column));
+            plans.push(lines.collect::<Result<_, _>>()?);
+        }
+        Ok(plans)
+    }
 }
 
 fn folder() -> PathBuf {

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use parlour::db::{Transaction, Work};
 use parlour::id;
 use parlour::write::apply;
-use sea_orm::Value as SqlValue;
+use sea_orm::prelude::Uuid;
+use sea_orm::{DbErr, Value as SqlValue};
 use serde_json::Value;
 
 use crate::audience::{
@@ -246,27 +248,32 @@ async fn everyone(world: &World) -> BTreeMap<String, usize> {
 
 /// Deletes users with all that belongs to them.
 async fn remove(world: &World, users: &[String]) {
-    world
-        .database
-        .writer
-        .transaction(async |transaction| {
-            for user in users {
-                let id = id::Noun::ChatUser.decode(user).unwrap();
-                for table in [
-                    "messages WHERE chat_user_id",
-                    "sessions WHERE chat_user_id",
-                    "chat_users WHERE id",
-                ] {
-                    let sql = format!("DELETE FROM {table} = $1");
-                    transaction
-                        .execute(transaction.dialect().raw(sql, [SqlValue::from(id)]))
-                        .await?;
-                }
+    let users = users
+        .iter()
+        .map(|user| id::Noun::ChatUser.decode(user).unwrap());
+    let removal = Removal(users.collect());
+    world.database.writer.transaction(&removal).await.unwrap();
+}
+
+struct Removal(Vec<Uuid>);
+
+impl Work for Removal {
+    type Output = ();
+
+    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+        for &user in &self.0 {
+            for table in [
+                "messages WHERE chat_user_id",
+                "sessions WHERE chat_user_id",
+                "chat_users WHERE id",
+            ] {
+                let sql = format!("DELETE FROM {table} = $1");
+                let statement = transaction.dialect().raw(sql, [SqlValue::from(user)]);
+                transaction.execute(statement).await?;
             }
-            Ok(())
-        })
-        .await
-        .unwrap();
+        }
+        Ok(())
+    }
 }
 
 /// Fills a world with crowds; some of their interactions are forgotten, so that there are missing values in that order too.

@@ -297,3 +297,49 @@ async fn variables_that_do_not_fit_are_named() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_names_bring_up_those_that_are_close() {
+    everywhere(Start::Empty, async |world| {
+        let open = server(world, &ServeSettings::default(), limits());
+        let production = ServeSettings {
+            production: Some(true),
+            ..ServeSettings::default()
+        };
+        let production = server(world, &production, limits());
+        for (query, meant) in [
+            ("{ chatUser { id } }", None),
+            (
+                "{ chatUsrs { totalCount } }",
+                Some("`chatUsers` or `chatUser`"),
+            ),
+            ("{ agents { nodes { nme } } }", Some("`name`")),
+            ("{ agents(frist: 1) { totalCount } }", Some("`first`")),
+            (
+                "{ chatUsers(platform: TELEGRM) { totalCount } }",
+                Some("`TELEGRAM`"),
+            ),
+            (
+                "{ chatUsers(where: { emial: null }) { totalCount } }",
+                Some("`email`"),
+            ),
+            (
+                "{ node(id: 1) { ... on ChatUsr { id } } }",
+                Some("`ChatUser`"),
+            ),
+            ("query ($id: Idd!) { node(id: $id) { id } }", Some("`ID`")),
+            ("{ agents @skp(if: true) { totalCount } }", Some("`skip`")),
+            ("{ agents @skip(iff: true) { totalCount } }", Some("`if`")),
+            ("{ wholly_different }", None),
+        ] {
+            let told = ask(&open, query).await.json()["errors"].to_string();
+            match meant {
+                Some(meant) => assert!(told.contains(&format!("Did you mean {meant}?")), "{told}"),
+                None => assert!(!told.contains("Did you mean `"), "{told}"),
+            }
+            let told = ask(&production, query).await.json()["errors"].to_string();
+            assert!(!told.contains("Did you mean `"), "{told}");
+        }
+    })
+    .await;
+}

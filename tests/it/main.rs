@@ -25,4 +25,5 @@ mod search;
 mod selection;
 mod served;
 mod starters;
+mod timeouts;
 mod traces;

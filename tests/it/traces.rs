@@ -56,11 +56,20 @@ async fn a_request_and_its_statements_are_spans_of_the_callers_trace() {
 #[tokio::test]
 async fn a_collector_has_a_web_address() {
     let output = parlour()
-        .args(["serve", "--listen", "127.0.0.1:0", "--otlp-endpoint", "localhost:4318"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--otlp-endpoint",
+            "localhost:4318",
+        ])
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("otlp-endpoint"), "{told}");
+    assert!(
+        !output.status.success() && told.contains("otlp-endpoint"),
+        "{told}"
+    );
 }
 
 type Spans = Arc<Mutex<Vec<Span>>>;
@@ -70,7 +79,10 @@ async fn collector() -> (String, Spans) {
     let spans = Spans::default();
     let take = async |State(spans): State<Spans>, body: Bytes| {
         let sent = ExportTraceServiceRequest::decode(body).unwrap();
-        let sent = sent.resource_spans.into_iter().flat_map(|one| one.scope_spans);
+        let sent = sent
+            .resource_spans
+            .into_iter()
+            .flat_map(|one| one.scope_spans);
         spans.lock().unwrap().extend(sent.flat_map(|one| one.spans));
     };
     let routes = Router::new()
@@ -87,7 +99,10 @@ fn of_kind<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
 }
 
 fn text(span: &Span, key: &str) -> String {
-    let found = span.attributes.iter().find(|attribute| attribute.key == key);
+    let found = span
+        .attributes
+        .iter()
+        .find(|attribute| attribute.key == key);
     match found.and_then(|found| found.value.clone()?.value) {
         Some(Value::StringValue(text)) => text,
         other => panic!("{key}: {other:?} in {span:?}"),
@@ -95,5 +110,8 @@ fn text(span: &Span, key: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }

@@ -1,0 +1,225 @@
+//! What a server does when three times as much is asked of it as it can answer. It reports; it is not a test.
+
+#![expect(clippy::print_stdout, reason = "a report is printed")]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// Clients with which the peak is looked for.
+const CLIENTS: [u32; 5] = [4, 8, 16, 32, 64];
+/// Connections that the overload comes by.
+const CROWD: u32 = 600;
+/// How many times the peak is asked for.
+const TIMES: f64 = 3.0;
+
+const QUESTION: &str = "{ chatUsers(first: 20) { nodes { id name displayName email phoneNumber platform platformId createdAt lastMessageAt totalSessions } } }";
+
+/// Asks a server of its own for three times what it can answer.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The program
+    #[arg(long, value_name = "FILE", default_value = "target/release/parlour")]
+    binary: PathBuf,
+    /// A database with an audience
+    #[arg(
+        long,
+        env = "PARLOUR_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database_url: String,
+    /// How long each step takes
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let (mut server, address) = serve(&arguments)?;
+    let time = Duration::from_secs(arguments.seconds);
+    let pid = server.id();
+    let idle = memory(pid)?;
+    let mut peak = (0.0, 0);
+    for clients in CLIENTS {
+        let came = crowd(&address, clients, None, time).await?;
+        let rate = came.rate(200, time);
+        println!("{clients} clients: {rate:.0} answers/s, {}", came.told(200));
+        if rate > peak.0 {
+            peak = (rate, clients);
+        }
+    }
+    let asked = peak.0 * TIMES;
+    let came = crowd(&address, CROWD, Some(asked), time * 2).await?;
+    let (good, refused) = (came.rate(200, time * 2), came.rate(503, time * 2));
+    println!("peak: {:.0} answers/s with {} clients", peak.0, peak.1);
+    println!(
+        "asked for {asked:.0}/s on {CROWD} connections: {good:.0} answers/s, **{:.2}** of the peak, {}",
+        good / peak.0,
+        came.told(200)
+    );
+    println!("refused with 503: {refused:.0}/s, {}", came.told(503));
+    println!("anything else: {}", came.others());
+    println!("memory: {idle} MiB idle, {} MiB at most", memory(pid)?);
+    let came = crowd(&address, peak.1, None, time).await?;
+    println!(
+        "after it: **{:.2}** of the peak",
+        came.rate(200, time) / peak.0
+    );
+    server.kill()?;
+    server.wait()?;
+    Ok(())
+}
+
+fn serve(arguments: &Arguments) -> Result<(Child, String)> {
+    let mut server = Command::new(&arguments.binary)
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
+        .env("PARLOUR_DATABASE_URL", &arguments.database_url)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let output = server.stdout.take().ok_or("no output")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    let address = line
+        .split("http://")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    Ok((server, address.ok_or("no address")?.to_owned()))
+}
+
+/// Most memory that a process has had, in MiB.
+fn memory(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = most
+        .and_then(|most| most.split_whitespace().next())
+        .ok_or("no VmHWM")?;
+    Ok(kilobytes.parse::<u64>()? / 1024)
+}
+
+/// Status and time of each answer; status 0 for a connection that broke.
+#[derive(Debug, Default)]
+struct Came(Vec<(u16, Duration)>);
+
+impl Came {
+    fn rate(&self, status: u16, time: Duration) -> f64 {
+        let count = self.0.iter().filter(|(came, _)| *came == status).count();
+        f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / time.as_secs_f64()
+    }
+
+    fn told(&self, status: u16) -> String {
+        let mut times: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(came, _)| *came == status)
+            .map(|(_, time)| *time)
+            .collect();
+        times.sort_unstable();
+        let at = |percent: usize| {
+            times
+                .get(times.len() * percent / 100)
+                .copied()
+                .unwrap_or_default()
+        };
+        format!("p50 {:.1?}, p99 {:.1?}", at(50), at(99))
+    }
+
+    fn others(&self) -> usize {
+        self.0
+            .iter()
+            .filter(|(status, _)| ![200, 503].contains(status))
+            .count()
+    }
+}
+
+/// Lets a crowd ask for some time: each as soon as it is answered, or together at a rate.
+async fn crowd(address: &str, clients: u32, rate: Option<f64>, time: Duration) -> Result<Came> {
+    let body = format!("{{\"query\":\"{QUESTION}\"}}");
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let request: Arc<[u8]> = request.into_bytes().into();
+    let pause = rate.map(|rate| Duration::from_secs_f64(f64::from(clients) / rate));
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for client in 0..clients {
+        let (address, request) = (address.to_owned(), request.clone());
+        let first = pause
+            .unwrap_or_default()
+            .mul_f64(f64::from(client) / f64::from(clients));
+        tasks.spawn(async move { ask(&address, &request, start, first, pause, time).await });
+    }
+    let mut came = Came::default();
+    while let Some(answers) = tasks.join_next().await {
+        came.0.extend(answers?);
+    }
+    Ok(came)
+}
+
+/// One client. When it is behind its times it asks at once.
+async fn ask(
+    address: &str,
+    request: &[u8],
+    start: Instant,
+    first: Duration,
+    pause: Option<Duration>,
+    time: Duration,
+) -> Vec<(u16, Duration)> {
+    let mut came = Vec::new();
+    let mut next = start + first;
+    let mut connection = None;
+    while start.elapsed() < time {
+        if pause.is_some() {
+            tokio::time::sleep_until(next.into()).await;
+        }
+        let asked = Instant::now();
+        let status = once(&mut connection, address, request).await;
+        if status.is_err() {
+            connection = None;
+        }
+        let status = status.unwrap_or(0);
+        came.push((status, asked.elapsed()));
+        next = (next + pause.unwrap_or_default()).max(Instant::now());
+    }
+    came
+}
+
+async fn once(connection: &mut Option<TcpStream>, address: &str, request: &[u8]) -> Result<u16> {
+    if connection.is_none() {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        *connection = Some(stream);
+    }
+    let Some(stream) = connection else {
+        return Err("no connection".into());
+    };
+    stream.write_all(request).await?;
+    let mut answer = Vec::with_capacity(16 << 10);
+    loop {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err("the server hung up".into());
+        }
+        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = str::from_utf8(&answer[..end])?.to_ascii_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.ok_or("no length")?.parse()?;
+        if answer.len() >= end + 4 + length {
+            return Ok(head.get(9..12).ok_or("no status")?.parse()?);
+        }
+    }
+}
