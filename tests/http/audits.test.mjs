@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { serverAudits } from 'graphql-http';
 
-import { startServer } from './server.mjs';
+import { startServer } from '../server.mjs';
 
 const AUDITS = 61;
 

@@ -1,6 +1,6 @@
 // Says how an answer of the server differs from what graphql-js makes of the same request, if it does.
 import { answer } from './reference.mjs';
-import { ask } from './server.mjs';
+import { ask } from '../server.mjs';
 
 /**
  * Null when both agree, else `{ kind, detail, messages, failing }`, the last for a request of which a

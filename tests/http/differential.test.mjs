@@ -12,7 +12,7 @@ import { KNOWN } from './known.mjs';
 import { breakRequest } from './mutations.mjs';
 import { seeded } from './random.mjs';
 import { answer, readData, readSchema } from './reference.mjs';
-import { startServer } from './server.mjs';
+import { startServer } from '../server.mjs';
 import { shrink } from './shrink.mjs';
 
 const COUNT = Number(process.env.DIFFERENTIAL_COUNT ?? 3000);

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 
 import { HOSTILE } from './attacks.mjs';
-import { ask, startServer } from './server.mjs';
+import { ask, startServer } from '../server.mjs';
 
 const MAX_ANSWER = 64 * 1024;
 const MAX_MS = 5_000;

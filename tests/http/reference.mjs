@@ -13,7 +13,7 @@ import {
   validate,
 } from 'graphql';
 
-import { ask } from './server.mjs';
+import { ask } from '../server.mjs';
 
 const CAP = 100;
 const DEFAULT = 20;

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import { startServer } from './server.mjs';
+import { serve } from '../../tests/server.mjs';
 
 const STARTERS = new URL('../src/starters/', import.meta.url);
 const RUN = 'Execute query (Ctrl-Enter)';
@@ -29,7 +29,7 @@ before(async () => {
   await access(executablePath);
 
   directory = await mkdtemp(join(tmpdir(), 'parlour-web-'));
-  server = await startServer(resolve(process.env.PARLOUR_BIN), directory);
+  server = await serve(directory, ['--demo', '--database-url', `sqlite://${directory}/demo.db`]);
   browser = await chromium.launchPersistentContext(join(directory, 'profile'), {
     executablePath,
     headless: true,

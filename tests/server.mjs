@@ -1,5 +1,5 @@
-// Starts the real binary on a free port over a small audience of its own, and stops it the way a supervisor would.
-//   PARLOUR_BIN  the binary, ../../target/debug/parlour unless told
+// Starts the real binary on a free port, and stops it the way a supervisor would.
+//   PARLOUR_BIN  the binary, ../target/debug/parlour unless told
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const START_MS = 60_000;
 const STOP_MS = 15_000;
 const BINARY = process.env.PARLOUR_BIN
   ? resolve(process.env.PARLOUR_BIN)
-  : fileURLToPath(new URL('../../target/debug/parlour', import.meta.url));
+  : fileURLToPath(new URL('../target/debug/parlour', import.meta.url));
 
 /** Makes an audience up with `parlour demo` and serves it. `flags` go to `parlour serve`. */
 export async function startServer({ demo = [], flags = [] } = {}) {
@@ -36,7 +36,7 @@ export async function startServer({ demo = [], flags = [] } = {}) {
 }
 
 /** Resolves when the server has said where it listens; fails with its log if it does not. */
-async function serve(directory, flags) {
+export async function serve(directory, flags) {
   const child = spawn(BINARY, ['serve', '--listen', '127.0.0.1:0', '--log', 'warn', ...flags], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
