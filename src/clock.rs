@@ -20,6 +20,12 @@ impl Timestamp {
             .map_err(|error| format!("`{text}` is not an RFC 3339 time: {error}"))
     }
 
+    /// What the clock of the machine says.
+    #[expect(clippy::disallowed_methods, reason = "the one clock")]
+    pub fn now() -> Self {
+        Self(Utc::now().timestamp_micros())
+    }
+
     /// RFC 3339 in UTC with `Z`, and no more digits of a fraction than there are.
     pub fn to_rfc3339(self) -> String {
         DateTime::<Utc>::from_timestamp_micros(self.0)

@@ -17,10 +17,18 @@ pub enum Noun {
     Session,
     /// `message_…`
     Message,
+    /// `audit_…`
+    AuditEntry,
 }
 
 impl Noun {
-    const ALL: [Self; 4] = [Self::Agent, Self::ChatUser, Self::Session, Self::Message];
+    const ALL: [Self; 5] = [
+        Self::Agent,
+        Self::ChatUser,
+        Self::Session,
+        Self::Message,
+        Self::AuditEntry,
+    ];
 
     /// What stands before the `_` of an id.
     pub const fn prefix(self) -> &'static str {
@@ -29,6 +37,7 @@ impl Noun {
             Self::ChatUser => "user",
             Self::Session => "session",
             Self::Message => "message",
+            Self::AuditEntry => "audit",
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod dialect;
 mod m0001_audience;
+mod m0002_changes;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -13,6 +14,9 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-        vec![Box::new(m0001_audience::Migration)]
+        vec![
+            Box::new(m0001_audience::Migration),
+            Box::new(m0002_changes::Migration),
+        ]
     }
 }

@@ -180,9 +180,9 @@ impl Dialect {
                 .any(|word| word.chars().count() >= 3)
     }
 
-    /// A condition on `chat_users` that an index answers and that holds for all, of an agent where one is given, in whose
-    /// `search_text` there is `text`, and for few others. `None` when no index knows `text`.
-    pub fn indexed(self, agent: Option<Uuid>, text: &str) -> Option<Expr> {
+    /// A condition on `chat_users` that an index answers and that holds for all, of an agent and a platform where one is
+    /// given, in whose `search_text` there is `text`, and for few others. `None` when no index knows `text`.
+    pub fn indexed(self, agent: Option<Uuid>, platform: Option<&str>, text: &str) -> Option<Expr> {
         if self.has_trigrams(text) {
             return Some(self.search("chat_users.search_text", text));
         }
@@ -195,6 +195,7 @@ impl Dialect {
                 let words: Vec<_> = agent
                     .map(agent_word)
                     .into_iter()
+                    .chain(platform.map(platform_word))
                     .chain(grams)
                     .map(|word| format!("\"{word}\""))
                     .collect();
@@ -225,11 +226,16 @@ impl Dialect {
         }
     }
 
-    /// The grams of a user of an agent, from the parts of their search text, as the index takes them.
-    pub fn grams<'a>(self, agent: Uuid, parts: impl Iterator<Item = &'a str>) -> String {
+    /// The grams of a user of an agent on a platform, from the parts of their search text, as the index takes them.
+    pub fn grams<'a>(
+        self,
+        agent: Uuid,
+        platform: &str,
+        parts: impl Iterator<Item = &'a str>,
+    ) -> String {
         let grams = grams::of(parts, self.longest_gram());
         match self {
-            Self::Sqlite => format!("{} {grams}", agent_word(agent)),
+            Self::Sqlite => format!("{} {} {grams}", agent_word(agent), platform_word(platform)),
             Self::Postgres => grams,
         }
     }
@@ -348,6 +354,11 @@ impl Dialect {
 
     /// How [`Self::children_of`] names the parent's id.
     pub const PARENT: &'static str = "parent.id";
+}
+
+/// A platform as a word of the `SQLite` index; longer than any gram, and no id of an agent.
+fn platform_word(platform: &str) -> String {
+    format!("platform{}", platform.replace('_', ""))
 }
 
 /// An agent as a word of the `SQLite` index; longer than any gram.

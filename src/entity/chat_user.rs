@@ -55,6 +55,8 @@ pub struct Model {
     pub total_cost_micros: i64,
     /// What a search looks through (`search::text`).
     pub search_text: String,
+    /// Grows by one with each change of the profile.
+    pub version: i64,
     /// The agent.
     #[sea_orm(belongs_to, from = "agent_id", to = "id")]
     pub agent: HasOne<super::agent::Entity>,

@@ -6,6 +6,7 @@
 )]
 
 pub mod agent;
+pub mod audit_entry;
 pub mod chat_user;
 pub mod message;
 pub mod platform;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::agent::Agent;
+use super::audit_entry::{AuditEntryConnection, AuditOrder};
 use super::connection::{Connection, Listed, OrderDirection, PageArguments};
 use super::message::{Message, MessageConnection, MessageOrder};
 use super::scalar::JsonObject;
@@ -17,6 +18,7 @@ use crate::entity::platform::Platform;
 use crate::error::Result;
 use crate::id::Noun;
 use crate::read::Scope;
+use crate::read::audit_entry::AuditWhere;
 use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, platforms};
 use crate::read::message::MessageWhere;
 use crate::read::page::Order;
@@ -44,6 +46,7 @@ impl Listed for Entity {
     const NAME: &'static str = "ChatUser";
     const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
         ("agent", &["agent_id"]),
+        ("auditLog", &["id"]),
         ("displayName", &["name"]),
         ("isAnonymous", &["name"]),
         ("lastReceivedMessage", &["last_message_id"]),
@@ -193,6 +196,11 @@ impl ChatUser {
         stored(&self.0.settings).map(JsonObject)
     }
 
+    /// Grows by one with each change of the profile. Give it as `ifVersion` to change only what you have seen.
+    async fn version(&self) -> i64 {
+        self.0.version
+    }
+
     /// The earliest session start or message.
     async fn created_at(&self) -> Timestamp {
         self.0.created_at
@@ -312,6 +320,38 @@ impl ChatUser {
             page,
         )?
         .batched())
+    }
+
+    /// Who changed what about the user.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn audit_log(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where", desc = "Only entries for which this holds.")] conditions: Option<
+            Box<AuditWhere>,
+        >,
+        #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<AuditOrder>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
+    ) -> Result<AuditEntryConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        let scope = Scope::Of(Noun::ChatUser, self.0.id);
+        Ok(super::audit_entry::list(context, scope, conditions, order_by, page)?.batched())
     }
 }
 

@@ -112,6 +112,11 @@ impl Loaders {
 }
 
 impl Loaders {
+    /// Forgets what has been read: something has been changed.
+    pub(super) fn forget(&self) {
+        self.0.enable_all_cache(false);
+    }
+
     /// How the audience of one agent divides by platform.
     pub(super) async fn platforms(&self, agent: Uuid, filter: ChatUserFilter) -> Result<Platforms> {
         Ok(self

@@ -1,40 +1,40 @@
 //! What the client sees: the schema, and one file per noun. A type is a newtype over its row; a field is its description and one line.
 
 mod agent;
+mod audit_entry;
 mod chat_user;
 mod connection;
 pub mod loader;
 mod message;
+mod mutation;
 mod node;
 mod query;
 mod render;
 mod scalar;
 mod session;
+mod update;
 
 use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, Schema, ValidationMode};
 
-use crate::db::{Database, Reader};
+use crate::db::{Database, Reader, Writer};
 use crate::error::Internal;
+pub use crate::write::audit::Caller;
 pub use connection::Limits as PageLimits;
 use loader::{Batches, Loaders};
 
 /// The schema, with nothing but types in it: the database comes with each request.
-pub type Graph = Schema<query::Query, async_graphql::EmptyMutation, EmptySubscription>;
+pub type Graph = Schema<query::Query, mutation::Mutation, EmptySubscription>;
 
 /// Builds the schema.
 pub fn schema() -> Graph {
-    Schema::build(
-        query::Query,
-        async_graphql::EmptyMutation,
-        EmptySubscription,
-    )
-    // Documents come here checked (http/document).
-    .validation_mode(ValidationMode::Fast)
-    .with_sorted_fields()
-    .with_sorted_enums()
-    .finish()
+    Schema::build(query::Query, mutation::Mutation, EmptySubscription)
+        // Documents come here checked (http/document).
+        .validation_mode(ValidationMode::Fast)
+        .with_sorted_fields()
+        .with_sorted_enums()
+        .finish()
 }
 
 /// The schema in SDL: what `schema.graphql` holds.
@@ -51,11 +51,14 @@ pub async fn execute(
     graph: &Graph,
     database: &Database,
     limits: PageLimits,
+    caller: Caller,
     request: async_graphql::Request,
 ) -> async_graphql::Response {
     let batches = Batches::default();
     let request = request
         .data(database.reader.clone())
+        .data(database.writer.clone())
+        .data(caller)
         .data(limits)
         .data(Arc::new(Loaders::new(database.reader.clone(), &batches)));
     batches.drive(graph.execute(request)).await
@@ -63,6 +66,16 @@ pub async fn execute(
 
 /// The reader of this request.
 fn reader<'a>(context: &async_graphql::Context<'a>) -> &'a Reader {
+    context.data_unchecked()
+}
+
+/// The writer of this request.
+fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Writer {
+    context.data_unchecked()
+}
+
+/// Who asks.
+fn caller<'a>(context: &async_graphql::Context<'a>) -> &'a Caller {
     context.data_unchecked()
 }
 

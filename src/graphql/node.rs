@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Interface};
 
 use super::agent::Agent;
+use super::audit_entry::AuditEntry;
 use super::chat_user::ChatUser;
 use super::loaders;
 use super::message::Message;
@@ -27,6 +28,8 @@ pub(super) enum Node {
     Session(Session),
     /// A message.
     Message(Message),
+    /// An audit entry.
+    AuditEntry(AuditEntry),
 }
 
 /// What an id names; `None` for garbage and for what is not there.
@@ -52,5 +55,9 @@ pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>
             .by_id::<entity::message::Entity>(id)
             .await?
             .map(|row| Node::Message(row.into())),
+        Noun::AuditEntry => loaders
+            .by_id::<entity::audit_entry::Entity>(id)
+            .await?
+            .map(|row| Node::AuditEntry(row.into())),
     })
 }

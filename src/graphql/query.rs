@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object};
 
 use super::agent::{Agent, AgentConnection, AgentOrder};
+use super::audit_entry::{AuditEntryConnection, AuditOrder};
 use super::chat_user::{ChatUser, ChatUserConnection, ChatUserOrder};
 use super::connection::{Connection, OrderDirection, PageArguments};
 use super::node::{self, Node};
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::id::Noun;
 use crate::read::Scope;
 use crate::read::agent::{AgentFilter, AgentOrderField, AgentWhere};
+use crate::read::audit_entry::AuditWhere;
 use crate::read::chat_user::{self, ChatUserWhere};
 use crate::read::page::{Order, within_agent};
 use crate::read::search::Term;
@@ -245,6 +247,44 @@ impl Query {
             within_agent(order.field, scope)?;
         }
         super::session::list(context, scope, conditions, order_by, page)
+    }
+
+    /// Who changed what: everywhere, or with one agent and its users.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn audit_log(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only what concerns this agent.")] agent_id: Option<ID>,
+        #[graphql(name = "where", desc = "Only entries for which this holds.")] conditions: Option<
+            Box<AuditWhere>,
+        >,
+        #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<AuditOrder>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
+    ) -> Result<AuditEntryConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        super::audit_entry::list(
+            context,
+            scope(agent_id.as_ref()),
+            conditions,
+            order_by,
+            page,
+        )
     }
 }
 

@@ -27,6 +27,23 @@ impl ScalarType for Timestamp {
     }
 }
 
+/// Any value, as JSON has it.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct Json(pub(super) serde_json::Value);
+
+/// Any value, as JSON has it.
+#[Scalar(name = "JSON")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Self(value.into_json()?))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}
+
 /// A JSON object, as an object of the answer.
 #[derive(Debug)]
 pub(super) struct JsonObject(pub(super) serde_json::Map<String, serde_json::Value>);

@@ -318,7 +318,7 @@ async fn answer(
     if *spent > max {
         return Err(cost::too_much(*spent, max));
     }
-    let mut answer = execute::execute(shared, &checked, operation, &variables).await?;
+    let mut answer = execute::execute(shared, &checked, operation, &variables, caller).await?;
     if caller.wants_cost {
         let actual = cost::actual(&checked.typed, operation, &answer.response.data);
         answer.tell_cost(cost, actual, max);

@@ -56,6 +56,7 @@ impl Noun for Entity {
             total_messages_sent: row.next()?,
             total_cost_micros: row.next()?,
             search_text: row.next()?,
+            version: row.next()?,
         })
     }
 

@@ -9,6 +9,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 
 use crate::clock::Timestamp;
 use crate::db::dialect::Dialect;
+use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::error::{Error, Result};
@@ -467,6 +468,29 @@ pub struct MessageRoleFilter {
 impl Operators for MessageRoleFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
         let values = |list: Option<&Vec<MessageRole>>| {
+            list.map(|list| list.iter().map(|&value| Value::from(value)).collect())
+        };
+        field.compare(self.eq, ExprTrait::eq);
+        field.one_of("in", values(self.among.as_ref()), true)?;
+        field.one_of("notIn", values(self.not_in.as_ref()), false)
+    }
+}
+
+/// Conditions on what was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct AuditActionFilter {
+    /// Is this action.
+    pub eq: Option<AuditAction>,
+    /// Is one of these actions.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<AuditAction>>,
+    /// Is none of these actions.
+    pub not_in: Option<Vec<AuditAction>>,
+}
+
+impl Operators for AuditActionFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        let values = |list: Option<&Vec<AuditAction>>| {
             list.map(|list| list.iter().map(|&value| Value::from(value)).collect())
         };
         field.compare(self.eq, ExprTrait::eq);

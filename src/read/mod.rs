@@ -3,6 +3,7 @@
 //! A noun says what its table, filter and orders are ([`Noun`]); paging, counting and batching then work for it.
 
 pub mod agent;
+pub mod audit_entry;
 pub mod batch;
 pub mod chat_user;
 pub mod columns;

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use sea_orm::ExprTrait;
 use sea_orm::sea_query::{Condition, Expr, Query as Sql, SelectStatement};
+use sea_orm::{ActiveEnum, ExprTrait};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use uuid::Uuid;
@@ -200,7 +200,8 @@ pub async fn page(
         Scope::Of(id::Noun::Agent, agent) => Some(agent),
         _ => None,
     };
-    let hits = match dialect.indexed(agent, text) {
+    let platform = query.filter.platform.map(ActiveEnum::into_value);
+    let hits = match dialect.indexed(agent, platform.as_deref(), text) {
         Some(indexed) => matching(dialect, scope, query, indexed)?,
         None => walking(dialect, scope, query)?,
     };

@@ -149,6 +149,8 @@ async fn store(
         }
     }
 
+    users.forget_known(&mut moved.users);
+
     users.update(transaction).await?;
     users.insert(transaction, &new_users, &moved.users).await?;
     sessions.update(transaction).await?;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::DbErr;
+use sea_orm::{ActiveEnum, DbErr};
 use serde_tuple::Serialize_tuple;
 use uuid::Uuid;
 
@@ -45,6 +45,8 @@ struct Draft<'a> {
     /// The first event of theirs that is taken: what their id is made of.
     first: &'a Event,
     id: Option<Uuid>,
+    /// Since when a stored user is known.
+    known_since: Option<Timestamp>,
     stored: Option<Fields>,
     fields: Fields,
     wanted: bool,
@@ -52,14 +54,14 @@ struct Draft<'a> {
 
 /// What a profile holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Fields {
-    name: Option<String>,
-    email: Option<String>,
-    phone_number: Option<String>,
-    profile_picture_url: Option<String>,
-    language: Option<String>,
-    tags: Option<String>,
-    settings: Option<String>,
+pub(super) struct Fields {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) phone_number: Option<String>,
+    pub(super) profile_picture_url: Option<String>,
+    pub(super) language: Option<String>,
+    pub(super) tags: Option<String>,
+    pub(super) settings: Option<String>,
 }
 
 impl From<Model> for Fields {
@@ -187,6 +189,7 @@ impl<'a> Profile<'a> {
                     key,
                     first: event,
                     id: None,
+                    known_since: None,
                     stored: None,
                     fields: Fields::default(),
                     wanted: false,
@@ -235,12 +238,24 @@ impl<'a> Profile<'a> {
             {
                 let draft = &mut self.drafts[place];
                 draft.id = Some(row.id);
+                draft.known_since = Some(row.created_at);
                 let stored = Fields::from(row);
                 draft.fields = stored.clone();
                 draft.stored = Some(stored);
             }
         }
         Ok(())
+    }
+
+    /// Leaves out of the movements of stored users the times from which they were known already.
+    pub(super) fn forget_known(&self, movements: &mut BTreeMap<Uuid, Movement>) {
+        for draft in &self.drafts {
+            let Some(by) = draft.id.and_then(|id| movements.get_mut(&id)) else {
+                continue;
+            };
+            let is_news = |at: &Timestamp| draft.known_since.is_none_or(|known| *at < known);
+            by.created_at = by.created_at.filter(is_news);
+        }
     }
 
     /// The id of a user that was stored before this batch.
@@ -338,85 +353,108 @@ impl<'a> Profile<'a> {
             .await?;
         let texts = rows
             .iter()
-            .map(|row| (row.id, row.agent, &*row.search_text));
+            .map(|row| (row.id, row.agent, row.platform, &*row.search_text));
         index(transaction, texts).await
     }
 
     /// Changes the stored profiles that are not what they are to be.
     pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {
-        const COLUMNS: [(&str, Column); 11] = [
-            ("id", Column::Uuid),
-            ("name", Column::Text),
-            ("name_key", Column::Text),
-            ("email", Column::Text),
-            ("email_key", Column::Text),
-            ("phone_number", Column::Text),
-            ("profile_picture_url", Column::Text),
-            ("language", Column::Text),
-            ("tags", Column::Text),
-            ("settings", Column::Text),
-            ("search_text", Column::Text),
-        ];
         let changed: Vec<_> = self
             .drafts
             .iter()
-            .filter(|draft| {
-                let stored = draft.stored.as_ref();
-                stored.is_some_and(|stored| *stored != draft.fields)
+            .filter_map(|draft| {
+                let before = draft.stored.clone()?;
+                let (agent, platform, platform_id) = draft.key;
+                (before != draft.fields).then(|| Rewrite {
+                    id: draft.id.unwrap_or_default(),
+                    agent,
+                    platform,
+                    platform_id,
+                    before,
+                    after: draft.fields.clone(),
+                })
             })
             .collect();
-        let rows: Vec<_> = changed
-            .iter()
-            .map(|draft| {
-                let Draft {
-                    key: (_, _, platform_id),
-                    fields,
-                    ..
-                } = draft;
-                let id = draft.id.unwrap_or_default();
-                let Fields {
-                    name,
-                    email,
-                    phone_number,
-                    profile_picture_url,
-                    language,
-                    tags,
-                    settings,
-                } = fields;
-                (
-                    Key(id),
-                    name,
-                    name.as_deref().and_then(search::key),
-                    email,
-                    email.as_deref().and_then(search::key),
-                    phone_number,
-                    profile_picture_url,
-                    language,
-                    tags,
-                    settings,
-                    fields.search_text(id, platform_id),
-                )
-            })
-            .collect();
-        let set: Vec<_> = COLUMNS[1..]
-            .iter()
-            .map(|(name, _)| format!("{name} = batch.{name}"))
-            .collect();
-        transaction
-            .update("chat_users", &COLUMNS, &rows, &set.join(", "))
-            .await?;
-        let texts = changed
-            .iter()
-            .zip(&rows)
-            .map(|(draft, row)| (row.0, Key(draft.key.0), &*row.10));
-        index(transaction, texts).await
+        rewrite(transaction, &changed).await
     }
 }
 
-/// Lets a search find users, of these agents, by these search texts.
+/// A stored profile that is to become another.
+pub(super) struct Rewrite<'a> {
+    pub(super) id: Uuid,
+    pub(super) agent: Uuid,
+    pub(super) platform: Platform,
+    pub(super) platform_id: &'a str,
+    pub(super) before: Fields,
+    pub(super) after: Fields,
+}
+
+/// Changes stored profiles, each to its next version.
+pub(super) async fn rewrite(
+    transaction: &Transaction,
+    changed: &[Rewrite<'_>],
+) -> Result<(), DbErr> {
+    const COLUMNS: [(&str, Column); 11] = [
+        ("id", Column::Uuid),
+        ("name", Column::Text),
+        ("name_key", Column::Text),
+        ("email", Column::Text),
+        ("email_key", Column::Text),
+        ("phone_number", Column::Text),
+        ("profile_picture_url", Column::Text),
+        ("language", Column::Text),
+        ("tags", Column::Text),
+        ("settings", Column::Text),
+        ("search_text", Column::Text),
+    ];
+    let rows: Vec<_> = changed
+        .iter()
+        .map(|change| {
+            let Fields {
+                name,
+                email,
+                phone_number,
+                profile_picture_url,
+                language,
+                tags,
+                settings,
+            } = &change.after;
+            (
+                Key(change.id),
+                name,
+                name.as_deref().and_then(search::key),
+                email,
+                email.as_deref().and_then(search::key),
+                phone_number,
+                profile_picture_url,
+                language,
+                tags,
+                settings,
+                change.after.search_text(change.id, change.platform_id),
+            )
+        })
+        .collect();
+    let mut set: Vec<_> = COLUMNS[1..]
+        .iter()
+        .map(|(name, _)| format!("{name} = batch.{name}"))
+        .collect();
+    set.push("version = version + 1".to_owned());
+    transaction
+        .update("chat_users", &COLUMNS, &rows, &set.join(", "))
+        .await?;
+    let found_by_more = changed
+        .iter()
+        .zip(&rows)
+        .filter(|(change, row)| change.before.search_text(change.id, change.platform_id) != row.10);
+    let texts =
+        found_by_more.map(|(change, row)| (row.0, Key(change.agent), change.platform, &*row.10));
+    index(transaction, texts).await
+}
+
+/// Lets a search find users, of these agents and platforms, by these search texts.
 async fn index<'a>(
     transaction: &Transaction,
-    texts: impl Iterator<Item = (Key, Key, &'a str)>,
+    texts: impl Iterator<Item = (Key, Key, Platform, &'a str)>,
 ) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 3] = [
         ("id", Column::Uuid),
@@ -425,7 +463,11 @@ async fn index<'a>(
     ];
     let dialect = transaction.dialect();
     let rows: Vec<_> = texts
-        .map(|(id, agent, text)| (id, agent, dialect.grams(agent.0, search::parts(text))))
+        .map(|(id, agent, platform, text)| {
+            let platform = platform.into_value();
+            let grams = dialect.grams(agent.0, &platform, search::parts(text));
+            (id, agent, grams)
+        })
         .collect();
     if !rows.is_empty() {
         let rows = Rows::new(&COLUMNS, &rows);
@@ -440,6 +482,65 @@ pub(super) async fn count(
     movements: &BTreeMap<Uuid, Movement>,
     new: &HashSet<Uuid>,
 ) -> Result<(), DbErr> {
+    // A column that is set is written into its indexes, also when it stays what it was: users are moved together whose
+    // same columns move.
+    let mut groups: BTreeMap<Vec<Part>, Vec<_>> = BTreeMap::new();
+    for (id, by) in movements.iter().filter(|(id, _)| !new.contains(id)) {
+        groups.entry(by.parts()).or_default().push((*id, *by));
+    }
+    for (parts, users) in groups {
+        count_together(transaction, &parts, &users).await?;
+    }
+    Ok(())
+}
+
+/// Columns that a movement may leave alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Sessions,
+    OwnMessages,
+    Cost,
+    CreatedAt,
+}
+
+impl Movement {
+    fn parts(&self) -> Vec<Part> {
+        let moved = [
+            (Part::Sessions, self.sessions != 0),
+            (Part::OwnMessages, self.own_messages != 0),
+            (Part::Cost, self.cost != 0),
+            (Part::CreatedAt, self.created_at.is_some()),
+        ];
+        let moved = moved.into_iter().filter(|(_, moved)| *moved);
+        moved.map(|(part, _)| part).collect()
+    }
+}
+
+impl Part {
+    /// How it moves, by what the batch says.
+    const fn set(self) -> &'static str {
+        match self {
+            Self::Sessions => "total_sessions = total_sessions + batch.sessions",
+            Self::OwnMessages => {
+                "total_messages_sent = total_messages_sent + batch.own_messages, \
+                 last_message_at = CASE WHEN chat_users.last_message_at IS NULL OR (batch.message_at, batch.message_id) \
+                     > (chat_users.last_message_at, chat_users.last_message_id) THEN batch.message_at ELSE last_message_at END, \
+                 last_message_id = CASE WHEN chat_users.last_message_at IS NULL OR (batch.message_at, batch.message_id) \
+                     > (chat_users.last_message_at, chat_users.last_message_id) THEN batch.message_id ELSE last_message_id END"
+            }
+            Self::Cost => "total_cost_micros = total_cost_micros + batch.cost",
+            Self::CreatedAt => {
+                "created_at = CASE WHEN batch.created_at < chat_users.created_at THEN batch.created_at ELSE chat_users.created_at END"
+            }
+        }
+    }
+}
+
+async fn count_together(
+    transaction: &Transaction,
+    parts: &[Part],
+    users: &[(Uuid, Movement)],
+) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 8] = [
         ("id", Column::Uuid),
         ("sessions", Column::Int),
@@ -450,12 +551,10 @@ pub(super) async fn count(
         ("message_id", Column::Uuid),
         ("created_at", Column::Int),
     ];
-    let rows: Vec<_> = movements
+    let rows: Vec<_> = users
         .iter()
-        .filter(|(id, _)| !new.contains(id))
         .map(|(id, by)| {
             let (message_at, message_id) = by.last_message.unzip();
-            let created_at = by.created_at.map_or(i64::MAX, |at| at.0);
             (
                 Key(*id),
                 by.sessions,
@@ -464,25 +563,20 @@ pub(super) async fn count(
                 by.cost,
                 message_at,
                 message_id.map(Key),
-                created_at,
+                by.created_at,
             )
         })
         .collect();
-    let newer = "batch.message_at IS NOT NULL AND (chat_users.last_message_at IS NULL \
-                 OR (batch.message_at, batch.message_id) > (chat_users.last_message_at, chat_users.last_message_id))";
-    let least = i64::MIN + 1;
-    let set = format!(
-        "total_sessions = total_sessions + batch.sessions, \
-         total_chat_messages = total_chat_messages + batch.messages, \
-         total_messages_sent = total_messages_sent + batch.own_messages, \
-         total_cost_micros = total_cost_micros + batch.cost, \
-         created_at = CASE WHEN batch.created_at < chat_users.created_at THEN batch.created_at ELSE chat_users.created_at END, \
-         last_message_at = CASE WHEN {newer} THEN batch.message_at ELSE last_message_at END, \
-         last_message_id = CASE WHEN {newer} THEN batch.message_id ELSE last_message_id END, \
+    let always = format!(
+        "total_chat_messages = total_chat_messages + batch.messages, \
          last_interaction_at = {greatest}(COALESCE(batch.message_at, {least}), COALESCE(chat_users.last_message_at, {least}), \
-             (SELECT MAX(started_at) FROM sessions WHERE sessions.chat_user_id = chat_users.id))",
-        greatest = transaction.dialect().greatest()
+         (SELECT MAX(started_at) FROM sessions WHERE sessions.chat_user_id = chat_users.id))",
+        greatest = transaction.dialect().greatest(),
+        least = i64::MIN + 1,
     );
+    let set = parts
+        .iter()
+        .fold(always, |set, part| format!("{set}, {}", part.set()));
     transaction
         .update("chat_users", &COLUMNS, &rows, &set)
         .await

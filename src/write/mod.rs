@@ -2,10 +2,12 @@
 
 mod agent;
 mod apply;
+pub mod audit;
 mod chat_user;
 pub mod event;
 mod lanes;
 mod message;
+pub mod profile;
 mod session;
 pub mod verify;
 

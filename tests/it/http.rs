@@ -314,7 +314,10 @@ async fn unknown_names_bring_up_those_that_are_close() {
                 Some("`chatUsers` or `chatUser`"),
             ),
             ("{ agents { nodes { nme } } }", Some("`name`")),
-            ("{ agents(frist: 1) { totalCount } }", Some("`first`")),
+            (
+                "{ agents(frist: 1) { totalCount } }",
+                Some("`first` or `last`"),
+            ),
             (
                 "{ chatUsers(platform: TELEGRM) { totalCount } }",
                 Some("`TELEGRAM`"),
@@ -327,7 +330,7 @@ async fn unknown_names_bring_up_those_that_are_close() {
                 "{ node(id: 1) { ... on ChatUsr { id } } }",
                 Some("`ChatUser`"),
             ),
-            ("query ($id: Idd!) { node(id: $id) { id } }", Some("`ID`")),
+            ("query ($id: Idd!) { node(id: $id) { id } }", Some("`ID` or `Int`")),
             ("{ agents @skp(if: true) { totalCount } }", Some("`skip`")),
             ("{ agents @skip(iff: true) { totalCount } }", Some("`if`")),
             ("{ wholly_different }", None),

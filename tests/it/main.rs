@@ -27,3 +27,4 @@ mod served;
 mod starters;
 mod timeouts;
 mod traces;
+mod updates;

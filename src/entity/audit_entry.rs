@@ -1,0 +1,55 @@
+//! `audit_entries`: who changed what, and when. Entries are added and never changed.
+
+use async_graphql::Enum;
+use sea_orm::entity::prelude::*;
+
+use crate::clock::Timestamp;
+
+/// One change.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_entries")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The agent concerned.
+    pub agent_id: Option<Uuid>,
+    /// The user concerned.
+    pub chat_user_id: Option<Uuid>,
+    /// What was done.
+    pub action: AuditAction,
+    /// Who did it.
+    pub actor: String,
+    /// The request that asked for it.
+    pub request_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// What changed: a JSON array of `{field, before, after}`.
+    pub changes: String,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Enum, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum AuditAction {
+    /// The profile of a user was changed.
+    #[default]
+    ChatUserUpdated,
+    /// Tags were put on a user.
+    ChatUserTagged,
+    /// Tags were taken off a user.
+    ChatUserUntagged,
+    /// The settings of a user were changed.
+    ChatUserSettingsUpdated,
+    /// An agent was made.
+    AgentCreated,
+    /// The name or the description of an agent was changed.
+    AgentUpdated,
+}

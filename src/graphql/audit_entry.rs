@@ -1,0 +1,143 @@
+//! `AuditEntry`: who changed what, and when.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
+use serde::Deserialize;
+
+use super::agent::Agent;
+use super::chat_user::ChatUser;
+use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::scalar::Json;
+use super::{loaders, stored};
+use crate::clock::Timestamp;
+use crate::entity;
+use crate::entity::audit_entry::{AuditAction, Entity, Model};
+use crate::error::Result;
+use crate::id::Noun;
+use crate::read::Scope;
+use crate::read::audit_entry::{AuditFilter, AuditOrderField, AuditWhere};
+use crate::read::page::Order;
+
+/// A list of audit entries.
+pub(super) type AuditEntryConnection = Connection<Entity>;
+
+/// An audit entry.
+pub(super) struct AuditEntry(Arc<Model>);
+
+impl From<Arc<Model>> for AuditEntry {
+    fn from(row: Arc<Model>) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for Entity {
+    type Node = AuditEntry;
+    type Extras = EmptyMutation;
+    const NAME: &'static str = "AuditEntry";
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] =
+        &[("agent", &["agent_id"]), ("chatUser", &["chat_user_id"])];
+
+    fn extras(_: Scope, _: &AuditFilter) -> EmptyMutation {
+        EmptyMutation
+    }
+}
+
+/// How a list of audit entries is ordered. Entries of the same instant are ordered by id.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub(super) struct AuditOrder {
+    /// What to order by.
+    pub(super) field: AuditOrderField,
+    /// The direction. When absent: the newest first.
+    pub(super) direction: Option<OrderDirection>,
+}
+
+/// A list of audit entries, from the arguments of its field.
+pub(super) fn list(
+    context: &Context<'_>,
+    scope: Scope,
+    conditions: Option<Box<AuditWhere>>,
+    order_by: Option<AuditOrder>,
+    page: PageArguments,
+) -> Result<AuditEntryConnection> {
+    let default = Order {
+        field: AuditOrderField::At,
+        descending: true,
+    };
+    let order = order_by.map_or(default, |order| {
+        OrderDirection::order(order.direction, order.field)
+    });
+    let filter = AuditFilter {
+        r#where: conditions,
+    };
+    Connection::new(context, scope, filter, order, page)
+}
+
+/// Who changed what, and when. Entries are added and never changed.
+#[Object]
+impl AuditEntry {
+    /// The id: opaque, and unique in the whole graph.
+    pub(super) async fn id(&self) -> ID {
+        Noun::AuditEntry.encode(self.0.id).into()
+    }
+
+    /// What was done.
+    async fn action(&self) -> AuditAction {
+        self.0.action
+    }
+
+    /// Who did it.
+    async fn actor(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// When.
+    async fn at(&self) -> Timestamp {
+        self.0.at
+    }
+
+    /// The id of the request that asked for it, as in its answer's `x-request-id`.
+    async fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// What changed, in alphabetical order.
+    async fn changes(&self) -> Result<Vec<AuditChange>> {
+        stored(&self.0.changes)
+    }
+
+    /// The agent concerned.
+    async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
+        let Some(id) = self.0.agent_id else {
+            return Ok(None);
+        };
+        Ok(loaders(context)
+            .by_id::<entity::agent::Entity>(id)
+            .await?
+            .map(Agent::from))
+    }
+
+    /// The user concerned.
+    async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
+        let Some(id) = self.0.chat_user_id else {
+            return Ok(None);
+        };
+        Ok(loaders(context)
+            .by_id::<entity::chat_user::Entity>(id)
+            .await?
+            .map(ChatUser::from))
+    }
+}
+
+/// One thing that changed.
+#[derive(SimpleObject, Deserialize)]
+pub(super) struct AuditChange {
+    /// The field, as the graph calls it.
+    field: String,
+    /// Its value before; null when it had none.
+    #[serde(default)]
+    before: Option<Json>,
+    /// Its value after; null when it has none.
+    #[serde(default)]
+    after: Option<Json>,
+}

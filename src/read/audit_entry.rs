@@ -1,0 +1,138 @@
+//! Audit entries: what their lists can be filtered and ordered by.
+
+use async_graphql::{Enum, InputObject};
+use sea_orm::DbErr;
+use sea_orm::sea_query::Condition;
+use uuid::Uuid;
+
+use super::columns::Row;
+use super::filter::{
+    AuditActionFilter, Builder, Column, DateTimeFilter, IdFilter, StringFilter, Where,
+};
+use super::page::{Key, SortColumn, SortField};
+use super::{Filter, Noun};
+use crate::db::dialect::Dialect;
+use crate::entity::audit_entry::{Entity, Model};
+use crate::error::Result;
+use crate::id;
+
+impl Noun for Entity {
+    type Filter = AuditFilter;
+    type Field = AuditOrderField;
+    const NOUN: id::Noun = id::Noun::AuditEntry;
+    const TABLE: &'static str = "audit_entries";
+
+    fn id(row: &Model) -> Uuid {
+        row.id
+    }
+
+    fn decode(row: &Row<'_>) -> Result<Model, DbErr> {
+        Ok(Model {
+            id: row.next()?,
+            agent_id: row.next()?,
+            chat_user_id: row.next()?,
+            action: row.next()?,
+            actor: row.next()?,
+            request_id: row.next()?,
+            at: row.next()?,
+            changes: row.next()?,
+        })
+    }
+
+    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+        match parent {
+            id::Noun::Agent => Some("agent_id"),
+            id::Noun::ChatUser => Some("chat_user_id"),
+            _ => None,
+        }
+    }
+}
+
+/// What a list of audit entries is filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AuditFilter {
+    /// Conditions.
+    pub r#where: Option<Box<AuditWhere>>,
+}
+
+impl Filter for AuditFilter {
+    fn condition(&self, dialect: Dialect) -> Result<Condition> {
+        Builder::condition(dialect, self.r#where.as_deref())
+    }
+
+    fn is_open(&self) -> bool {
+        self.r#where.is_some()
+    }
+}
+
+/// Conditions on an audit entry; all that are given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct AuditWhere {
+    /// All of these hold.
+    pub and: Option<Vec<AuditWhere>>,
+    /// At least one of these holds.
+    pub or: Option<Vec<AuditWhere>>,
+    /// This does not hold.
+    pub not: Option<Box<AuditWhere>>,
+    /// The id.
+    pub id: Option<IdFilter>,
+    /// What was done.
+    pub action: Option<AuditActionFilter>,
+    /// Who did it.
+    pub actor: Option<StringFilter>,
+    /// The request that asked for it.
+    pub request_id: Option<StringFilter>,
+    /// When.
+    pub at: Option<DateTimeFilter>,
+}
+
+impl Where for AuditWhere {
+    fn fields(&self, builder: &mut Builder) -> Result<Condition> {
+        let column = |name| Column::of(name);
+        Ok(Condition::all()
+            .add(builder.field("id", self.id.as_ref(), column("audit_entries.id"))?)
+            .add(builder.field(
+                "action",
+                self.action.as_ref(),
+                column("audit_entries.action"),
+            )?)
+            .add(builder.field("actor", self.actor.as_ref(), column("audit_entries.actor"))?)
+            .add(builder.field(
+                "requestId",
+                self.request_id.as_ref(),
+                column("audit_entries.request_id"),
+            )?)
+            .add(builder.field("at", self.at.as_ref(), column("audit_entries.at"))?))
+    }
+
+    fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {
+        (self.and.as_deref(), self.or.as_deref(), self.not.as_deref())
+    }
+}
+
+/// What a list of audit entries can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum AuditOrderField {
+    /// When it was done.
+    At,
+}
+
+impl SortField for AuditOrderField {
+    type Row = Model;
+
+    fn column(self) -> SortColumn {
+        SortColumn::Int("at")
+    }
+
+    fn key(self, row: &Model) -> Option<Key> {
+        Some(row.at.into())
+    }
+
+    fn naturally_descending(self) -> bool {
+        true
+    }
+
+    fn is_time(self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,247 @@
+//! Changes of profiles: what is absent stays, null clears, nobody's change is lost, and all of it is told.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::harness::{Start, World, everywhere};
+
+const UPDATE: &str = "mutation ($input: UpdateChatUserInput!) { updateChatUser(input: $input) {
+    chatUser { id version name email phoneNumber profilePictureUrl language }
+    userErrors { code message field } } }";
+const UPDATE_MANY: &str =
+    "mutation ($input: UpdateChatUsersInput!) { updateChatUsers(input: $input) {
+    chatUsers { id version name } userErrors { code field } } }";
+
+async fn update(world: &World, input: Value) -> Value {
+    world.ask(UPDATE, json!({ "input": input })).await["updateChatUser"].take()
+}
+
+async fn update_many(world: &World, input: Value) -> Value {
+    world.ask(UPDATE_MANY, json!({ "input": input })).await["updateChatUsers"].take()
+}
+
+/// Ids of some users.
+async fn some(world: &World, count: usize) -> Vec<String> {
+    let query = "query ($first: Int) { chatUsers(first: $first) { nodes { id } } }";
+    let data = world.ask(query, json!({ "first": count })).await;
+    let nodes = data["chatUsers"]["nodes"].as_array().unwrap();
+    nodes
+        .iter()
+        .map(|node| node["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn audit_log(world: &World, user: &str) -> Value {
+    let query = "query ($id: ID!) { chatUser(id: $id) { auditLog { totalCount nodes { action actor changes { field before after } } } } }";
+    world.ask(query, json!({ "id": user })).await["chatUser"]["auditLog"].take()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_absent_stays_and_null_clears() {
+    everywhere(Start::Audience, async |world| {
+        let user = some(world, 1).await.remove(0);
+        let full = json!({ "id": user, "name": " Zoë Ünïque ", "email": "zoe@example.org", "phoneNumber": "+44 20 7946 0000",
+            "profilePictureUrl": "https://example.org/z.png", "language": "EN-us" });
+        let payload = update(world, full).await;
+        assert_eq!(payload["userErrors"], json!([]));
+        let version = payload["chatUser"]["version"].as_i64().unwrap();
+        let kept = json!({ "id": user, "version": version, "name": "Zoë Ünïque", "email": "zoe@example.org",
+            "phoneNumber": "+442079460000", "profilePictureUrl": "https://example.org/z.png", "language": "en-US" });
+        assert_eq!(payload["chatUser"], kept);
+
+        // Found by the new name, in the list that is ordered by it.
+        let found = "{ chatUsers(search: \"zoe uni\") { nodes { id } } }";
+        let found = world.ask(found, Value::Null).await;
+        assert_eq!(found["chatUsers"]["nodes"], json!([{ "id": user }]));
+
+        // As a literal, as a variable, and as a variable that is not given.
+        let literal = format!("mutation {{ updateChatUser(input: {{id: \"{user}\", email: null}}) {{ chatUser {{ name email }} }} }}");
+        let data = world.ask(&literal, Value::Null).await;
+        assert_eq!(data["updateChatUser"]["chatUser"], json!({ "name": "Zoë Ünïque", "email": null }));
+        let inner = "mutation ($id: ID!, $phone: String, $language: String) {
+            updateChatUser(input: {id: $id, phoneNumber: $phone, language: $language}) { chatUser { phoneNumber language } } }";
+        let data = world.ask(inner, json!({ "id": user, "phone": null })).await;
+        assert_eq!(data["updateChatUser"]["chatUser"], json!({ "phoneNumber": null, "language": "en-US" }));
+
+        // A change that changes nothing is no new version, and no entry.
+        let before = audit_log(world, &user).await;
+        let payload = update(world, json!({ "id": user, "name": "Zoë Ünïque" })).await;
+        assert_eq!(payload["chatUser"]["version"], version + 2);
+        assert_eq!(audit_log(world, &user).await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_is_told() {
+    everywhere(Start::Audience, async |world| {
+        let user = some(world, 1).await.remove(0);
+        let before = update(world, json!({ "id": user })).await["chatUser"].take();
+        let wrong = json!({ "id": user, "name": "New", "email": "nobody", "profilePictureUrl": "javascript:alert(1)", "language": "?" });
+        let payload = update(world, wrong).await;
+        let fields: Vec<_> = payload["userErrors"].as_array().unwrap().iter().map(|error| &error["field"][0]).collect();
+        assert_eq!(fields, ["email", "profilePictureUrl", "language"]);
+        assert_eq!(payload["chatUser"], before);
+
+        let version = before["version"].as_i64().unwrap();
+        let payload = update(world, json!({ "id": user, "ifVersion": version + 1, "name": "New" })).await;
+        assert_eq!(payload["userErrors"][0]["code"], "CONFLICT");
+        assert_eq!(payload["chatUser"], before);
+        let payload = update(world, json!({ "id": user, "ifVersion": version, "name": "New" })).await;
+        assert_eq!(payload["chatUser"]["version"], version + 1);
+
+        for nobody in ["", "garbage", "user_00000000000000000000000000"] {
+            let payload = update(world, json!({ "id": nobody, "name": "New" })).await;
+            assert_eq!(payload["userErrors"][0]["code"], "NOT_FOUND", "{nobody:?}");
+            assert_eq!(payload["chatUser"], Value::Null);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_are_changed_together_or_each_by_itself() {
+    everywhere(Start::Audience, async |world| {
+        let users = some(world, 3).await;
+        let changes = json!([
+            { "id": users[0], "name": "First" },
+            { "id": users[1], "name": "Second", "ifVersion": 99 },
+            { "id": users[2], "name": "Third", "email": "nobody" },
+            { "id": users[0], "name": "First again" },
+        ]);
+        let names = |payload: &Value| -> Vec<String> {
+            let users = payload["chatUsers"].as_array().unwrap();
+            users
+                .iter()
+                .map(|user| user["name"].as_str().unwrap_or_default().to_owned())
+                .collect()
+        };
+        let codes = |payload: &Value| -> Vec<(String, String)> {
+            let errors = payload["userErrors"].as_array().unwrap();
+            errors
+                .iter()
+                .map(|error| {
+                    (
+                        error["field"].as_array().unwrap()[1]
+                            .as_str()
+                            .unwrap()
+                            .to_owned(),
+                        error["code"].as_str().unwrap().to_owned(),
+                    )
+                })
+                .collect()
+        };
+        let owned = |codes: &[(&str, &str)]| -> Vec<(String, String)> {
+            codes
+                .iter()
+                .map(|(at, code)| ((*at).to_owned(), (*code).to_owned()))
+                .collect()
+        };
+        let before = update_many(
+            world,
+            json!({ "changes": [{ "id": users[0] }, { "id": users[1] }, { "id": users[2] }] }),
+        )
+        .await;
+
+        let payload = update_many(world, json!({ "changes": changes })).await;
+        assert_eq!(names(&payload)[..3], names(&before));
+        assert_eq!(
+            codes(&payload),
+            owned(&[
+                ("0", "NOT_APPLIED"),
+                ("1", "NOT_APPLIED"),
+                ("2", "INVALID"),
+                ("3", "INVALID")
+            ])
+        );
+
+        let payload =
+            update_many(world, json!({ "changes": changes, "allOrNothing": false })).await;
+        assert_eq!(names(&payload)[0], "First");
+        assert_eq!(names(&payload)[1..3], names(&before)[1..]);
+        assert_eq!(
+            codes(&payload),
+            owned(&[("1", "CONFLICT"), ("2", "INVALID"), ("3", "INVALID")])
+        );
+
+        let many: Vec<_> = (0..251).map(|_| json!({ "id": users[0] })).collect();
+        let answer = world
+            .ask_with(UPDATE_MANY, json!({ "input": { "changes": many } }))
+            .await
+            .body;
+        assert_eq!(
+            answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT",
+            "{answer}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_none_is_lost() {
+    everywhere(Start::Audience, async |world| {
+        let user = some(world, 1).await.remove(0);
+        let version = update(world, json!({ "id": user })).await["chatUser"]["version"]
+            .as_i64()
+            .unwrap();
+        // Everyone has seen the same version: one is the first.
+        let at_once = (0..16).map(|at| {
+            update(
+                world,
+                json!({ "id": user, "ifVersion": version, "name": format!("Name {at}") }),
+            )
+        });
+        let payloads = join_all(at_once).await;
+        let made: Vec<_> = payloads
+            .iter()
+            .filter(|payload| payload["userErrors"] == json!([]))
+            .collect();
+        assert_eq!(made.len(), 1, "{payloads:?}");
+        // Without a version each is made, one after the other.
+        let at_once =
+            (0..16).map(|at| update(world, json!({ "id": user, "name": format!("Other {at}") })));
+        let payloads = join_all(at_once).await;
+        assert!(
+            payloads
+                .iter()
+                .all(|payload| payload["userErrors"] == json!([])),
+            "{payloads:?}"
+        );
+        let last = update(world, json!({ "id": user })).await;
+        assert_eq!(last["chatUser"]["version"], version + 17);
+        // And the log tells of each, from the name that the one before it left.
+        let log = audit_log(world, &user).await;
+        assert_eq!(log["totalCount"], 17);
+        assert_eq!(
+            log["nodes"][0]["changes"][0]["after"],
+            last["chatUser"]["name"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_tells_who_changed_what() {
+    everywhere(Start::Audience, async |world| {
+        let user = some(world, 1).await.remove(0);
+        update(world, json!({ "id": user, "name": "One", "language": "de" })).await;
+        update(world, json!({ "id": user, "name": null })).await;
+        let log = audit_log(world, &user).await;
+        assert_eq!(log["totalCount"], 2);
+        assert_eq!(
+            log["nodes"][0],
+            json!({ "action": "CHAT_USER_UPDATED", "actor": "anyone", "changes": [{ "field": "name", "before": "One", "after": null }] })
+        );
+        let query = "{ auditLog { nodes { id requestId chatUser { id } agent { id } } }
+            none: auditLog(where: {action: {notIn: [CHAT_USER_UPDATED]}}) { totalCount } }";
+        let data = world.ask(query, Value::Null).await;
+        let entry = &data["auditLog"]["nodes"][0];
+        assert_eq!(entry["chatUser"]["id"], Value::from(user));
+        assert_eq!(entry["requestId"], "test");
+        assert!(entry["agent"]["id"].is_string());
+        assert_eq!(data["none"]["totalCount"], 0);
+        let node = world.ask("query ($id: ID!) { node(id: $id) { __typename } }", json!({ "id": entry["id"] })).await;
+        assert_eq!(node["node"]["__typename"], "AuditEntry");
+    })
+    .await;
+}
