@@ -1,15 +1,20 @@
-//! Changes of profiles, from input to payload.
+//! Changes of users, from input to payload.
 
 use std::collections::HashSet;
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, SimpleObject};
+use futures_util::future::try_join_all;
+use uuid::Uuid;
 
 use super::chat_user::ChatUser;
+use super::scalar::JsonObject;
 use super::{caller, loaders, writer};
 use crate::entity;
 use crate::error::{Error, Result};
 use crate::id::Noun;
-use crate::write::profile::{Invalid, Patch, ProfileChange, Refused, UpdateProfiles};
+use crate::write::profile::{
+    Change, ChangeUsers, Invalid, Patch, ProfilePatch, Refused, UserChange,
+};
 
 /// How many profiles one mutation changes.
 const MAX_CHANGES: usize = 250;
@@ -62,6 +67,38 @@ pub(super) struct UpdateChatUsersPayload {
     user_errors: Vec<UserError>,
 }
 
+/// Tags for users.
+#[derive(Debug, InputObject)]
+pub(super) struct TagChatUsersInput {
+    /// The users. At most 250.
+    ids: Vec<ID>,
+    /// The tags: each 1 to 255 characters, at most 100. A user has at most 100.
+    tags: Vec<String>,
+}
+
+/// A change of the settings of a user.
+#[derive(Debug, InputObject)]
+pub(super) struct UpdateChatUserSettingsInput {
+    /// The user.
+    id: ID,
+    /// The `version` that you have seen, as in `updateChatUser`.
+    if_version: Option<i64>,
+    /// A merge patch (RFC 7396): a key with null goes, an object is merged into what is there, anything else takes its place.
+    /// Settings have at most 64 KiB as JSON.
+    settings: JsonObject,
+}
+
+/// What came of putting tags on users, or taking them off.
+#[derive(SimpleObject)]
+pub(super) struct TagChatUsersPayload {
+    /// How many users are tagged otherwise than before.
+    count: i64,
+    /// The users as they are now, in the order of the ids. Null for an id that nobody has.
+    chat_users: Vec<Option<ChatUser>>,
+    /// Why users were left as they were; empty when none was.
+    user_errors: Vec<UserError>,
+}
+
 /// Something in the way of a change.
 #[derive(Debug, SimpleObject)]
 pub(super) struct UserError {
@@ -91,10 +128,23 @@ pub(super) async fn one(
     context: &Context<'_>,
     input: UpdateChatUserInput,
 ) -> Result<UpdateChatUserPayload> {
-    let (mut users, user_errors) = update(context, vec![input], true, |_| Vec::new()).await?;
+    single(context, input.asked()).await
+}
+
+/// Changes the settings of one user.
+pub(super) async fn settings(
+    context: &Context<'_>,
+    input: UpdateChatUserSettingsInput,
+) -> Result<UpdateChatUserPayload> {
+    let change = Change::Settings(input.settings.0);
+    single(context, Asked(input.id, input.if_version, change)).await
+}
+
+async fn single(context: &Context<'_>, asked: Asked) -> Result<UpdateChatUserPayload> {
+    let mut made = make(context, vec![asked], true, |_| Vec::new()).await?;
     Ok(UpdateChatUserPayload {
-        chat_user: users.pop().flatten(),
-        user_errors,
+        chat_user: made.users.pop().flatten(),
+        user_errors: made.errors,
     })
 }
 
@@ -103,43 +153,99 @@ pub(super) async fn many(
     context: &Context<'_>,
     input: UpdateChatUsersInput,
 ) -> Result<UpdateChatUsersPayload> {
-    let count = input.changes.len();
-    if count > MAX_CHANGES {
-        let reason = format!("lists {count} changes, and takes at most {MAX_CHANGES}");
-        return Err(Error::bad_input("input.changes", reason));
-    }
+    within("input.changes", input.changes.len())?;
     let path = |at: usize| vec!["changes".to_owned(), at.to_string()];
-    let (chat_users, user_errors) =
-        update(context, input.changes, input.all_or_nothing, path).await?;
+    let asked = input.changes.into_iter().map(UpdateChatUserInput::asked);
+    let made = make(context, asked.collect(), input.all_or_nothing, path).await?;
     Ok(UpdateChatUsersPayload {
-        chat_users,
-        user_errors,
+        chat_users: made.users,
+        user_errors: made.errors,
     })
 }
 
-/// Makes changes. The users as they are then, and what was in the way, each at the path that `path` gives the input.
-async fn update(
+/// Changes the tags of several users; `change` says how.
+pub(super) async fn tags(
     context: &Context<'_>,
-    inputs: Vec<UpdateChatUserInput>,
+    input: TagChatUsersInput,
+    change: fn(Vec<String>) -> Change,
+) -> Result<TagChatUsersPayload> {
+    within("input.ids", input.ids.len())?;
+    let change = match change(input.tags).normalise() {
+        Ok(change) => change,
+        Err(wrong) => {
+            return Ok(TagChatUsersPayload {
+                count: 0,
+                chat_users: Vec::new(),
+                user_errors: wrong.into_iter().map(UserError::from).collect(),
+            });
+        }
+    };
+    let asked = input
+        .ids
+        .into_iter()
+        .map(|id| Asked(id, None, change.clone()));
+    let path = |at: usize| vec!["ids".to_owned(), at.to_string()];
+    let made = make(context, asked.collect(), false, path).await?;
+    Ok(TagChatUsersPayload {
+        count: made.count,
+        chat_users: made.users,
+        user_errors: made.errors,
+    })
+}
+
+fn within(argument: &'static str, count: usize) -> Result<()> {
+    if count <= MAX_CHANGES {
+        return Ok(());
+    }
+    let reason = format!("lists {count}, and takes at most {MAX_CHANGES}");
+    Err(Error::bad_input(argument, reason))
+}
+
+/// A change as it was asked for: whom, which version of them, what.
+struct Asked(ID, Option<i64>, Change);
+
+/// What came of changes.
+struct Made {
+    /// How many users are others than before.
+    count: i64,
+    /// The users as they are now.
+    users: Vec<Option<ChatUser>>,
+    errors: Vec<UserError>,
+}
+
+/// Makes changes. What was in the way of one is told at the path that `path` gives its place.
+async fn make(
+    context: &Context<'_>,
+    asked: Vec<Asked>,
     together: bool,
     path: impl Fn(usize) -> Vec<String>,
-) -> Result<(Vec<Option<ChatUser>>, Vec<UserError>)> {
-    let ids: Vec<_> = inputs
+) -> Result<Made> {
+    let ids: Vec<_> = asked
         .iter()
-        .map(|input| Noun::ChatUser.decode(&input.id))
+        .map(|asked| Noun::ChatUser.decode(&asked.0))
         .collect();
-    let mut errors = Vec::new();
+    let mut errors: Vec<(usize, UserError)> = Vec::new();
     let mut changes = Vec::new();
     let mut seen = HashSet::new();
-    for (at, input) in inputs.into_iter().enumerate() {
+    for (at, Asked(_, if_version, change)) in asked.into_iter().enumerate() {
         let twice = ids[at].is_some_and(|id| !seen.insert(id));
         let checked = if twice {
-            Err(vec![invalid("id", "is in the list twice")])
+            Err(vec![Invalid::new("id", "is in the list twice")])
         } else {
-            input.change(ids[at].unwrap_or_default()).normalise()
+            change.normalise()
         };
         match checked {
-            Ok(change) => changes.push((at, change)),
+            Ok(change) => {
+                let id = ids[at].unwrap_or_default();
+                changes.push((
+                    at,
+                    UserChange {
+                        id,
+                        if_version,
+                        change,
+                    },
+                ));
+            }
             Err(wrong) => errors.extend(wrong.into_iter().map(|wrong| (at, wrong.into()))),
         }
     }
@@ -150,29 +256,37 @@ async fn update(
         errors.extend(others);
     }
     let (places, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+    let mut count = 0;
     if !changes.is_empty() {
-        let work = UpdateProfiles {
+        let by = caller(context);
+        let work = ChangeUsers {
             changes: &changes,
             together,
-            by: caller(context),
+            by,
         };
         let fates = writer(context).transaction(&work).await?;
         loaders(context).forget();
-        let refused = places.iter().zip(fates);
-        errors.extend(refused.filter_map(|(&at, fate)| Some((at, fate.err()?.into()))));
+        for (&at, fate) in places.iter().zip(fates) {
+            match fate {
+                Ok(is_new) => count += i64::from(is_new),
+                Err(refused) => errors.push((at, refused.into())),
+            }
+        }
     }
     errors.sort_by_key(|(at, _)| *at);
-    let errors = errors
-        .into_iter()
-        .map(|(at, error): (usize, UserError)| UserError {
-            field: [path(at), error.field].concat(),
-            ..error
-        });
-    Ok((users(context, &ids).await?, errors.collect()))
+    let errors = errors.into_iter().map(|(at, error)| UserError {
+        field: [path(at), error.field].concat(),
+        ..error
+    });
+    Ok(Made {
+        count,
+        users: users(context, &ids).await?,
+        errors: errors.collect(),
+    })
 }
 
 /// The users with these ids.
-async fn users(context: &Context<'_>, ids: &[Option<uuid::Uuid>]) -> Result<Vec<Option<ChatUser>>> {
+async fn users(context: &Context<'_>, ids: &[Option<Uuid>]) -> Result<Vec<Option<ChatUser>>> {
     let users = ids.iter().map(async |id| match id {
         Some(id) => {
             loaders(context)
@@ -181,7 +295,7 @@ async fn users(context: &Context<'_>, ids: &[Option<uuid::Uuid>]) -> Result<Vec<
         }
         None => Ok(None),
     });
-    let users = futures_util::future::try_join_all(users).await?;
+    let users = try_join_all(users).await?;
     Ok(users
         .into_iter()
         .map(|user| user.map(ChatUser::from))
@@ -189,16 +303,15 @@ async fn users(context: &Context<'_>, ids: &[Option<uuid::Uuid>]) -> Result<Vec<
 }
 
 impl UpdateChatUserInput {
-    fn change(self, id: uuid::Uuid) -> ProfileChange {
-        ProfileChange {
-            id,
-            if_version: self.if_version,
+    fn asked(self) -> Asked {
+        let change = Change::Profile(ProfilePatch {
             name: patch(self.name),
             email: patch(self.email),
             phone_number: patch(self.phone_number),
             profile_picture_url: patch(self.profile_picture_url),
             language: patch(self.language),
-        }
+        });
+        Asked(self.id, self.if_version, change)
     }
 }
 
@@ -207,13 +320,6 @@ fn patch(given: MaybeUndefined<String>) -> Patch {
         MaybeUndefined::Undefined => None,
         MaybeUndefined::Null => Some(None),
         MaybeUndefined::Value(value) => Some(Some(value)),
-    }
-}
-
-fn invalid(field: &'static str, reason: &'static str) -> Invalid {
-    Invalid {
-        field,
-        reason: reason.into(),
     }
 }
 
@@ -235,6 +341,16 @@ impl From<Refused> for UserError {
                 UserErrorCode::Conflict,
                 "somebody else has changed the profile since: look at what it is now",
                 "ifVersion",
+            ),
+            Refused::TooManyTags => (
+                UserErrorCode::Invalid,
+                "the user would have more than 100 tags",
+                "tags",
+            ),
+            Refused::SettingsTooLarge => (
+                UserErrorCode::Invalid,
+                "the settings would be larger than 64 KiB",
+                "settings",
             ),
             Refused::Together => (
                 UserErrorCode::NotApplied,

@@ -25,12 +25,12 @@ pub(super) struct Entry {
     pub(super) action: AuditAction,
     pub(super) agent: Option<Uuid>,
     pub(super) chat_user: Option<Uuid>,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<Difference>,
 }
 
 /// A value before and after, under the name that the graph has for it.
 #[derive(Debug, Serialize)]
-pub(super) struct Change {
+pub(super) struct Difference {
     pub(super) field: &'static str,
     #[serde(skip_serializing_if = "Value::is_null")]
     pub(super) before: Value,

@@ -79,6 +79,24 @@ impl From<Model> for Fields {
 }
 
 impl Fields {
+    /// The tags, sorted.
+    pub(super) fn tags(&self) -> Vec<String> {
+        let tags = self
+            .tags
+            .as_deref()
+            .and_then(|tags| serde_json::from_str(tags).ok());
+        tags.unwrap_or_default()
+    }
+
+    /// The settings.
+    pub(super) fn settings(&self) -> serde_json::Map<String, serde_json::Value> {
+        let settings = self
+            .settings
+            .as_deref()
+            .and_then(|settings| serde_json::from_str(settings).ok());
+        settings.unwrap_or_default()
+    }
+
     fn overwrite(&mut self, part: &UserPart) {
         let line = |field: &mut Option<String>, said_now: Option<&String>| {
             if let Some(line) = said(said_now) {

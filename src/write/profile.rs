@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sea_orm::DbErr;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::audit::{self, Caller, Change, Entry};
+use super::audit::{self, Caller, Difference, Entry};
 use super::chat_user::{self, Fields, Rewrite};
 use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -17,13 +17,34 @@ use crate::entity::chat_user::Model;
 /// What is to become of a value: `None` leaves it, `Some(None)` clears it.
 pub type Patch = Option<Option<String>>;
 
-/// A change of one profile.
-#[derive(Clone, Debug, Default)]
-pub struct ProfileChange {
+/// A change of one user.
+#[derive(Clone, Debug)]
+pub struct UserChange {
     /// The user.
     pub id: Uuid,
     /// The version that the change is made to, when only that may be changed.
     pub if_version: Option<i64>,
+    /// What is to change.
+    pub change: Change,
+}
+
+/// What can change about a user.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Who they are.
+    Profile(ProfilePatch),
+    /// These tags are put on.
+    Tag(Vec<String>),
+    /// These tags are taken off.
+    Untag(Vec<String>),
+    /// Settings, by a merge patch (RFC 7396): what is null goes, an object is merged, anything else takes the place of what
+    /// was there.
+    Settings(Map<String, Value>),
+}
+
+/// A change of who somebody is.
+#[derive(Clone, Debug, Default)]
+pub struct ProfilePatch {
     /// Name.
     pub name: Patch,
     /// E-mail address.
@@ -47,11 +68,147 @@ pub struct Invalid {
 
 /// Longest value, in characters.
 const MAX_LINE: usize = 2_000;
+/// Longest tag, in characters.
+const MAX_TAG: usize = 255;
+/// Most tags of a user.
+const MAX_TAGS: usize = 100;
+/// Largest settings of a user, as JSON, in bytes.
+const MAX_SETTINGS: usize = 64 << 10;
 
-impl ProfileChange {
-    /// Checks the values and puts them into the form that they are kept in: no spaces around them, a phone number in
-    /// E.164 where it says its country, a language tag in its canonical case. A value of nothing but spaces clears.
+impl Change {
+    /// Checks the values and puts them into the form that they are kept in.
     pub fn normalise(self) -> Result<Self, Vec<Invalid>> {
+        match self {
+            Self::Profile(patch) => patch.normalise().map(Self::Profile),
+            Self::Tag(tags) => normal_tags(&tags).map(Self::Tag),
+            Self::Untag(tags) => normal_tags(&tags).map(Self::Untag),
+            Self::Settings(patch) => {
+                let patch = Value::from(patch);
+                if has_nul(&patch) {
+                    return Err(vec![Invalid::new(
+                        "settings",
+                        "contain U+0000, which cannot be stored",
+                    )]);
+                }
+                let Value::Object(patch) = patch else {
+                    return Err(vec![Invalid::new("settings", "are an object")]);
+                };
+                Ok(Self::Settings(patch))
+            }
+        }
+    }
+
+    const fn action(&self) -> AuditAction {
+        match self {
+            Self::Profile(_) => AuditAction::ChatUserUpdated,
+            Self::Tag(_) => AuditAction::ChatUserTagged,
+            Self::Untag(_) => AuditAction::ChatUserUntagged,
+            Self::Settings(_) => AuditAction::ChatUserSettingsUpdated,
+        }
+    }
+
+    /// What a user is after the change.
+    fn applied(&self, to: &Fields) -> Result<Fields, Refused> {
+        let mut after = to.clone();
+        match self {
+            Self::Profile(patch) => patch.apply(&mut after),
+            Self::Tag(tags) => {
+                let all: Vec<_> = to.tags().into_iter().chain(tags.iter().cloned()).collect();
+                after.tags = Some(super::tags(&all));
+                if after.tags().len() > MAX_TAGS {
+                    return Err(Refused::TooManyTags);
+                }
+            }
+            Self::Untag(tags) => {
+                let kept: Vec<_> = to
+                    .tags()
+                    .into_iter()
+                    .filter(|tag| !tags.contains(tag))
+                    .collect();
+                after.tags = Some(super::tags(&kept));
+            }
+            Self::Settings(patch) => {
+                let mut settings = Value::from(to.settings());
+                merge(&mut settings, &Value::from(patch.clone()));
+                let settings = settings.to_string();
+                if settings.len() > MAX_SETTINGS {
+                    return Err(Refused::SettingsTooLarge);
+                }
+                after.settings = Some(settings);
+            }
+        }
+        Ok(after)
+    }
+}
+
+/// Whether there is a text with U+0000 in a value.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// A merge patch, as RFC 7396 defines it.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else {
+        return;
+    };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn normal_tags(tags: &[String]) -> Result<Vec<String>, Vec<Invalid>> {
+    let wrong = |reason: String| {
+        Err(vec![Invalid {
+            field: "tags",
+            reason: reason.into(),
+        }])
+    };
+    let tags: Vec<_> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
+    for (at, tag) in tags.iter().enumerate() {
+        if tag.is_empty() || tag.contains('\0') || tag.chars().count() > MAX_TAG {
+            return wrong(format!(
+                "tag {at} is empty, longer than {MAX_TAG} characters, or contains U+0000"
+            ));
+        }
+    }
+    if tags.len() > MAX_TAGS {
+        return wrong(format!("lists more than {MAX_TAGS}"));
+    }
+    Ok(tags)
+}
+
+impl Invalid {
+    /// A value of a field that cannot be.
+    pub fn new(field: &'static str, reason: &'static str) -> Self {
+        Self {
+            field,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl ProfilePatch {
+    /// No spaces around values, a phone number in E.164 where it says its country, a language tag in its canonical case. A
+    /// value of nothing but spaces clears.
+    fn normalise(self) -> Result<Self, Vec<Invalid>> {
         let mut wrong = Vec::new();
         let mut kept = |field, patch, form: fn(&str) -> Form| {
             normal(patch, form).unwrap_or_else(|reason| {
@@ -59,34 +216,31 @@ impl ProfileChange {
                 None
             })
         };
-        let change = Self {
+        let patch = Self {
             name: kept("name", self.name, |name| Ok(name.to_owned())),
             email: kept("email", self.email, email),
             phone_number: kept("phoneNumber", self.phone_number, phone_number),
             profile_picture_url: kept("profilePictureUrl", self.profile_picture_url, web_address),
             language: kept("language", self.language, language),
-            ..self
         };
         if wrong.is_empty() {
-            Ok(change)
+            Ok(patch)
         } else {
             Err(wrong)
         }
     }
 
-    /// The profile as it is after the change.
-    fn applied(&self, to: &Fields) -> Fields {
-        let value = |patch: &Patch, stored: &Option<String>| match patch {
-            Some(value) => value.clone(),
-            None => stored.clone(),
-        };
-        Fields {
-            name: value(&self.name, &to.name),
-            email: value(&self.email, &to.email),
-            phone_number: value(&self.phone_number, &to.phone_number),
-            profile_picture_url: value(&self.profile_picture_url, &to.profile_picture_url),
-            language: value(&self.language, &to.language),
-            ..to.clone()
+    fn apply(&self, to: &mut Fields) {
+        for (patch, field) in [
+            (&self.name, &mut to.name),
+            (&self.email, &mut to.email),
+            (&self.phone_number, &mut to.phone_number),
+            (&self.profile_picture_url, &mut to.profile_picture_url),
+            (&self.language, &mut to.language),
+        ] {
+            if let Some(value) = patch {
+                field.clone_from(value);
+            }
         }
     }
 }
@@ -146,72 +300,67 @@ fn language(given: &str) -> Form {
         .map_err(|_| "is not a BCP 47 language tag".into())
 }
 
-/// Why a profile was not changed.
+/// Why a user was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Nobody has this id.
     NotFound,
     /// The profile is not at the version that was meant.
     Conflict,
+    /// The user would have too many tags.
+    TooManyTags,
+    /// The settings would be too large.
+    SettingsTooLarge,
     /// Another change of the same request was refused, and all or none were to be made.
     Together,
 }
 
-/// Changes of profiles, each of another user.
+/// Changes of users, each of another one.
 #[derive(Debug)]
-pub struct UpdateProfiles<'a> {
+pub struct ChangeUsers<'a> {
     /// The changes, normalised.
-    pub changes: &'a [ProfileChange],
+    pub changes: &'a [UserChange],
     /// Whether all or none are to be made.
     pub together: bool,
     /// Who asks.
     pub by: &'a Caller,
 }
 
-impl Work for UpdateProfiles<'_> {
-    type Output = Vec<Result<(), Refused>>;
+impl Work for ChangeUsers<'_> {
+    /// Whether each user is another than before, or why they are not to be.
+    type Output = Vec<Result<bool, Refused>>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
         let stored = find(transaction, self.changes.iter().map(|change| change.id)).await?;
-        let mut fates: Vec<_> = self
+        let mut outcomes: Vec<_> = self
             .changes
             .iter()
-            .map(|change| match stored.get(&change.id) {
-                None => Err(Refused::NotFound),
-                Some(row)
-                    if change
-                        .if_version
-                        .is_some_and(|version| version != row.version) =>
-                {
-                    Err(Refused::Conflict)
-                }
-                Some(_) => Ok(()),
-            })
+            .map(|change| change.outcome(&stored))
             .collect();
-        if self.together && fates.iter().any(Result::is_err) {
-            for fate in &mut fates {
-                *fate = fate.and(Err(Refused::Together));
+        if self.together && outcomes.iter().any(Result::is_err) {
+            for outcome in &mut outcomes {
+                if outcome.is_ok() {
+                    *outcome = Err(Refused::Together);
+                }
             }
-            return Ok(fates);
         }
+        let mut fates = Vec::with_capacity(outcomes.len());
         let mut rewrites = Vec::new();
         let mut entries = Vec::new();
-        for (change, _) in self
-            .changes
-            .iter()
-            .zip(&fates)
-            .filter(|(_, fate)| fate.is_ok())
-        {
-            let Some(row) = stored.get(&change.id) else {
+        for (change, outcome) in self.changes.iter().zip(outcomes) {
+            fates.push(
+                outcome
+                    .as_ref()
+                    .map(|(_, before, after)| before != after)
+                    .map_err(|refused| *refused),
+            );
+            let Some((row, before, after)) =
+                outcome.ok().filter(|(_, before, after)| before != after)
+            else {
                 continue;
             };
-            let before = Fields::from(row.clone());
-            let after = change.applied(&before);
-            if before == after {
-                continue;
-            }
             entries.push(Entry {
-                action: AuditAction::ChatUserUpdated,
+                action: change.change.action(),
                 agent: Some(row.agent_id),
                 chat_user: Some(row.id),
                 changes: differences(&before, &after),
@@ -228,6 +377,25 @@ impl Work for UpdateProfiles<'_> {
         chat_user::rewrite(transaction, &rewrites).await?;
         audit::enter(transaction, self.by, &entries).await?;
         Ok(fates)
+    }
+}
+
+impl UserChange {
+    /// The user, before and after.
+    fn outcome<'a>(
+        &self,
+        stored: &'a HashMap<Uuid, Model>,
+    ) -> Result<(&'a Model, Fields, Fields), Refused> {
+        let row = stored.get(&self.id).ok_or(Refused::NotFound)?;
+        if self
+            .if_version
+            .is_some_and(|version| version != row.version)
+        {
+            return Err(Refused::Conflict);
+        }
+        let before = Fields::from(row.clone());
+        let after = self.change.applied(&before)?;
+        Ok((row, before, after))
     }
 }
 
@@ -252,32 +420,34 @@ async fn find(
     Ok(found.into_iter().map(|row| (row.id, row)).collect())
 }
 
-fn differences(before: &Fields, after: &Fields) -> Vec<Change> {
-    let fields = [
-        ("email", &before.email, &after.email),
-        ("language", &before.language, &after.language),
-        ("name", &before.name, &after.name),
-        ("phoneNumber", &before.phone_number, &after.phone_number),
-        (
-            "profilePictureUrl",
-            &before.profile_picture_url,
-            &after.profile_picture_url,
-        ),
-    ];
-    fields
-        .into_iter()
-        .filter(|(_, before, after)| before != after)
-        .map(|(field, before, after)| Change {
+fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
+    let text = |value: &Option<String>| Value::from(value.clone());
+    let values = |fields: &Fields| {
+        [
+            ("email", text(&fields.email)),
+            ("language", text(&fields.language)),
+            ("name", text(&fields.name)),
+            ("phoneNumber", text(&fields.phone_number)),
+            ("profilePictureUrl", text(&fields.profile_picture_url)),
+            ("settings", Value::from(fields.settings())),
+            ("tags", Value::from(fields.tags())),
+        ]
+    };
+    let both = values(before).into_iter().zip(values(after));
+    both.filter(|((_, before), (_, after))| before != after)
+        .map(|((field, before), (_, after))| Difference {
             field,
-            before: Value::from(before.clone()),
-            after: Value::from(after.clone()),
+            before,
+            after,
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Patch, ProfileChange};
+    use serde_json::json;
+
+    use super::{Patch, ProfilePatch, merge};
 
     #[expect(clippy::unnecessary_wraps, reason = "it stands for an input")]
     fn given(value: &str) -> Patch {
@@ -286,13 +456,12 @@ mod tests {
 
     #[test]
     fn values_are_kept_in_one_form() {
-        let change = ProfileChange {
+        let change = ProfilePatch {
             name: given("  Ann Lee "),
             email: given("ann@example.org"),
             phone_number: given("+44 20 7946 0000"),
             profile_picture_url: given("  "),
             language: given("EN-us"),
-            ..ProfileChange::default()
         };
         let kept = change.normalise().unwrap();
         assert_eq!(kept.name, given("Ann Lee"));
@@ -303,13 +472,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused_by_its_field() {
-        let change = ProfileChange {
+        let change = ProfilePatch {
             name: given("a\0b"),
             email: given("ann at example"),
             phone_number: given("+0"),
             profile_picture_url: given("javascript:alert(1)"),
             language: given("english please"),
-            ..ProfileChange::default()
         };
         let fields: Vec<_> = change
             .normalise()
@@ -331,13 +499,58 @@ mod tests {
 
     #[test]
     fn a_number_without_a_country_is_kept_as_it_is_written() {
-        let change = ProfileChange {
+        let change = ProfilePatch {
             phone_number: given("(555) 010-0101"),
-            ..ProfileChange::default()
+            ..ProfilePatch::default()
         };
         assert_eq!(
             change.normalise().unwrap().phone_number,
             given("(555) 010-0101")
         );
+    }
+
+    /// The examples of RFC 7396, appendix A, that are objects.
+    #[test]
+    fn settings_are_merged_as_the_rfc_has_it() {
+        for (before, patch, after) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (
+                json!({"a": "b"}),
+                json!({"b": "c"}),
+                json!({"a": "b", "b": "c"}),
+            ),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (
+                json!({"a": "b", "b": "c"}),
+                json!({"a": null}),
+                json!({"b": "c"}),
+            ),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d"}}),
+            ),
+            (
+                json!({"a": [{"b": "c"}]}),
+                json!({"a": [1]}),
+                json!({"a": [1]}),
+            ),
+            (
+                json!({"e": null}),
+                json!({"a": 1}),
+                json!({"e": null, "a": 1}),
+            ),
+            (
+                json!({}),
+                json!({"a": {"bb": {"ccc": null}}}),
+                json!({"a": {"bb": {}}}),
+            ),
+        ] {
+            let mut target = before.clone();
+            merge(&mut target, &patch);
+            assert_eq!(target, after, "{before} {patch}");
+        }
     }
 }

@@ -330,7 +330,10 @@ async fn unknown_names_bring_up_those_that_are_close() {
                 "{ node(id: 1) { ... on ChatUsr { id } } }",
                 Some("`ChatUser`"),
             ),
-            ("query ($id: Idd!) { node(id: $id) { id } }", Some("`ID` or `Int`")),
+            (
+                "query ($id: Idd!) { node(id: $id) { id } }",
+                Some("`ID` or `Int`"),
+            ),
             ("{ agents @skp(if: true) { totalCount } }", Some("`skip`")),
             ("{ agents @skip(iff: true) { totalCount } }", Some("`if`")),
             ("{ wholly_different }", None),

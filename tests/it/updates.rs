@@ -245,3 +245,57 @@ async fn the_log_tells_who_changed_what() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_are_put_on_and_taken_off() {
+    everywhere(Start::Audience, async |world| {
+        let users = some(world, 2).await;
+        let ask = async |mutation: &str, tags: Value| -> Value {
+            let query = format!("mutation ($input: TagChatUsersInput!) {{ {mutation}(input: $input) {{ count chatUsers {{ tags }} userErrors {{ code field }} }} }}");
+            world.ask(&query, json!({ "input": { "ids": [users[0], users[1], "nobody"], "tags": tags } })).await[mutation].take()
+        };
+        ask("untagChatUsers", json!(["vip", "returning", "lead"])).await;
+        let payload = ask("tagChatUsers", json!([" vip ", "blue", "vip"])).await;
+        assert_eq!(payload["count"], 2);
+        assert_eq!(payload["userErrors"], json!([{ "code": "NOT_FOUND", "field": ["ids", "2", "id"] }]));
+        for user in 0..2 {
+            let tags: Vec<_> = payload["chatUsers"][user]["tags"].as_array().unwrap().iter().filter(|tag| *tag == "vip" || *tag == "blue").collect();
+            assert_eq!(tags, ["blue", "vip"]);
+        }
+        assert_eq!(ask("tagChatUsers", json!(["vip"])).await["count"], 0);
+        let payload = ask("untagChatUsers", json!(["vip", "never had"])).await;
+        assert_eq!(payload["count"], 2);
+        let query = "{ chatUsers(where: {tags: {has: \"blue\"}}) { totalCount } }";
+        assert_eq!(world.ask(query, Value::Null).await["chatUsers"]["totalCount"], 2);
+        let payload = ask("tagChatUsers", json!(["fine", " "])).await;
+        assert_eq!(payload["userErrors"][0]["field"], json!(["tags"]));
+        let many: Vec<_> = (0..100).map(|at| format!("tag {at}")).collect();
+        let payload = ask("tagChatUsers", json!(many)).await;
+        assert_eq!(payload["userErrors"][0]["field"], json!(["ids", "0", "tags"]));
+        let log = audit_log(world, &users[0]).await;
+        assert_eq!(log["nodes"][0]["action"], "CHAT_USER_UNTAGGED");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_merged() {
+    everywhere(Start::Audience, async |world| {
+        let user = some(world, 1).await.remove(0);
+        let ask = async |settings: Value| -> Value {
+            let query = "mutation ($input: UpdateChatUserSettingsInput!) { updateChatUserSettings(input: $input) { chatUser { settings } userErrors { code field } } }";
+            world.ask(query, json!({ "input": { "id": user, "settings": settings } })).await["updateChatUserSettings"].take()
+        };
+        ask(json!({ "theme": "dark", "mail": { "weekly": true, "daily": false } })).await;
+        let payload = ask(json!({ "theme": null, "mail": { "daily": true }, "😀": [1, 2.5, "ü"] })).await;
+        let settings = &payload["chatUser"]["settings"];
+        assert_eq!(settings["mail"], json!({ "weekly": true, "daily": true }));
+        assert_eq!(settings["😀"], json!([1, 2.5, "ü"]));
+        assert!(settings.get("theme").is_none());
+        let payload = ask(json!({ "long": "x".repeat(70_000) })).await;
+        assert_eq!(payload["userErrors"], json!([{ "code": "INVALID", "field": ["settings"] }]));
+        let payload = ask(json!({ "nul": "a\u{0}b" })).await;
+        assert_eq!(payload["userErrors"][0]["field"], json!(["settings"]));
+    })
+    .await;
+}
