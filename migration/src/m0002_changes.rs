@@ -1,4 +1,4 @@
-//! Changes made by people: the version of a profile, and who changed what.
+//! Changes made by people: the version of a profile, who is blocked, and who changed what.
 
 use sea_orm_migration::prelude::*;
 
@@ -9,8 +9,13 @@ use crate::dialect::run;
 pub(crate) struct Migration;
 
 /// An entry outlives what it tells of, so it refers to nothing.
-const UP: [&str; 5] = [
+const UP: [&str; 10] = [
     "ALTER TABLE chat_users ADD COLUMN version {int} NOT NULL DEFAULT 1",
+    "ALTER TABLE chat_users ADD COLUMN blocked_at {int}",
+    "ALTER TABLE chat_users ADD COLUMN blocked_until {int}",
+    "ALTER TABLE chat_users ADD COLUMN block_reason {text}",
+    "ALTER TABLE chat_users ADD COLUMN blocked_by {text}",
+    "CREATE INDEX chat_users_blocked ON chat_users (agent_id, blocked_at, id) WHERE blocked_at IS NOT NULL",
     "CREATE TABLE audit_entries (
         id {uuid} PRIMARY KEY NOT NULL,
         agent_id {uuid},
@@ -26,8 +31,13 @@ const UP: [&str; 5] = [
     "CREATE INDEX audit_entries_all_by_at ON audit_entries (at, id)",
 ];
 
-const DOWN: [&str; 2] = [
+const DOWN: [&str; 7] = [
     "DROP TABLE audit_entries",
+    "DROP INDEX chat_users_blocked",
+    "ALTER TABLE chat_users DROP COLUMN blocked_by",
+    "ALTER TABLE chat_users DROP COLUMN block_reason",
+    "ALTER TABLE chat_users DROP COLUMN blocked_until",
+    "ALTER TABLE chat_users DROP COLUMN blocked_at",
     "ALTER TABLE chat_users DROP COLUMN version",
 ];
 

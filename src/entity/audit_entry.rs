@@ -48,6 +48,10 @@ pub enum AuditAction {
     ChatUserUntagged,
     /// The settings of a user were changed.
     ChatUserSettingsUpdated,
+    /// A user was blocked.
+    ChatUserBlocked,
+    /// The block of a user was lifted.
+    ChatUserUnblocked,
     /// An agent was made.
     AgentCreated,
     /// The name or the description of an agent was changed.

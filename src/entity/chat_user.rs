@@ -57,6 +57,14 @@ pub struct Model {
     pub search_text: String,
     /// Grows by one with each change of the profile.
     pub version: i64,
+    /// When the user was blocked; absent for who is not.
+    pub blocked_at: Option<Timestamp>,
+    /// When the block ends by itself.
+    pub blocked_until: Option<Timestamp>,
+    /// Why.
+    pub block_reason: Option<String>,
+    /// By whom.
+    pub blocked_by: Option<String>,
     /// The agent.
     #[sea_orm(belongs_to, from = "agent_id", to = "id")]
     pub agent: HasOne<super::agent::Entity>,

@@ -16,7 +16,7 @@ use crate::entity::audit_entry::{AuditAction, Entity, Model};
 use crate::error::Result;
 use crate::id::Noun;
 use crate::read::Scope;
-use crate::read::audit_entry::{AuditFilter, AuditOrderField, AuditWhere};
+use crate::read::audit_entry::{AuditEntryFilter, AuditEntryOrderField, AuditEntryWhere};
 use crate::read::page::Order;
 
 /// A list of audit entries.
@@ -38,16 +38,16 @@ impl Listed for Entity {
     const BEHIND: &'static [(&'static str, &'static [&'static str])] =
         &[("agent", &["agent_id"]), ("chatUser", &["chat_user_id"])];
 
-    fn extras(_: Scope, _: &AuditFilter) -> EmptyMutation {
+    fn extras(_: Scope, _: &AuditEntryFilter) -> EmptyMutation {
         EmptyMutation
     }
 }
 
 /// How a list of audit entries is ordered. Entries of the same instant are ordered by id.
 #[derive(Clone, Copy, Debug, InputObject)]
-pub(super) struct AuditOrder {
+pub(super) struct AuditEntryOrder {
     /// What to order by.
-    pub(super) field: AuditOrderField,
+    pub(super) field: AuditEntryOrderField,
     /// The direction. When absent: the newest first.
     pub(super) direction: Option<OrderDirection>,
 }
@@ -56,18 +56,18 @@ pub(super) struct AuditOrder {
 pub(super) fn list(
     context: &Context<'_>,
     scope: Scope,
-    conditions: Option<Box<AuditWhere>>,
-    order_by: Option<AuditOrder>,
+    conditions: Option<Box<AuditEntryWhere>>,
+    order_by: Option<AuditEntryOrder>,
     page: PageArguments,
 ) -> Result<AuditEntryConnection> {
     let default = Order {
-        field: AuditOrderField::At,
+        field: AuditEntryOrderField::At,
         descending: true,
     };
     let order = order_by.map_or(default, |order| {
         OrderDirection::order(order.direction, order.field)
     });
-    let filter = AuditFilter {
+    let filter = AuditEntryFilter {
         r#where: conditions,
     };
     Connection::new(context, scope, filter, order, page)

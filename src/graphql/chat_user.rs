@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::agent::Agent;
-use super::audit_entry::{AuditEntryConnection, AuditOrder};
+use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
+use super::block::{ChatUserBlock, holding};
 use super::connection::{Connection, Listed, OrderDirection, PageArguments};
 use super::message::{Message, MessageConnection, MessageOrder};
 use super::scalar::JsonObject;
 use super::session::{SessionConnection, SessionOrder};
-use super::{loaders, reader, stored};
+use super::{loaders, now, reader, stored};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::chat_user::{Entity, Model};
@@ -18,7 +19,7 @@ use crate::entity::platform::Platform;
 use crate::error::Result;
 use crate::id::Noun;
 use crate::read::Scope;
-use crate::read::audit_entry::AuditWhere;
+use crate::read::audit_entry::AuditEntryWhere;
 use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, platforms};
 use crate::read::message::MessageWhere;
 use crate::read::page::Order;
@@ -47,6 +48,11 @@ impl Listed for Entity {
     const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
         ("agent", &["agent_id"]),
         ("auditLog", &["id"]),
+        (
+            "block",
+            &["blocked_at", "blocked_until", "block_reason", "blocked_by"],
+        ),
+        ("isBlocked", &["blocked_at", "blocked_until"]),
         ("displayName", &["name"]),
         ("isAnonymous", &["name"]),
         ("lastReceivedMessage", &["last_message_id"]),
@@ -196,6 +202,16 @@ impl ChatUser {
         stored(&self.0.settings).map(JsonObject)
     }
 
+    /// The block that holds now; null when the agent may answer the user.
+    async fn block(&self, context: &Context<'_>) -> Option<ChatUserBlock> {
+        holding(&self.0, now(context))
+    }
+
+    /// Whether the user is blocked now.
+    async fn is_blocked(&self, context: &Context<'_>) -> bool {
+        holding(&self.0, now(context)).is_some()
+    }
+
     /// Grows by one with each change of the profile. Give it as `ifVersion` to change only what you have seen.
     async fn version(&self) -> i64 {
         self.0.version
@@ -331,9 +347,11 @@ impl ChatUser {
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only entries for which this holds.")] conditions: Option<
-            Box<AuditWhere>,
+            Box<AuditEntryWhere>,
         >,
-        #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<AuditOrder>,
+        #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<
+            AuditEntryOrder,
+        >,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,

@@ -1,7 +1,9 @@
 //! What the client sees: the schema, and one file per noun. A type is a newtype over its row; a field is its description and one line.
 
 mod agent;
+mod agent_change;
 mod audit_entry;
+mod block;
 mod chat_user;
 mod connection;
 pub mod loader;
@@ -9,6 +11,7 @@ mod message;
 mod mutation;
 mod node;
 mod query;
+mod record;
 mod render;
 mod scalar;
 mod session;
@@ -18,6 +21,7 @@ use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, Schema, ValidationMode};
 
+use crate::clock::Timestamp;
 use crate::db::{Database, Reader, Writer};
 use crate::error::Internal;
 pub use crate::write::audit::Caller;
@@ -59,6 +63,7 @@ pub async fn execute(
         .data(database.reader.clone())
         .data(database.writer.clone())
         .data(caller)
+        .data(Timestamp::now())
         .data(limits)
         .data(Arc::new(Loaders::new(database.reader.clone(), &batches)));
     batches.drive(graph.execute(request)).await
@@ -72,6 +77,11 @@ fn reader<'a>(context: &async_graphql::Context<'a>) -> &'a Reader {
 /// The writer of this request.
 fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Writer {
     context.data_unchecked()
+}
+
+/// When the request came: the same for all of it.
+fn now(context: &async_graphql::Context<'_>) -> Timestamp {
+    *context.data_unchecked()
 }
 
 /// Who asks.

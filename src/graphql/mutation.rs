@@ -2,6 +2,9 @@
 
 use async_graphql::{Context, Object};
 
+use super::agent_change::{AgentPayload, CreateAgentInput, UpdateAgentInput};
+use super::block::{BlockChatUserInput, UnblockChatUserInput};
+use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::update::{
     TagChatUsersInput, TagChatUsersPayload, UpdateChatUserInput, UpdateChatUserPayload,
     UpdateChatUserSettingsInput, UpdateChatUsersInput, UpdateChatUsersPayload,
@@ -16,6 +19,34 @@ pub struct Mutation;
 /// expect to go wrong (nobody has this id, somebody was faster, a value cannot be) is told in `userErrors`.
 #[Object]
 impl Mutation {
+    /// Records messages, with the agents, users and sessions they belong to, as far as these are not there yet. An event that
+    /// cannot be taken is told; the others go in together.
+    async fn record_messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What happened.")] input: RecordMessagesInput,
+    ) -> Result<RecordMessagesPayload> {
+        super::record::record(context, input).await
+    }
+
+    /// Makes an agent. Events make agents too, when they name one that is not there.
+    async fn create_agent(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The agent.")] input: CreateAgentInput,
+    ) -> Result<AgentPayload> {
+        super::agent_change::create(context, input).await
+    }
+
+    /// Changes an agent's name and description. What is absent stays as it is, null clears.
+    async fn update_agent(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The agent, and the values.")] input: UpdateAgentInput,
+    ) -> Result<AgentPayload> {
+        super::agent_change::update(context, input).await
+    }
+
     /// Changes the profile of a user. What is absent stays as it is, null clears.
     async fn update_chat_user(
         &self,
@@ -50,6 +81,24 @@ impl Mutation {
         #[graphql(desc = "The users, and the tags.")] input: TagChatUsersInput,
     ) -> Result<TagChatUsersPayload> {
         super::update::tags(context, input, Change::Untag).await
+    }
+
+    /// Blocks a user, until a time or until further notice. A block that there is already is replaced.
+    async fn block_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user, why, and until when.")] input: BlockChatUserInput,
+    ) -> Result<UpdateChatUserPayload> {
+        super::block::block(context, input).await
+    }
+
+    /// Lifts the block of a user, if there is one.
+    async fn unblock_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user.")] input: UnblockChatUserInput,
+    ) -> Result<UpdateChatUserPayload> {
+        super::block::unblock(context, input).await
     }
 
     /// Changes some of the settings of a user, and leaves the others.

@@ -1,9 +1,12 @@
 //! `Query`: where every question to the graph starts.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 
 use super::agent::{Agent, AgentConnection, AgentOrder};
-use super::audit_entry::{AuditEntryConnection, AuditOrder};
+use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
+use super::block::BlockStatus;
 use super::chat_user::{ChatUser, ChatUserConnection, ChatUserOrder};
 use super::connection::{Connection, OrderDirection, PageArguments};
 use super::node::{self, Node};
@@ -15,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::id::Noun;
 use crate::read::Scope;
 use crate::read::agent::{AgentFilter, AgentOrderField, AgentWhere};
-use crate::read::audit_entry::AuditWhere;
+use crate::read::audit_entry::AuditEntryWhere;
 use crate::read::chat_user::{self, ChatUserWhere};
 use crate::read::page::{Order, within_agent};
 use crate::read::search::Term;
@@ -144,14 +147,20 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<Option<ChatUser>> {
-        let Some(agent) = Noun::Agent.decode(&agent_id) else {
-            return Ok(None);
-        };
-        if platform_id.contains('\0') {
-            return Ok(None);
-        }
-        let row = chat_user::by_platform_id(reader(context), agent, platform, &platform_id).await?;
-        Ok(row.map(|row| ChatUser::from(std::sync::Arc::new(row))))
+        let row = by_platform_id(context, &agent_id, platform, &platform_id).await?;
+        Ok(row.map(ChatUser::from))
+    }
+
+    /// Whether an agent may answer who has this id on a platform: the question of a bot that has just heard from somebody.
+    async fn block_status(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The agent's id.")] agent_id: ID,
+        #[graphql(desc = "The platform.")] platform: Platform,
+        #[graphql(desc = "The user's id on the platform.")] platform_id: String,
+    ) -> Result<BlockStatus> {
+        let row = by_platform_id(context, &agent_id, platform, &platform_id).await?;
+        Ok(BlockStatus(row))
     }
 
     /// The chat users of one agent, or of all. Across all agents only the orders by time are offered.
@@ -259,9 +268,11 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "Only what concerns this agent.")] agent_id: Option<ID>,
         #[graphql(name = "where", desc = "Only entries for which this holds.")] conditions: Option<
-            Box<AuditWhere>,
+            Box<AuditEntryWhere>,
         >,
-        #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<AuditOrder>,
+        #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<
+            AuditEntryOrder,
+        >,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(desc = "This many from the end.")] last: Option<i32>,
@@ -286,6 +297,23 @@ impl Query {
             page,
         )
     }
+}
+
+/// The user of an agent who has this id on a platform.
+async fn by_platform_id(
+    context: &Context<'_>,
+    agent_id: &str,
+    platform: Platform,
+    platform_id: &str,
+) -> Result<Option<Arc<entity::chat_user::Model>>> {
+    let Some(agent) = Noun::Agent.decode(agent_id) else {
+        return Ok(None);
+    };
+    if platform_id.contains('\0') {
+        return Ok(None);
+    }
+    let row = chat_user::by_platform_id(reader(context), agent, platform, platform_id).await?;
+    Ok(row.map(Arc::new))
 }
 
 /// Everything, or what belongs to an agent. An id that names no agent has nothing.

@@ -58,6 +58,15 @@ pub(super) struct UpdateChatUserPayload {
     user_errors: Vec<UserError>,
 }
 
+impl UpdateChatUserPayload {
+    pub(super) const fn new(chat_user: Option<ChatUser>, user_errors: Vec<UserError>) -> Self {
+        Self {
+            chat_user,
+            user_errors,
+        }
+    }
+}
+
 /// What came of several changes.
 #[derive(SimpleObject)]
 pub(super) struct UpdateChatUsersPayload {
@@ -315,7 +324,8 @@ impl UpdateChatUserInput {
     }
 }
 
-fn patch(given: MaybeUndefined<String>) -> Patch {
+/// What is to become of a value, by an input's field.
+pub(super) fn patch(given: MaybeUndefined<String>) -> Patch {
     match given {
         MaybeUndefined::Undefined => None,
         MaybeUndefined::Null => Some(None),
@@ -323,13 +333,20 @@ fn patch(given: MaybeUndefined<String>) -> Patch {
     }
 }
 
-impl From<Invalid> for UserError {
-    fn from(Invalid { field, reason }: Invalid) -> Self {
+impl UserError {
+    /// Something in the way of one field of the input.
+    pub(super) fn new(code: UserErrorCode, reason: &str, field: &str) -> Self {
         Self {
-            code: UserErrorCode::Invalid,
+            code,
             message: format!("{field}: {reason}"),
             field: vec![field.to_owned()],
         }
+    }
+}
+
+impl From<Invalid> for UserError {
+    fn from(Invalid { field, reason }: Invalid) -> Self {
+        Self::new(UserErrorCode::Invalid, &reason, field)
     }
 }
 
@@ -358,10 +375,6 @@ impl From<Refused> for UserError {
                 "id",
             ),
         };
-        Self {
-            code,
-            message: message.to_owned(),
-            field: vec![field.to_owned()],
-        }
+        Self::new(code, message, field)
     }
 }

@@ -17,8 +17,8 @@ use crate::error::Result;
 use crate::id;
 
 impl Noun for Entity {
-    type Filter = AuditFilter;
-    type Field = AuditOrderField;
+    type Filter = AuditEntryFilter;
+    type Field = AuditEntryOrderField;
     const NOUN: id::Noun = id::Noun::AuditEntry;
     const TABLE: &'static str = "audit_entries";
 
@@ -50,12 +50,12 @@ impl Noun for Entity {
 
 /// What a list of audit entries is filtered by.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct AuditFilter {
+pub struct AuditEntryFilter {
     /// Conditions.
-    pub r#where: Option<Box<AuditWhere>>,
+    pub r#where: Option<Box<AuditEntryWhere>>,
 }
 
-impl Filter for AuditFilter {
+impl Filter for AuditEntryFilter {
     fn condition(&self, dialect: Dialect) -> Result<Condition> {
         Builder::condition(dialect, self.r#where.as_deref())
     }
@@ -67,13 +67,13 @@ impl Filter for AuditFilter {
 
 /// Conditions on an audit entry; all that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
-pub struct AuditWhere {
+pub struct AuditEntryWhere {
     /// All of these hold.
-    pub and: Option<Vec<AuditWhere>>,
+    pub and: Option<Vec<AuditEntryWhere>>,
     /// At least one of these holds.
-    pub or: Option<Vec<AuditWhere>>,
+    pub or: Option<Vec<AuditEntryWhere>>,
     /// This does not hold.
-    pub not: Option<Box<AuditWhere>>,
+    pub not: Option<Box<AuditEntryWhere>>,
     /// The id.
     pub id: Option<IdFilter>,
     /// What was done.
@@ -86,7 +86,7 @@ pub struct AuditWhere {
     pub at: Option<DateTimeFilter>,
 }
 
-impl Where for AuditWhere {
+impl Where for AuditEntryWhere {
     fn fields(&self, builder: &mut Builder) -> Result<Condition> {
         let column = |name| Column::of(name);
         Ok(Condition::all()
@@ -112,12 +112,12 @@ impl Where for AuditWhere {
 
 /// What a list of audit entries can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
-pub enum AuditOrderField {
+pub enum AuditEntryOrderField {
     /// When it was done.
     At,
 }
 
-impl SortField for AuditOrderField {
+impl SortField for AuditEntryOrderField {
     type Row = Model;
 
     fn column(self) -> SortColumn {

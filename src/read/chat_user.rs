@@ -57,6 +57,10 @@ impl Noun for Entity {
             total_cost_micros: row.next()?,
             search_text: row.next()?,
             version: row.next()?,
+            blocked_at: row.next()?,
+            blocked_until: row.next()?,
+            block_reason: row.next()?,
+            blocked_by: row.next()?,
         })
     }
 

@@ -40,20 +40,21 @@ pub(super) struct Movement {
 }
 
 #[derive(FromQueryResult)]
-struct Stored {
-    id: Uuid,
+pub(super) struct Stored {
+    pub(super) id: Uuid,
     external_id: String,
     name: Option<String>,
     description: Option<String>,
 }
 
-/// What the batch says of an agent, taken together.
-struct Draft<'a> {
-    name: Option<&'a str>,
-    description: Option<&'a str>,
-    created_at: Timestamp,
+/// What is said of an agent, taken together.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) created_at: Timestamp,
     /// What its id is made of: that of the first event alone, so that it does not depend on how events are batched.
-    first: Timestamp,
+    pub(super) first: Timestamp,
 }
 
 /// Finds the agents of a batch, and makes those that are missing. Until the transaction ends no other writes to them: what it
@@ -62,7 +63,7 @@ pub(super) async fn settle<'a>(
     transaction: &Transaction,
     events: impl Iterator<Item = &'a Event>,
 ) -> Result<Agents<'a>, DbErr> {
-    let mut drafts: BTreeMap<&'a str, Draft<'a>> = BTreeMap::new();
+    let mut drafts: BTreeMap<&'a str, Draft> = BTreeMap::new();
     for event in events {
         let AgentPart {
             external_id,
@@ -75,8 +76,14 @@ pub(super) async fn settle<'a>(
             created_at: event.earliest(),
             first: event.earliest(),
         });
-        draft.name = said(name.as_ref()).or(draft.name);
-        draft.description = said(description.as_ref()).or(draft.description);
+        for (said_now, field) in [
+            (name, &mut draft.name),
+            (description, &mut draft.description),
+        ] {
+            if let Some(line) = said(said_now.as_ref()) {
+                *field = Some(line.to_owned());
+            }
+        }
         draft.created_at = draft.created_at.min(event.earliest());
     }
     let mut stored = find(transaction, drafts.keys().copied()).await?;
@@ -84,7 +91,8 @@ pub(super) async fn settle<'a>(
     if stored.len() < drafts.len() {
         let missing = drafts
             .iter()
-            .filter(|(external_id, _)| !stored.contains_key(**external_id));
+            .filter(|(external_id, _)| !stored.contains_key(**external_id))
+            .map(|(external_id, draft)| (*external_id, draft));
         new = insert(transaction, missing).await?;
         stored = find(transaction, drafts.keys().copied()).await?;
     }
@@ -98,7 +106,8 @@ pub(super) async fn settle<'a>(
     })
 }
 
-async fn find(
+/// Agents by external id. Until the transaction ends no other writes to them.
+pub(super) async fn find(
     transaction: &Transaction,
     external_ids: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, Stored>, DbErr> {
@@ -125,9 +134,10 @@ fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, St
     (name.and_then(search::key), text)
 }
 
-async fn insert<'a>(
+/// Makes agents that are not there yet. How many.
+pub(super) async fn insert<'a>(
     transaction: &Transaction,
-    drafts: impl Iterator<Item = (&'a &'a str, &'a Draft<'a>)>,
+    drafts: impl IntoIterator<Item = (&'a str, &'a Draft)>,
 ) -> Result<u64, DbErr> {
     const COLUMNS: [(&str, Column); 7] = [
         ("id", Column::Uuid),
@@ -139,15 +149,16 @@ async fn insert<'a>(
         ("search_text", Column::Text),
     ];
     let rows: Vec<_> = drafts
+        .into_iter()
         .map(|(external_id, draft)| {
             let id = derive(draft.first, &[b"agent", external_id.as_bytes()]);
-            let (name_key, text) = named(id, external_id, draft.name);
+            let (name_key, text) = named(id, external_id, draft.name.as_deref());
             (
                 Key(id),
-                *external_id,
-                draft.name,
+                external_id,
+                &draft.name,
                 name_key,
-                draft.description,
+                &draft.description,
                 draft.created_at,
                 text,
             )
@@ -158,8 +169,33 @@ async fn insert<'a>(
 
 async fn rename(
     transaction: &Transaction,
-    drafts: &BTreeMap<&str, Draft<'_>>,
+    drafts: &BTreeMap<&str, Draft>,
     stored: &HashMap<String, Stored>,
+) -> Result<(), DbErr> {
+    let mut changed = Vec::new();
+    for (external_id, draft) in drafts {
+        let Some(agent) = stored.get(*external_id) else {
+            continue;
+        };
+        let name = draft.name.as_deref().or(agent.name.as_deref());
+        let description = draft
+            .description
+            .as_deref()
+            .or(agent.description.as_deref());
+        if name != agent.name.as_deref() || description != agent.description.as_deref() {
+            changed.push((agent.id, *external_id, name, description));
+        }
+    }
+    describe(transaction, &changed).await
+}
+
+/// An agent's id, its external id, its name and its description.
+type Described<'a> = (Uuid, &'a str, Option<&'a str>, Option<&'a str>);
+
+/// Gives stored agents other names and descriptions.
+pub(super) async fn describe(
+    transaction: &Transaction,
+    agents: &[Described<'_>],
 ) -> Result<(), DbErr> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
@@ -168,18 +204,13 @@ async fn rename(
         ("description", Column::Text),
         ("search_text", Column::Text),
     ];
-    let mut rows = Vec::new();
-    for (external_id, draft) in drafts {
-        let Some(agent) = stored.get(*external_id) else {
-            continue;
-        };
-        let name = draft.name.or(agent.name.as_deref());
-        let description = draft.description.or(agent.description.as_deref());
-        if name != agent.name.as_deref() || description != agent.description.as_deref() {
-            let (name_key, text) = named(agent.id, external_id, name);
-            rows.push((Key(agent.id), name, name_key, description, text));
-        }
-    }
+    let rows: Vec<_> = agents
+        .iter()
+        .map(|(id, external_id, name, description)| {
+            let (name_key, text) = named(*id, external_id, *name);
+            (Key(*id), name, name_key, description, text)
+        })
+        .collect();
     let set = "name = batch.name, name_key = batch.name_key, description = batch.description, search_text = batch.search_text";
     transaction.update("agents", &COLUMNS, &rows, set).await
 }

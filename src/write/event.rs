@@ -232,7 +232,8 @@ pub fn reject(key: &'static str, reason: impl Into<Cow<'static, str>>) -> Reject
     }
 }
 
-fn id(key: &'static str, id: &str) -> Result<(), Rejection> {
+/// Whether a text can be an id where data comes from.
+pub fn id(key: &'static str, id: &str) -> Result<(), Rejection> {
     if id.is_empty() {
         return Err(reject(key, "must not be empty"));
     }

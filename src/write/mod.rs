@@ -1,8 +1,10 @@
 //! INSERT, UPDATE, DELETE and nothing else. [`apply()`] is the transaction that all events go through: import and demo end there.
 
 mod agent;
+pub mod agent_change;
 mod apply;
 pub mod audit;
+pub mod block;
 mod chat_user;
 pub mod event;
 mod lanes;

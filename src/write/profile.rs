@@ -246,9 +246,9 @@ impl ProfilePatch {
 }
 
 /// The form in which a value is kept, or what is wrong with it.
-type Form = Result<String, Cow<'static, str>>;
+pub(super) type Form = Result<String, Cow<'static, str>>;
 
-fn normal(patch: Patch, form: fn(&str) -> Form) -> Result<Patch, Cow<'static, str>> {
+pub(super) fn normal(patch: Patch, form: fn(&str) -> Form) -> Result<Patch, Cow<'static, str>> {
     let Some(Some(given)) = patch else {
         return Ok(patch);
     };
@@ -400,7 +400,7 @@ impl UserChange {
 }
 
 /// Users by id. Until the transaction ends nobody else writes to them: their agents are held, as by everyone who writes.
-async fn find(
+pub(super) async fn find(
     transaction: &Transaction,
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Model>, DbErr> {

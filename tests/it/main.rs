@@ -20,6 +20,7 @@ mod harness;
 mod http;
 mod ingest;
 mod oracle;
+mod record;
 mod schema;
 mod search;
 mod selection;

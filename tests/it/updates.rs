@@ -299,3 +299,55 @@ async fn settings_are_merged() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_holds_until_its_time_or_until_it_is_lifted() {
+    everywhere(Start::Audience, async |world| {
+        let who = "{ chatUsers(first: 1) { nodes { id platform platformId agent { id } } } }";
+        let who = world.ask(who, Value::Null).await["chatUsers"]["nodes"][0].take();
+        let status = async || -> Value {
+            let query = "query ($a: ID!, $p: Platform!, $i: String!) { blockStatus(agentId: $a, platform: $p, platformId: $i) {
+                isBlocked block { reason until by } chatUser { id isBlocked } } }";
+            let variables = json!({ "a": who["agent"]["id"], "p": who["platform"], "i": who["platformId"] });
+            world.ask(query, variables).await["blockStatus"].take()
+        };
+        let block = async |input: Value| -> Value {
+            let query = "mutation ($input: BlockChatUserInput!) { blockChatUser(input: $input) { chatUser { isBlocked version } userErrors { code field } } }";
+            world.ask(query, json!({ "input": input })).await["blockChatUser"].take()
+        };
+        assert_eq!(status().await["isBlocked"], false);
+        let payload = block(json!({ "id": who["id"], "reason": " spam " })).await;
+        assert_eq!(payload["chatUser"]["isBlocked"], true, "{payload}");
+        let blocked = json!({ "isBlocked": true, "block": { "reason": "spam", "until": null, "by": "anyone" },
+            "chatUser": { "id": who["id"], "isBlocked": true } });
+        assert_eq!(status().await, blocked);
+
+        // A time takes the place of "until further notice"; once it has come nobody has to do anything.
+        block(json!({ "id": who["id"], "until": "2999-01-01T00:00:00Z" })).await;
+        assert_eq!(status().await["block"]["until"], "2999-01-01T00:00:00Z");
+        let passed = "UPDATE chat_users SET blocked_until = 1 WHERE blocked_until IS NOT NULL";
+        world.database.writer.execute(passed).await.unwrap();
+        assert_eq!(status().await["block"], Value::Null);
+        assert_eq!(status().await["isBlocked"], false);
+
+        let payload = block(json!({ "id": who["id"], "until": "2020-01-01T00:00:00Z" })).await;
+        assert_eq!(payload["userErrors"], json!([{ "code": "INVALID", "field": ["until"] }]));
+        assert_eq!(block(json!({ "id": "nobody" })).await["userErrors"][0]["code"], "NOT_FOUND");
+
+        block(json!({ "id": who["id"] })).await;
+        let lift = "mutation ($id: ID!) { unblockChatUser(input: {id: $id}) { chatUser { isBlocked } userErrors { code } } }";
+        for _ in 0..2 {
+            let payload = world.ask(lift, json!({ "id": who["id"] })).await;
+            assert_eq!(payload["unblockChatUser"], json!({ "chatUser": { "isBlocked": false }, "userErrors": [] }));
+        }
+        let log = audit_log(world, who["id"].as_str().unwrap()).await;
+        assert_eq!(log["totalCount"], 4);
+        assert_eq!(log["nodes"][0]["action"], "CHAT_USER_UNBLOCKED");
+        assert_eq!(log["nodes"][3]["changes"], json!([{ "field": "block", "before": null, "after": { "reason": "spam", "until": null } }]));
+
+        let nobody = "query ($a: ID!) { blockStatus(agentId: $a, platform: WEB, platformId: \"never heard of\") { isBlocked chatUser { id } } }";
+        let nobody = world.ask(nobody, json!({ "a": who["agent"]["id"] })).await;
+        assert_eq!(nobody["blockStatus"], json!({ "isBlocked": false, "chatUser": null }));
+    })
+    .await;
+}
