@@ -42,9 +42,12 @@ pub struct LimitSettings {
     /// Errors in an answer at most [default: 20]
     #[arg(long, env = "PARLOUR_ERROR_LIMIT", value_name = "N")]
     pub error_limit: Option<usize>,
-    /// Requests answered at once; more are refused with 503 [default: 128]
+    /// Requests taken at once; more are refused with 503 [default: 128]
     #[arg(long, env = "PARLOUR_CONCURRENCY_LIMIT", value_name = "N")]
     pub concurrency_limit: Option<usize>,
+    /// Requests worked on at once, the others wait for their turn [default: 8 for each core]
+    #[arg(long, env = "PARLOUR_PARALLEL_LIMIT", value_name = "N")]
+    pub parallel_limit: Option<usize>,
     /// Time that a request may take [default: 10000]
     #[arg(long, env = "PARLOUR_REQUEST_TIMEOUT", value_name = "MS")]
     pub request_timeout: Option<u64>,
@@ -81,8 +84,10 @@ pub struct Limits {
     pub batch: usize,
     /// Errors in an answer.
     pub errors: usize,
-    /// Requests answered at once.
+    /// Requests taken at once.
     pub concurrency: usize,
+    /// Requests worked on at once.
+    pub parallel: usize,
     /// Time that a request may take.
     pub request_timeout: Duration,
     /// Time that a body may take to arrive.
@@ -107,9 +112,15 @@ impl LimitSettings {
             batch: self.batch_limit.unwrap_or(0),
             errors: self.error_limit.unwrap_or(20),
             concurrency: self.concurrency_limit.unwrap_or(128),
+            parallel: self.parallel_limit.unwrap_or_else(several_per_core).max(1),
             request_timeout: Duration::from_millis(self.request_timeout.unwrap_or(10_000)),
             body_timeout: Duration::from_millis(self.body_timeout.unwrap_or(10_000)),
             document_cache: self.document_cache.unwrap_or(4 << 20),
         }
     }
+}
+
+/// Enough to keep every core and the database busy; more would only keep each other from coming to an end.
+fn several_per_core() -> usize {
+    std::thread::available_parallelism().map_or(8, |cores| 8 * cores.get())
 }

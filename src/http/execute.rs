@@ -27,7 +27,7 @@ pub(super) async fn execute(
     let mut request = Request::new("").variables(plain(variables));
     request.operation_name = operation.name.as_ref().map(ToString::to_string);
     request.set_parsed_query(checked.executable.clone());
-    let running = AssertUnwindSafe(graphql::execute(
+    let answering = AssertUnwindSafe(graphql::execute(
         &shared.graph,
         &shared.database,
         shared.pages,
@@ -38,6 +38,11 @@ pub(super) async fn execute(
         request,
     ))
     .catch_unwind();
+    // Whoever waits for a turn in vain has waited for the whole of their time.
+    let running = async {
+        let _turn = shared.turns.acquire().await;
+        answering.await
+    };
     let timeout = shared.limits.request_timeout;
     match tokio::time::timeout(timeout, running).await {
         Ok(Ok(response)) => Ok(Answer::from(response)),

@@ -54,8 +54,10 @@ struct Shared {
     documents: Arc<Documents>,
     persisted: Persisted,
     metrics: Metrics,
-    /// One permit for each request that may be answered at once.
+    /// One permit for each request that may be here at once.
     room: Semaphore,
+    /// One permit for each request that may be worked on at once.
+    turns: Semaphore,
     profile: StatusProfile,
     playground: bool,
     cors: Vec<HeaderValue>,
@@ -85,6 +87,7 @@ impl Server {
             persisted: Persisted::new(settings.trusted_documents.as_deref())?,
             metrics: Metrics::default(),
             room: Semaphore::new(limits.concurrency),
+            turns: Semaphore::new(limits.parallel),
             profile: settings.status_profile(),
             playground: settings.graphiql(),
             cors: settings.cors_origins()?,

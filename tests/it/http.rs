@@ -349,3 +349,18 @@ async fn unknown_names_bring_up_those_that_are_close() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_taken_gets_a_turn() {
+    everywhere(Start::Audience, async |world| {
+        let limits = Limits {
+            parallel: 1,
+            ..limits()
+        };
+        let server = server(world, &ServeSettings::default(), limits);
+        let query = "{ chatUsers { nodes { id sessions { nodes { id } } } } }";
+        let replies = futures_util::future::join_all((0..20).map(|_| ask(&server, query))).await;
+        assert!(replies.iter().all(|reply| reply.0 == StatusCode::OK));
+    })
+    .await;
+}

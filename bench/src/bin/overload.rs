@@ -22,7 +22,8 @@ const CROWD: u32 = 600;
 /// How many times the peak is asked for.
 const TIMES: f64 = 3.0;
 
-const QUESTION: &str = "{ chatUsers(first: 20) { nodes { id name displayName email phoneNumber platform platformId createdAt lastMessageAt totalSessions } } }";
+/// Twenty users with five sessions of ten messages each.
+const QUESTION: &str = "{ chatUsers { nodes { id displayName platform totalSessions sessions(first: 5) { nodes { id startedAt messages(first: 10) { nodes { id role text sentAt } } } } } } }";
 
 /// Asks a server of its own for three times what it can answer.
 #[derive(Debug, Parser)]
@@ -38,6 +39,9 @@ struct Arguments {
         value_name = "URL"
     )]
     database_url: String,
+    /// What is asked
+    #[arg(long, default_value = QUESTION, hide_default_value = true)]
+    query: String,
     /// How long each step takes
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -47,12 +51,13 @@ struct Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let (mut server, address) = serve(&arguments)?;
+    let asked_for = Asked::new(&address, &arguments.query);
     let time = Duration::from_secs(arguments.seconds);
     let pid = server.id();
     let idle = memory(pid)?;
     let mut peak = (0.0, 0);
     for clients in CLIENTS {
-        let came = crowd(&address, clients, None, time).await?;
+        let came = crowd(&asked_for, clients, None, time).await?;
         let rate = came.rate(200, time);
         println!("{clients} clients: {rate:.0} answers/s, {}", came.told(200));
         if rate > peak.0 {
@@ -60,7 +65,7 @@ async fn main() -> Result<()> {
         }
     }
     let asked = peak.0 * TIMES;
-    let came = crowd(&address, CROWD, Some(asked), time * 2).await?;
+    let came = crowd(&asked_for, CROWD, Some(asked), time * 2).await?;
     let (good, refused) = (came.rate(200, time * 2), came.rate(503, time * 2));
     println!("peak: {:.0} answers/s with {} clients", peak.0, peak.1);
     println!(
@@ -71,7 +76,7 @@ async fn main() -> Result<()> {
     println!("refused with 503: {refused:.0}/s, {}", came.told(503));
     println!("anything else: {}", came.others());
     println!("memory: {idle} MiB idle, {} MiB at most", memory(pid)?);
-    let came = crowd(&address, peak.1, None, time).await?;
+    let came = crowd(&asked_for, peak.1, None, time).await?;
     println!(
         "after it: **{:.2}** of the peak",
         came.rate(200, time) / peak.0
@@ -142,19 +147,33 @@ impl Came {
     }
 }
 
+/// A request and where it goes.
+struct Asked {
+    address: String,
+    request: Arc<[u8]>,
+}
+
+impl Asked {
+    fn new(address: &str, query: &str) -> Self {
+        let body = serde_json::json!({ "query": query }).to_string();
+        let request = format!(
+            "POST /graphql HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Self {
+            address: address.to_owned(),
+            request: request.into_bytes().into(),
+        }
+    }
+}
+
 /// Lets a crowd ask for some time: each as soon as it is answered, or together at a rate.
-async fn crowd(address: &str, clients: u32, rate: Option<f64>, time: Duration) -> Result<Came> {
-    let body = format!("{{\"query\":\"{QUESTION}\"}}");
-    let request = format!(
-        "POST /graphql HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let request: Arc<[u8]> = request.into_bytes().into();
+async fn crowd(asked: &Asked, clients: u32, rate: Option<f64>, time: Duration) -> Result<Came> {
     let pause = rate.map(|rate| Duration::from_secs_f64(f64::from(clients) / rate));
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for client in 0..clients {
-        let (address, request) = (address.to_owned(), request.clone());
+        let (address, request) = (asked.address.clone(), asked.request.clone());
         let first = pause
             .unwrap_or_default()
             .mul_f64(f64::from(client) / f64::from(clients));
