@@ -1,4 +1,4 @@
-//! Changes made by people: the version of a profile, who is blocked, and who changed what.
+//! Changes made by people: the version of a profile, who is blocked, who subscribes to what, and who changed what.
 
 use sea_orm_migration::prelude::*;
 
@@ -9,13 +9,20 @@ use crate::dialect::run;
 pub(crate) struct Migration;
 
 /// An entry outlives what it tells of, so it refers to nothing.
-const UP: [&str; 10] = [
+const UP: [&str; 11] = [
     "ALTER TABLE chat_users ADD COLUMN version {int} NOT NULL DEFAULT 1",
     "ALTER TABLE chat_users ADD COLUMN blocked_at {int}",
     "ALTER TABLE chat_users ADD COLUMN blocked_until {int}",
     "ALTER TABLE chat_users ADD COLUMN block_reason {text}",
     "ALTER TABLE chat_users ADD COLUMN blocked_by {text}",
     "CREATE INDEX chat_users_blocked ON chat_users (agent_id, blocked_at, id) WHERE blocked_at IS NOT NULL",
+    "CREATE TABLE subscriptions (
+        chat_user_id {uuid} NOT NULL REFERENCES chat_users (id) ON DELETE CASCADE,
+        tag {text} NOT NULL,
+        subscribed_at {int} NOT NULL,
+        expires_at {int},
+        PRIMARY KEY (chat_user_id, tag)
+    ) {strict}",
     "CREATE TABLE audit_entries (
         id {uuid} PRIMARY KEY NOT NULL,
         agent_id {uuid},
@@ -31,8 +38,9 @@ const UP: [&str; 10] = [
     "CREATE INDEX audit_entries_all_by_at ON audit_entries (at, id)",
 ];
 
-const DOWN: [&str; 7] = [
+const DOWN: [&str; 8] = [
     "DROP TABLE audit_entries",
+    "DROP TABLE subscriptions",
     "DROP INDEX chat_users_blocked",
     "ALTER TABLE chat_users DROP COLUMN blocked_by",
     "ALTER TABLE chat_users DROP COLUMN block_reason",

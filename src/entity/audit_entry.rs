@@ -52,6 +52,10 @@ pub enum AuditAction {
     ChatUserBlocked,
     /// The block of a user was lifted.
     ChatUserUnblocked,
+    /// A user subscribed to something.
+    ChatUserSubscribed,
+    /// A user's subscription ended.
+    ChatUserUnsubscribed,
     /// An agent was made.
     AgentCreated,
     /// The name or the description of an agent was changed.

@@ -12,3 +12,4 @@ pub mod message;
 pub mod platform;
 pub mod role;
 pub mod session;
+pub mod subscription;

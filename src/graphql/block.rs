@@ -5,10 +5,9 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::chat_user::ChatUser;
-use super::update::{UpdateChatUserPayload, UserError};
+use super::update::{UpdateChatUserPayload, UserError, payload};
 use super::{caller, loaders, now, writer};
 use crate::clock::Timestamp;
-use crate::entity;
 use crate::entity::chat_user::Model;
 use crate::error::Result;
 use crate::id::Noun;
@@ -133,23 +132,4 @@ async fn set(
     loaders(context).forget();
     let errors = refused.err().into_iter().map(UserError::from).collect();
     payload(context, id, errors).await
-}
-
-async fn payload(
-    context: &Context<'_>,
-    id: &str,
-    user_errors: Vec<UserError>,
-) -> Result<UpdateChatUserPayload> {
-    let row = match Noun::ChatUser.decode(id) {
-        Some(id) => {
-            loaders(context)
-                .by_id::<entity::chat_user::Entity>(id)
-                .await?
-        }
-        None => None,
-    };
-    Ok(UpdateChatUserPayload::new(
-        row.map(ChatUser::from),
-        user_errors,
-    ))
 }

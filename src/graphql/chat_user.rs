@@ -11,6 +11,7 @@ use super::connection::{Connection, Listed, OrderDirection, PageArguments};
 use super::message::{Message, MessageConnection, MessageOrder};
 use super::scalar::JsonObject;
 use super::session::{SessionConnection, SessionOrder};
+use super::subscription::Subscription;
 use super::{loaders, now, reader, stored};
 use crate::clock::Timestamp;
 use crate::entity;
@@ -58,6 +59,7 @@ impl Listed for Entity {
         ("lastReceivedMessage", &["last_message_id"]),
         ("messages", &["id"]),
         ("sessions", &["id"]),
+        ("subscriptions", &["id"]),
     ];
 
     fn extras(scope: Scope, filter: &ChatUserFilter) -> ChatUserExtras {
@@ -215,6 +217,11 @@ impl ChatUser {
     /// Grows by one with each change of the profile. Give it as `ifVersion` to change only what you have seen.
     async fn version(&self) -> i64 {
         self.0.version
+    }
+
+    /// What the user subscribes to now, in alphabetical order.
+    async fn subscriptions(&self, context: &Context<'_>) -> Result<Vec<Subscription>> {
+        super::subscription::of(context, self.0.id).await
     }
 
     /// The earliest session start or message.

@@ -15,6 +15,7 @@ mod record;
 mod render;
 mod scalar;
 mod session;
+mod subscription;
 mod update;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use async_graphql::{Context, Object};
 use super::agent_change::{AgentPayload, CreateAgentInput, UpdateAgentInput};
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
+use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
 use super::update::{
     TagChatUsersInput, TagChatUsersPayload, UpdateChatUserInput, UpdateChatUserPayload,
     UpdateChatUserSettingsInput, UpdateChatUsersInput, UpdateChatUsersPayload,
@@ -81,6 +82,24 @@ impl Mutation {
         #[graphql(desc = "The users, and the tags.")] input: TagChatUsersInput,
     ) -> Result<TagChatUsersPayload> {
         super::update::tags(context, input, Change::Untag).await
+    }
+
+    /// Subscribes a user to something that a tag names. Again: the time at which it expires becomes another.
+    async fn subscribe_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user, the tag, and until when.")] input: SubscribeChatUserInput,
+    ) -> Result<UpdateChatUserPayload> {
+        super::subscription::subscribe(context, input).await
+    }
+
+    /// Ends a subscription of a user, if there is one.
+    async fn unsubscribe_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user, and the tag.")] input: UnsubscribeChatUserInput,
+    ) -> Result<UpdateChatUserPayload> {
+        super::subscription::unsubscribe(context, input).await
     }
 
     /// Blocks a user, until a time or until further notice. A block that there is already is replaced.

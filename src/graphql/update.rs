@@ -58,15 +58,6 @@ pub(super) struct UpdateChatUserPayload {
     user_errors: Vec<UserError>,
 }
 
-impl UpdateChatUserPayload {
-    pub(super) const fn new(chat_user: Option<ChatUser>, user_errors: Vec<UserError>) -> Self {
-        Self {
-            chat_user,
-            user_errors,
-        }
-    }
-}
-
 /// What came of several changes.
 #[derive(SimpleObject)]
 pub(super) struct UpdateChatUsersPayload {
@@ -291,6 +282,19 @@ async fn make(
         count,
         users: users(context, &ids).await?,
         errors: errors.collect(),
+    })
+}
+
+/// The payload of what was done to one user.
+pub(super) async fn payload(
+    context: &Context<'_>,
+    id: &str,
+    user_errors: Vec<UserError>,
+) -> Result<UpdateChatUserPayload> {
+    let id = Noun::ChatUser.decode(id);
+    Ok(UpdateChatUserPayload {
+        chat_user: users(context, &[id]).await?.pop().flatten(),
+        user_errors,
     })
 }
 

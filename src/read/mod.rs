@@ -12,6 +12,7 @@ pub mod message;
 pub mod page;
 pub mod search;
 pub mod session;
+pub mod subscription;
 
 use std::fmt::Debug;
 use std::hash::Hash;

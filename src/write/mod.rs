@@ -11,6 +11,7 @@ mod lanes;
 mod message;
 pub mod profile;
 mod session;
+pub mod subscription;
 pub mod verify;
 
 pub use apply::{Fate, Outcome, apply};

@@ -174,7 +174,7 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn normal_tags(tags: &[String]) -> Result<Vec<String>, Vec<Invalid>> {
+pub(super) fn normal_tags(tags: &[String]) -> Result<Vec<String>, Vec<Invalid>> {
     let wrong = |reason: String| {
         Err(vec![Invalid {
             field: "tags",

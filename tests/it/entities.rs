@@ -16,6 +16,8 @@ async fn entities_and_tables_agree() {
         same::<entity::chat_user::Entity>(world).await;
         same::<entity::session::Entity>(world).await;
         same::<entity::message::Entity>(world).await;
+        same::<entity::audit_entry::Entity>(world).await;
+        same::<entity::subscription::Entity>(world).await;
     })
     .await;
 }

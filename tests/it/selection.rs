@@ -65,6 +65,7 @@ async fn fields(world: &World, noun: &str) -> Vec<String> {
             };
             match inner {
                 None if name == "attachments" => format!("{name} {{ kind url }}"),
+                None if name == "subscriptions" => format!("{name} {{ tag }}"),
                 None => name.to_owned(),
                 Some(_) if has("totalCount") => format!("{name} {{ totalCount nodes {{ id }} }}"),
                 Some(_) if has("id") => format!("{name} {{ id }}"),

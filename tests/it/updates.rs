@@ -351,3 +351,40 @@ async fn a_block_holds_until_its_time_or_until_it_is_lifted() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_holds_until_its_time_or_until_it_is_ended() {
+    everywhere(Start::Audience, async |world| {
+        let user = some(world, 1).await.remove(0);
+        let subscribe = async |input: Value| -> Value {
+            let query = "mutation ($input: SubscribeChatUserInput!) { subscribeChatUser(input: $input) {
+                chatUser { subscriptions { tag expiresAt } } userErrors { code field } } }";
+            world.ask(query, json!({ "input": input })).await["subscribeChatUser"].take()
+        };
+        let later = "2999-01-01T00:00:00Z";
+        subscribe(json!({ "id": user, "tag": " news " })).await;
+        let payload = subscribe(json!({ "id": user, "tag": "deals", "expiresAt": later })).await;
+        let both = json!([{ "tag": "deals", "expiresAt": later }, { "tag": "news", "expiresAt": null }]);
+        assert_eq!(payload["chatUser"]["subscriptions"], both, "{payload}");
+        // Again is another end; the same again is no change.
+        let payload = subscribe(json!({ "id": user, "tag": "news", "expiresAt": later })).await;
+        assert_eq!(payload["chatUser"]["subscriptions"][1]["expiresAt"], later);
+        subscribe(json!({ "id": user, "tag": "news", "expiresAt": later })).await;
+        assert_eq!(audit_log(world, &user).await["totalCount"], 3);
+
+        world.database.writer.execute("UPDATE subscriptions SET expires_at = 1 WHERE tag = 'deals'").await.unwrap();
+        let end = "mutation ($id: ID!) { unsubscribeChatUser(input: {id: $id, tag: \"news\"}) { chatUser { subscriptions { tag } } userErrors { code } } }";
+        for _ in 0..2 {
+            let payload = world.ask(end, json!({ "id": user })).await;
+            assert_eq!(payload["unsubscribeChatUser"], json!({ "chatUser": { "subscriptions": [] }, "userErrors": [] }));
+        }
+        let log = audit_log(world, &user).await;
+        assert_eq!(log["totalCount"], 4);
+        assert_eq!(log["nodes"][0]["changes"], json!([{ "field": "subscriptions", "before": { "tag": "news", "expiresAt": later }, "after": null }]));
+
+        let payload = subscribe(json!({ "id": user, "tag": " ", "expiresAt": "2000-01-01T00:00:00Z" })).await;
+        assert_eq!(payload["userErrors"], json!([{ "code": "INVALID", "field": ["tag"] }, { "code": "INVALID", "field": ["expiresAt"] }]));
+        assert_eq!(subscribe(json!({ "id": "nobody", "tag": "news" })).await["userErrors"][0]["code"], "NOT_FOUND");
+    })
+    .await;
+}

@@ -1,0 +1,112 @@
+//! Subscriptions: made, given another end, and ended.
+
+use sea_orm::{DbErr, Value as SqlValue};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::audit::{self, Caller, Difference, Entry};
+use super::profile::{self, Invalid, Refused};
+use crate::clock::Timestamp;
+use crate::db::{Transaction, Work};
+use crate::entity::audit_entry::AuditAction;
+use crate::entity::subscription::Model;
+
+/// What is to become of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// It is to be, until a time or until it is ended.
+    Subscribed(Option<Timestamp>),
+    /// It is not to be.
+    Unsubscribed,
+}
+
+/// Makes a subscription what it is wished to be.
+#[derive(Debug)]
+pub struct SetSubscription<'a> {
+    /// The user.
+    pub id: Uuid,
+    /// What it is to, checked.
+    pub tag: &'a str,
+    /// What is to become of it.
+    pub wish: Wish,
+    /// When.
+    pub now: Timestamp,
+    /// Who asks.
+    pub by: &'a Caller,
+}
+
+/// Checks what a subscription is to, and the time at which it is to end.
+pub fn check(tag: &str, wish: Wish, now: Timestamp) -> Result<String, Vec<Invalid>> {
+    let mut wrong = Vec::new();
+    let mut tags = profile::normal_tags(&[tag.to_owned()]).unwrap_or_default();
+    if tags.is_empty() {
+        let reason = "is empty, longer than 255 characters, or contains U+0000";
+        wrong.push(Invalid::new("tag", reason));
+    }
+    if matches!(wish, Wish::Subscribed(Some(at)) if at <= now) {
+        wrong.push(Invalid::new("expiresAt", "is not in the future"));
+    }
+    if wrong.is_empty() {
+        Ok(tags.swap_remove(0))
+    } else {
+        Err(wrong)
+    }
+}
+
+impl Work for SetSubscription<'_> {
+    type Output = Result<(), Refused>;
+
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+        let mut found = profile::find(transaction, [self.id].into_iter()).await?;
+        let Some(row) = found.remove(&self.id) else {
+            return Ok(Err(Refused::NotFound));
+        };
+        let dialect = transaction.dialect();
+        let key = || [SqlValue::from(self.id), SqlValue::from(self.tag)];
+        let sql = "SELECT chat_user_id, tag, subscribed_at, expires_at FROM subscriptions WHERE chat_user_id = $1 AND tag = $2";
+        let stored: Vec<Model> = transaction.fetch(dialect.raw(sql, key())).await?;
+        let holds = |one: &&Model| one.expires_at.is_none_or(|at| at > self.now);
+        let before = stored.first().filter(holds);
+        let after = match self.wish {
+            Wish::Subscribed(expires_at) => {
+                let since = before.map_or(self.now, |one| one.subscribed_at);
+                let sql = "INSERT INTO subscriptions (chat_user_id, tag, subscribed_at, expires_at) VALUES ($1, $2, $3, $4) \
+                           ON CONFLICT (chat_user_id, tag) DO UPDATE \
+                           SET subscribed_at = excluded.subscribed_at, expires_at = excluded.expires_at";
+                let times = [since.into(), SqlValue::from(expires_at)];
+                let values = key().into_iter().chain(times);
+                transaction.execute(dialect.raw(sql, values)).await?;
+                self.told(expires_at)
+            }
+            Wish::Unsubscribed => {
+                let sql = "DELETE FROM subscriptions WHERE chat_user_id = $1 AND tag = $2";
+                transaction.execute(dialect.raw(sql, key())).await?;
+                Value::Null
+            }
+        };
+        let before = before.map_or(Value::Null, |one| self.told(one.expires_at));
+        if before != after {
+            let entry = Entry {
+                action: match self.wish {
+                    Wish::Subscribed(_) => AuditAction::ChatUserSubscribed,
+                    Wish::Unsubscribed => AuditAction::ChatUserUnsubscribed,
+                },
+                agent: Some(row.agent_id),
+                chat_user: Some(row.id),
+                changes: vec![Difference {
+                    field: "subscriptions",
+                    before,
+                    after,
+                }],
+            };
+            audit::enter(transaction, self.by, &[entry]).await?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl SetSubscription<'_> {
+    fn told(&self, expires_at: Option<Timestamp>) -> Value {
+        json!({ "tag": self.tag, "expiresAt": expires_at.map(Timestamp::to_rfc3339) })
+    }
+}
