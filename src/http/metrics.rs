@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -72,6 +73,19 @@ struct Found {
 struct Pool {
     pool: &'static str,
     state: &'static str,
+}
+
+/// Counts refusals of one kind.
+#[derive(Debug)]
+pub(super) struct Refused([Counter; 3]);
+
+impl Refused {
+    /// Counts one.
+    pub(super) fn inc(&self) {
+        for counter in &self.0 {
+            counter.inc();
+        }
+    }
 }
 
 /// From a tenth of a millisecond to ten seconds.
@@ -196,6 +210,23 @@ impl Metrics {
         observe(&self.waited, figures.waited.as_secs_f64());
         observe(&self.statements, float(figures.statements));
         observe(&self.rows, float(figures.rows));
+    }
+
+    /// Counters of requests that are refused before anything is known of them.
+    pub(super) fn refused(&self, status: StatusCode, code: &str, limit: &'static str) -> Refused {
+        let request = Request {
+            operation: String::new(),
+            kind: String::new(),
+            status: status.as_u16(),
+        };
+        let code = Code {
+            code: code.to_owned(),
+        };
+        Refused([
+            self.requests.get_or_create_owned(&request),
+            self.errors.get_or_create_owned(&code),
+            self.refusals.get_or_create_owned(&Limit { limit }),
+        ])
     }
 
     /// Counts a document that was kept, or was not.

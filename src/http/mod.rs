@@ -11,6 +11,7 @@ mod negotiate;
 mod persisted;
 mod playground;
 mod respond;
+mod room;
 mod size;
 mod suggest;
 mod values;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -41,6 +42,7 @@ use metrics::Metrics;
 use negotiate::{Asked, Form, Question};
 use persisted::Persisted;
 use respond::{Answer, Refusal};
+use room::Room;
 
 /// What every request needs.
 #[derive(Clone)]
@@ -54,8 +56,7 @@ struct Shared {
     documents: Arc<Documents>,
     persisted: Persisted,
     metrics: Metrics,
-    /// One permit for each request that may be here at once.
-    room: Semaphore,
+    room: Room,
     /// One permit for each request that may be worked on at once.
     turns: Semaphore,
     profile: StatusProfile,
@@ -74,7 +75,9 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A server over a database.
     pub fn new(database: Database, settings: &ServeSettings, limits: Limits) -> Result<Self> {
+        let metrics = Metrics::default();
         Ok(Self(Arc::new(Shared {
+            room: Room::new(limits.concurrency, &metrics),
             database,
             graph: graphql::schema(),
             pages: settings.pages(),
@@ -85,8 +88,7 @@ impl Server {
                 settings.suggestions(),
             )?),
             persisted: Persisted::new(settings.trusted_documents.as_deref())?,
-            metrics: Metrics::default(),
-            room: Semaphore::new(limits.concurrency),
+            metrics,
             turns: Semaphore::new(limits.parallel),
             profile: settings.status_profile(),
             playground: settings.graphiql(),
@@ -165,10 +167,11 @@ async fn respond_to(shared: &Shared, request: Request) -> Response {
     }
     let id = negotiate::request_id(request.headers());
     let form = negotiate::answer_form(request.headers());
-    let mut response = match (form, shared.room.try_acquire()) {
+    let start = Instant::now();
+    let mut response = match (form, shared.room.enter()) {
         (None, _) => refuse(shared, Form::Json, &id, unacceptable()),
-        (Some(form), Err(_)) => refuse(shared, form, &id, too_busy(shared.limits.concurrency)),
-        (Some(form), Ok(_permit)) => {
+        (Some(form), None) => shared.room.refuse(form, &id, start),
+        (Some(form), Some(_place)) => {
             shared.metrics.in_flight.inc();
             let _leaving = Leaving(shared);
             all(shared, request, form, &id).await
@@ -194,15 +197,6 @@ impl Drop for Leaving<'_> {
 fn unacceptable() -> Refusal {
     let message = "accept `application/graphql-response+json` or `application/json`";
     Refusal::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", message)
-}
-
-fn too_busy(limit: usize) -> Refusal {
-    let message = format!(
-        "{limit} requests are being answered, which is the most (concurrency-limit); try again"
-    );
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
-        .header(RETRY_AFTER, "1")
-        .limit("concurrency-limit", limit as u64)
 }
 
 /// Answers what a request asks: one question, or several.

@@ -213,10 +213,14 @@ const PARTIAL: StatusCode = match StatusCode::from_u16(294) {
 /// Gives one answer its form.
 pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Response {
     let status = answer.status(form, profile);
-    let body = serde_json::to_vec(&Body::from(&answer)).unwrap_or_default();
-    let mut response = (status, content_type(form), body).into_response();
+    let mut response = (status, content_type(form), body(&answer)).into_response();
     response.headers_mut().extend(answer.headers);
     response
+}
+
+/// An answer's bytes.
+pub(super) fn body(answer: &Answer) -> Vec<u8> {
+    serde_json::to_vec(&Body::from(answer)).unwrap_or_default()
 }
 
 /// Gives the answers of a batch their form.
@@ -248,7 +252,8 @@ impl<'a> From<&'a Answer> for Body<'a> {
     }
 }
 
-fn content_type(form: Form) -> [(HeaderName, HeaderValue); 1] {
+/// The header that names a form.
+pub(super) fn content_type(form: Form) -> [(HeaderName, HeaderValue); 1] {
     [(
         CONTENT_TYPE,
         HeaderValue::from_static(match form {

@@ -42,6 +42,9 @@ struct Arguments {
     /// What is asked
     #[arg(long, default_value = QUESTION, hide_default_value = true)]
     query: String,
+    /// The server on the first core and the clients on the others (by `taskset`), so that neither takes the other's time
+    #[arg(long)]
+    apart: bool,
     /// How long each step takes
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -50,6 +53,9 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.apart {
+        leave_the_first_core()?;
+    }
     let (mut server, address) = serve(&arguments)?;
     let asked_for = Asked::new(&address, &arguments.query);
     let time = Duration::from_secs(arguments.seconds);
@@ -87,7 +93,7 @@ async fn main() -> Result<()> {
 }
 
 fn serve(arguments: &Arguments) -> Result<(Child, String)> {
-    let mut server = Command::new(&arguments.binary)
+    let mut server = program(arguments)
         .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
         .env("PARLOUR_DATABASE_URL", &arguments.database_url)
         .stdout(Stdio::piped())
@@ -100,6 +106,29 @@ fn serve(arguments: &Arguments) -> Result<(Child, String)> {
         .nth(1)
         .and_then(|rest| rest.split(' ').next());
     Ok((server, address.ok_or("no address")?.to_owned()))
+}
+
+fn program(arguments: &Arguments) -> Command {
+    if !arguments.apart {
+        return Command::new(&arguments.binary);
+    }
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(&arguments.binary);
+    command
+}
+
+fn leave_the_first_core() -> Result<()> {
+    let last = std::thread::available_parallelism()?.get() - 1;
+    let (cores, own) = (format!("1-{last}"), std::process::id().to_string());
+    let moved = Command::new("taskset")
+        .args(["-acp", &cores, &own])
+        .stdout(Stdio::null())
+        .status()?;
+    if moved.success() {
+        Ok(())
+    } else {
+        Err("taskset failed".into())
+    }
 }
 
 /// Most memory that a process has had, in MiB.
@@ -197,13 +226,13 @@ async fn ask(
 ) -> Vec<(u16, Duration)> {
     let mut came = Vec::new();
     let mut next = start + first;
-    let mut connection = None;
+    let (mut connection, mut answer) = (None, Vec::with_capacity(16 << 10));
     while start.elapsed() < time {
         if pause.is_some() {
             tokio::time::sleep_until(next.into()).await;
         }
         let asked = Instant::now();
-        let status = once(&mut connection, address, request).await;
+        let status = once(&mut connection, &mut answer, address, request).await;
         if status.is_err() {
             connection = None;
         }
@@ -214,7 +243,12 @@ async fn ask(
     came
 }
 
-async fn once(connection: &mut Option<TcpStream>, address: &str, request: &[u8]) -> Result<u16> {
+async fn once(
+    connection: &mut Option<TcpStream>,
+    answer: &mut Vec<u8>,
+    address: &str,
+    request: &[u8],
+) -> Result<u16> {
     if connection.is_none() {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -224,21 +258,25 @@ async fn once(connection: &mut Option<TcpStream>, address: &str, request: &[u8])
         return Err("no connection".into());
     };
     stream.write_all(request).await?;
-    let mut answer = Vec::with_capacity(16 << 10);
+    answer.clear();
     loop {
-        if stream.read_buf(&mut answer).await? == 0 {
+        if stream.read_buf(answer).await? == 0 {
             return Err("the server hung up".into());
         }
-        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        let mut fields = [httparse::EMPTY_HEADER; 32];
+        let mut head = httparse::Response::new(&mut fields);
+        let httparse::Status::Complete(end) = head.parse(answer)? else {
             continue;
         };
-        let head = str::from_utf8(&answer[..end])?.to_ascii_lowercase();
         let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.ok_or("no length")?.parse()?;
-        if answer.len() >= end + 4 + length {
-            return Ok(head.get(9..12).ok_or("no status")?.parse()?);
+            .headers
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case("content-length"))
+            .ok_or("no length")?;
+        let length: usize = str::from_utf8(length.value)?.parse()?;
+        let status = head.code.ok_or("no status")?;
+        if answer.len() >= end + length {
+            return Ok(status);
         }
     }
 }

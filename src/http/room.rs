@@ -1,0 +1,77 @@
+//! Before step one: whether there is room for one more request. Who finds none is refused at once, and for next to nothing: a
+//! server that is asked for more than it can do must spend its time on answers, not on refusals.
+
+use std::time::Instant;
+
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::metrics::{Metrics, Refused};
+use super::negotiate::Form;
+use super::respond::{Answer, Refusal, body, content_type};
+use crate::db::tally::Figures;
+use crate::telemetry::RequestLine;
+
+/// The limit's name.
+const LIMIT: &str = "concurrency-limit";
+const STATUS: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+const CODE: &str = "UNAVAILABLE";
+/// Stands for the request id in the refusal that is kept.
+const ID: &str = "request-id";
+
+/// One place for each request that may be here at once.
+pub(super) struct Room {
+    places: Semaphore,
+    /// The refusal as JSON, before and after the request id.
+    refusal: (String, String),
+    refused: Refused,
+}
+
+impl Room {
+    /// A room with this many places.
+    pub(super) fn new(places: usize, metrics: &Metrics) -> Self {
+        Self {
+            places: Semaphore::new(places),
+            refusal: refusal(places),
+            refused: metrics.refused(STATUS, CODE, LIMIT),
+        }
+    }
+
+    /// A place, if there is one. It is given back when it is dropped.
+    pub(super) fn enter(&self) -> Option<SemaphorePermit<'_>> {
+        self.places.try_acquire().ok()
+    }
+
+    /// Refuses a request, counts it and leaves its line.
+    pub(super) fn refuse(&self, form: Form, id: &str, start: Instant) -> Response {
+        self.refused.inc();
+        let line = RequestLine {
+            id,
+            operation_type: "",
+            operation_name: "",
+            status: STATUS.as_u16(),
+            errors: CODE,
+            figures: Figures::default(),
+            duration: start.elapsed(),
+        };
+        line.log();
+        let (before, after) = &self.refusal;
+        let body = [before, id, after].concat();
+        let again = (RETRY_AFTER, HeaderValue::from_static("1"));
+        (STATUS, content_type(form), [again], body).into_response()
+    }
+}
+
+/// The refusal as any other would be written, cut where the request id stands.
+fn refusal(places: usize) -> (String, String) {
+    let message =
+        format!("{places} requests are being answered, which is the most ({LIMIT}); try again");
+    let refusal = Refusal::new(STATUS, CODE, message).limit(LIMIT, places as u64);
+    let mut answer = Answer::from(refusal);
+    answer.complete(ID, 1);
+    let text = String::from_utf8_lossy(&body(&answer)).into_owned();
+    let (before, after) = text.split_once(ID).unwrap_or((&text, ""));
+    (before.to_owned(), after.to_owned())
+}
