@@ -40,7 +40,7 @@ const TABLES: [&str; 4] = [
         tags {text} NOT NULL DEFAULT '[]',
         settings {text} NOT NULL DEFAULT '{}',
         created_at {int} NOT NULL,
-        last_interaction_at {int},
+        last_interaction_at {int} NOT NULL,
         last_message_at {int},
         last_message_id {uuid},
         total_sessions {int} NOT NULL DEFAULT 0,
@@ -50,8 +50,6 @@ const TABLES: [&str; 4] = [
         search_text {text} NOT NULL,
         name_key_asc {text} GENERATED ALWAYS AS (COALESCE(name_key, {max_text})) {stored},
         name_key_desc {text} GENERATED ALWAYS AS (COALESCE(name_key, '')) {stored},
-        last_interaction_at_asc {int} GENERATED ALWAYS AS (COALESCE(last_interaction_at, {max_time})) {stored},
-        last_interaction_at_desc {int} GENERATED ALWAYS AS (COALESCE(last_interaction_at, {min_time})) {stored},
         last_message_at_asc {int} GENERATED ALWAYS AS (COALESCE(last_message_at, {max_time})) {stored},
         last_message_at_desc {int} GENERATED ALWAYS AS (COALESCE(last_message_at, {min_time})) {stored}
     ) {strict}",
@@ -88,7 +86,7 @@ const TABLES: [&str; 4] = [
 ];
 
 /// Orders within an agent (`…_by_…`), orders across agents (`…_all_by_…`), look-ups. Every list ends in `id`: no ties.
-const INDEXES: [&str; 37] = [
+const INDEXES: [&str; 35] = [
     "CREATE UNIQUE INDEX agents_external_id ON agents (external_id)",
     "CREATE INDEX agents_by_created_at ON agents (created_at, id)",
     "CREATE INDEX agents_by_name_key_asc ON agents (name_key_asc, id)",
@@ -101,8 +99,7 @@ const INDEXES: [&str; 37] = [
     "CREATE INDEX chat_users_by_created_at ON chat_users (agent_id, created_at, id)",
     "CREATE INDEX chat_users_by_name_key_asc ON chat_users (agent_id, name_key_asc, id)",
     "CREATE INDEX chat_users_by_name_key_desc ON chat_users (agent_id, name_key_desc, id)",
-    "CREATE INDEX chat_users_by_last_interaction_at_asc ON chat_users (agent_id, last_interaction_at_asc, id)",
-    "CREATE INDEX chat_users_by_last_interaction_at_desc ON chat_users (agent_id, last_interaction_at_desc, id)",
+    "CREATE INDEX chat_users_by_last_interaction_at ON chat_users (agent_id, last_interaction_at, id)",
     "CREATE INDEX chat_users_by_last_message_at_asc ON chat_users (agent_id, last_message_at_asc, id)",
     // The default orders also carry what a search looks at, so that a search reads the index alone.
     "CREATE INDEX chat_users_by_last_message_at_desc ON chat_users (agent_id, last_message_at_desc, id{covering}platform, search_text)",
@@ -111,8 +108,7 @@ const INDEXES: [&str; 37] = [
     "CREATE INDEX chat_users_by_total_messages_sent ON chat_users (agent_id, total_messages_sent, id)",
     "CREATE INDEX chat_users_by_total_cost_micros ON chat_users (agent_id, total_cost_micros, id)",
     "CREATE INDEX chat_users_all_by_created_at ON chat_users (created_at, id)",
-    "CREATE INDEX chat_users_all_by_last_interaction_at_asc ON chat_users (last_interaction_at_asc, id)",
-    "CREATE INDEX chat_users_all_by_last_interaction_at_desc ON chat_users (last_interaction_at_desc, id)",
+    "CREATE INDEX chat_users_all_by_last_interaction_at ON chat_users (last_interaction_at, id)",
     "CREATE INDEX chat_users_all_by_last_message_at_asc ON chat_users (last_message_at_asc, id)",
     "CREATE INDEX chat_users_all_by_last_message_at_desc ON chat_users (last_message_at_desc, id{covering}platform, search_text)",
     "CREATE UNIQUE INDEX sessions_external_id ON sessions (agent_id, external_id)",

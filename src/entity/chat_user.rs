@@ -40,7 +40,7 @@ pub struct Model {
     /// The earliest session start or message.
     pub created_at: Timestamp,
     /// Newest of the user's own messages and session starts.
-    pub last_interaction_at: Option<Timestamp>,
+    pub last_interaction_at: Timestamp,
     /// Newest message sent by the user.
     pub last_message_at: Option<Timestamp>,
     /// That message.

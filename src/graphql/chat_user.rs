@@ -230,7 +230,7 @@ impl ChatUser {
     }
 
     /// The newest of the user's own messages and session starts.
-    async fn last_interaction_at(&self) -> Option<Timestamp> {
+    async fn last_interaction_at(&self) -> Timestamp {
         self.0.last_interaction_at
     }
 

@@ -284,7 +284,7 @@ impl Where for ChatUserWhere {
             .add(builder.field(
                 "lastInteractionAt",
                 self.last_interaction_at.as_ref(),
-                Column::nullable("chat_users.last_interaction_at"),
+                Column::of("chat_users.last_interaction_at"),
             )?)
             .add(builder.field(
                 "lastMessageAt",
@@ -340,7 +340,7 @@ impl SortField for ChatUserOrderField {
     fn column(self) -> SortColumn {
         match self {
             Self::LastMessageAt => SortColumn::NullableInt("last_message_at"),
-            Self::LastInteractionAt => SortColumn::NullableInt("last_interaction_at"),
+            Self::LastInteractionAt => SortColumn::Int("last_interaction_at"),
             Self::CreatedAt => SortColumn::Int("created_at"),
             Self::Name => SortColumn::NullableText("name_key"),
             Self::TotalSessions => SortColumn::Int("total_sessions"),
@@ -353,7 +353,7 @@ impl SortField for ChatUserOrderField {
     fn key(self, row: &Model) -> Option<Key> {
         match self {
             Self::LastMessageAt => row.last_message_at.map(Key::from),
-            Self::LastInteractionAt => row.last_interaction_at.map(Key::from),
+            Self::LastInteractionAt => Some(row.last_interaction_at.into()),
             Self::CreatedAt => Some(row.created_at.into()),
             Self::Name => row.name_key.as_ref().map(Key::from),
             Self::TotalSessions => Some(row.total_sessions.into()),

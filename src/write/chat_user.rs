@@ -151,7 +151,7 @@ struct Row<'a> {
     tags: &'a str,
     settings: &'a str,
     search_text: String,
-    last_interaction_at: Option<Timestamp>,
+    last_interaction_at: Timestamp,
     last_message_at: Option<Timestamp>,
     last_message_id: Option<Key>,
     sessions: i64,
@@ -165,13 +165,14 @@ impl Draft<'_> {
         let (agent, platform, platform_id) = self.key;
         let fields = &self.fields;
         let first = self.first.earliest();
+        let created_at = by.created_at.map_or(first, |known| known.min(first));
         let (last_message_at, last_message_id) = by.last_message.unzip();
         Row {
             id: Key(id),
             agent: Key(agent),
             platform,
             platform_id,
-            created_at: by.created_at.map_or(first, |known| known.min(first)),
+            created_at,
             name: fields.name.as_deref(),
             name_key: fields.name.as_deref().and_then(search::key),
             email: fields.email.as_deref(),
@@ -182,7 +183,7 @@ impl Draft<'_> {
             tags: fields.tags.as_deref().unwrap_or("[]"),
             settings: fields.settings.as_deref().unwrap_or("{}"),
             search_text: fields.search_text(id, platform_id),
-            last_interaction_at: by.last_start.max(last_message_at),
+            last_interaction_at: by.last_start.max(last_message_at).unwrap_or(created_at),
             last_message_at,
             last_message_id: last_message_id.map(Key),
             sessions: by.sessions,
@@ -588,7 +589,7 @@ async fn count_together(
     let always = format!(
         "total_chat_messages = total_chat_messages + batch.messages, \
          last_interaction_at = {greatest}(COALESCE(batch.message_at, {least}), COALESCE(chat_users.last_message_at, {least}), \
-         (SELECT MAX(started_at) FROM sessions WHERE sessions.chat_user_id = chat_users.id))",
+         COALESCE((SELECT MAX(started_at) FROM sessions WHERE sessions.chat_user_id = chat_users.id), chat_users.created_at))",
         greatest = transaction.dialect().greatest(),
         least = i64::MIN + 1,
     );

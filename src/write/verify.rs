@@ -65,8 +65,8 @@ const FIGURES: [Figure; 18] = [
     (
         "chat_users",
         "last_interaction_at",
-        "(SELECT MAX(moment) FROM (SELECT MAX(started_at) AS moment FROM sessions WHERE chat_user_id = chat_users.id \
-          UNION ALL SELECT MAX(sent_at) FROM messages WHERE chat_user_id = chat_users.id AND role = 'USER') AS moments)",
+        "COALESCE((SELECT MAX(moment) FROM (SELECT MAX(started_at) AS moment FROM sessions WHERE chat_user_id = chat_users.id \
+          UNION ALL SELECT MAX(sent_at) FROM messages WHERE chat_user_id = chat_users.id AND role = 'USER') AS moments), created_at)",
     ),
     (
         "chat_users",

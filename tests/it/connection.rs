@@ -276,15 +276,12 @@ impl Work for Removal {
     }
 }
 
-/// Fills a world with crowds; some of their interactions are forgotten, so that there are missing values in that order too.
+/// Fills a world with crowds.
 async fn fill(world: &World) {
     let mut dice = Dice::new(1);
     let mut events = crowd(&mut dice, 0..150);
     events.extend(history_and_agents(&mut dice));
     apply(&world.database.writer, &events).await.unwrap();
-    let forget =
-        "UPDATE chat_users SET last_interaction_at = NULL WHERE platform_id LIKE 'crowd-%7'";
-    world.database.writer.execute(forget).await.unwrap();
 }
 
 /// What it cost to serve each user, which no field tells.
