@@ -17,7 +17,7 @@ use crate::store::{self, Kind};
 use crate::{Arguments, Result};
 
 /// Events that go in at a time.
-const BATCH: usize = 10_000;
+const BATCH: usize = 20_000;
 /// Bare rows that go in at a time: `SQLite` takes 32,766 values in a statement.
 const BARE_BATCH: usize = 2_000;
 /// How many rows the bare INSERTs are measured with.

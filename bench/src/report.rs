@@ -161,7 +161,7 @@ fn context(text: &mut String, results: &Results) -> Result<()> {
     });
     writeln!(
         text,
-        "Loading by batches of 10,000 events: **{:.1} ×** the time of bare INSERTs of the message \
+        "Loading by batches of 20,000 events: **{:.1} ×** the time of bare INSERTs of the message \
          rows alone into a table without any index ({ours:.0} against {bare:.0} messages/s){peak}.\n",
         bare / ours
     )?;

@@ -17,7 +17,7 @@ use crate::write::event::Event;
 use crate::write::{Fate, apply_in_lanes};
 
 /// Events that go into the database together: enough for the price of a commit not to matter, few enough to be held.
-const BATCH: usize = 10_000;
+const BATCH: usize = 20_000;
 /// Messages between two lines of progress, where there is no terminal to draw a bar on.
 const LINE: u64 = 500_000;
 const BAR: &str = "{wide_bar} {human_pos}/{human_len} messages, {eta} left";

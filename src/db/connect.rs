@@ -61,6 +61,8 @@ const SQLITE: [(&str, &str); 3] = [
 /// What the writing connection is told on top. Page cache: a batch of an import touches tens of thousands of pages, and a
 /// page that does not fit is written to the log and read back within the same transaction.
 const SQLITE_WRITER: [(&str, &str); 2] = [("cache_size", "-262144"), ("mmap_size", "268435456")];
+/// The same where much is written. What is mapped serves readers alone, so all of the memory is cache.
+const SQLITE_BULK: [(&str, &str); 2] = [("cache_size", "-524288"), ("mmap_size", "0")];
 /// Pages of log before they are folded into the file. Readers look through the log before they look into the file, so it
 /// stays short.
 const CHECKPOINT: &str = "4096";
@@ -244,11 +246,8 @@ enum Use {
 async fn sqlite(from: &DatabaseOptions, purpose: Use) -> Result<DatabaseConnection> {
     let writes = purpose == Use::Write;
     let mut options = options(from, if writes { 1 } else { from.readers });
-    let checkpoint = if from.bulk {
-        BULK_CHECKPOINT
-    } else {
-        CHECKPOINT
-    };
+    let bulk = from.bulk;
+    let checkpoint = if bulk { BULK_CHECKPOINT } else { CHECKPOINT };
     match purpose {
         // A writer waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
         Use::Write => {
@@ -261,10 +260,10 @@ async fn sqlite(from: &DatabaseOptions, purpose: Use) -> Result<DatabaseConnecti
         .max_lifetime(None)
         .idle_timeout(None)
         .map_sqlx_sqlite_opts(move |mut sqlite| {
-            let special: &[_] = if writes {
-                &SQLITE_WRITER
-            } else {
-                &SQLITE_READER
+            let special: &[_] = match (writes, bulk) {
+                (true, false) => &SQLITE_WRITER,
+                (true, true) => &SQLITE_BULK,
+                (false, _) => &SQLITE_READER,
             };
             for (name, value) in SQLITE.iter().chain(special) {
                 sqlite = sqlite.pragma(*name, *value);

@@ -16,7 +16,7 @@ use crate::error::{Internal, Result};
 use crate::write::event::{Event, Rejection};
 
 /// Most lines of a batch.
-const MAX_LINES: usize = 10_000;
+const MAX_LINES: usize = 20_000;
 /// Most bytes of lines in a batch, give or take a line.
 const MAX_BYTES: usize = 16 << 20;
 /// Batches that are ready before the reading thread waits.
@@ -307,7 +307,7 @@ mod tests {
         let batches = read(vec![file(folder.path(), "many", many)]).await;
         assert_eq!(
             batches.iter().map(Batch::lines).collect::<Vec<_>>(),
-            [10_000, 10_000, 500]
+            [20_000, 500]
         );
         let large = (line("x") + &" ".repeat(1 << 20) + "\n").repeat(20);
         let batches = read(vec![file(folder.path(), "large", large)]).await;
