@@ -93,19 +93,24 @@ impl Served {
     }
 
     pub(crate) fn send(&self, head: &str, body: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(
-            stream,
-            "{head}Host: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        )
-        .unwrap();
-        // A body that is too large may be refused before it is read.
-        stream.write_all(body.as_bytes()).ok();
-        let mut text = Vec::new();
-        stream.read_to_end(&mut text).ok();
-        Answer::parse(&String::from_utf8_lossy(&text))
+        exchange(&self.address, head, body).unwrap()
     }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+/// Sends a request on a connection of its own. `None` when there is no complete answer, because nobody is there any more.
+pub(crate) fn exchange(address: &str, head: &str, body: &str) -> Option<Answer> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).ok()?;
+    // A body that is too large may be refused before it is read.
+    stream.write_all(body.as_bytes()).ok();
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).ok();
+    Answer::parse(&String::from_utf8_lossy(&text))
 }
 
 impl Drop for Served {
@@ -123,16 +128,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn parse(text: &str) -> Self {
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("no answer: {text:?}"));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self {
-            status,
+    /// An answer that came to its end.
+    fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let answer = Self {
+            status: head.split(' ').nth(1)?.parse().ok()?,
             head: head.to_owned(),
             body: body.to_owned(),
-        }
+        };
+        let length = answer.header("content-length");
+        let complete = length.is_none_or(|length| length.parse() == Ok(answer.body.len()));
+        complete.then_some(answer)
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
