@@ -14,6 +14,7 @@ pub mod cli; // one file per command; the only place that prints
 pub mod clock; // time as it is stored
 pub mod config; // settings: flag, environment, file
 pub mod db; // connections, by what may be done with them; what differs between databases
+pub mod decimal; // amounts as they are stored
 pub mod demo; // made-up audiences
 pub mod entity; // the tables as Rust types
 pub mod error; // the client's mistakes and ours

@@ -55,17 +55,16 @@ fn everyday(agent: &AgentPart, newest: i64, sessions: u64) -> Vec<Event> {
                 ..stranger(Platform::Web, EVERYDAY.to_owned())
             },
             session: SessionPart {
-                external_id: format!("{EVERYDAY}-{at}"),
+                external_id: Some(format!("{EVERYDAY}-{at}")),
                 ..SessionPart::default()
             },
-            message: MessagePart {
+            message: Some(MessagePart {
                 external_id: format!("{at}"),
                 role: MessageRole::User,
                 text: "Here I am again.".to_owned(),
-                attachments: Vec::new(),
                 sent_at: Timestamp(newest - i64::try_from(at).unwrap_or(0) * 3_600_000_000),
-                cost_micros: None,
-            },
+                ..MessagePart::default()
+            }),
         })
         .collect()
 }
@@ -103,17 +102,16 @@ async fn silent(pool: &Pool, agent: Uuid, part: &AgentPart, users: i64) -> Resul
                         ..stranger(serde_json::from_value(platform.into())?, platform_id)
                     },
                     session: SessionPart {
-                        external_id: session,
+                        external_id: Some(session),
                         ..SessionPart::default()
                     },
-                    message: MessagePart {
+                    message: Some(MessagePart {
                         external_id: message,
                         role: serde_json::from_value(role.to_lowercase().into())?,
                         text,
-                        attachments: Vec::new(),
                         sent_at: Timestamp(sent_at),
-                        cost_micros: None,
-                    },
+                        ..MessagePart::default()
+                    }),
                 })
             },
         )

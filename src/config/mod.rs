@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::db::DatabaseOptions;
 use crate::error::{Error, Result};
-use crate::graphql::PageLimits;
+use crate::graphql::{Currency, PageLimits};
 pub use limits::{LimitSettings, Limits};
 
 /// Where settings come from besides flags and environment.
@@ -74,6 +74,9 @@ pub struct ServeSettings {
     /// Rows of a page at most [default: 100]
     #[arg(long, env = "PARLOUR_PAGE_CAP", value_name = "ROWS")]
     pub page_cap: Option<u64>,
+    /// Currency of all costs: three letters of ISO 4217 [default: USD]
+    #[arg(long, env = "PARLOUR_CURRENCY", value_name = "CODE")]
+    pub currency: Option<String>,
     /// Serve as in production: no GraphiQL, no introspection, no suggestions, unless switched on by their own flags
     #[arg(long, env = "PARLOUR_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub production: Option<bool>,
@@ -160,6 +163,18 @@ impl ServeSettings {
             default: self.page_default.unwrap_or(defaults.default).min(cap),
             cap,
         }
+    }
+
+    /// Currency of all costs.
+    pub fn currency(&self) -> Result<Currency> {
+        let parse = |code: &str| {
+            code.parse().map_err(|reason: String| {
+                Error::bad_input("currency", format!("`{code}` {reason}"))
+            })
+        };
+        self.currency
+            .as_deref()
+            .map_or_else(|| Ok(Currency::default()), parse)
     }
 
     /// Whether GraphiQL is served.

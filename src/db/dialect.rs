@@ -352,6 +352,26 @@ impl Dialect {
         }
     }
 
+    /// A subquery: for each row of `batch`, which it calls `one`, those of `table` that `rest` (WHERE, ORDER BY, LIMIT) finds.
+    /// Each row of the batch costs an index look-up.
+    pub fn for_each(self, batch: &str, table: &str, columns: &[&str], rest: &str) -> String {
+        let list = |alias: &str| {
+            let columns = columns.iter().map(|column| format!("{alias}.{column}"));
+            columns.collect::<Vec<_>>().join(", ")
+        };
+        let found = list("found");
+        match self {
+            Self::Sqlite => format!(
+                "(SELECT {found} FROM {batch} AS one CROSS JOIN {table} AS found \
+                 ON found.rowid IN (SELECT {table}.rowid FROM {table} {rest}))"
+            ),
+            Self::Postgres => format!(
+                "(SELECT {found} FROM {batch} AS one CROSS JOIN LATERAL (SELECT {} FROM {table} {rest}) AS found)",
+                list(table)
+            ),
+        }
+    }
+
     /// How [`Self::children_of`] names the parent's id.
     pub const PARENT: &'static str = "parent.id";
 }

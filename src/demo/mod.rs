@@ -264,16 +264,17 @@ mod tests {
         let mut hash = Sha256::new();
         for event in Audience::new(size).take(2_000) {
             let name = event.user.name.unwrap_or_default();
+            let message = event.message.unwrap();
             for part in [
                 &event.user.platform_id,
                 &name,
-                &event.session.external_id,
-                &event.message.text,
+                &event.session.external_id.unwrap_or_default(),
+                &message.text,
             ] {
                 hash.update(part);
                 hash.update([0]);
             }
-            hash.update(event.message.sent_at.0.to_be_bytes());
+            hash.update(message.sent_at.0.to_be_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();
         format!(
@@ -366,7 +367,7 @@ mod tests {
         let mut ids = BTreeSet::new();
         for event in Audience::new(Size::DEFAULT) {
             assert_eq!(event.validate(), Ok(()), "{event:?}");
-            let id = (key(&event), event.message.external_id);
+            let id = (key(&event), event.message.unwrap().external_id);
             assert!(ids.insert(id.clone()), "{id:?}");
         }
     }
@@ -383,7 +384,7 @@ mod tests {
         ] {
             let mut before = BTreeMap::new();
             for event in Audience::new(size) {
-                let now = event.message.sent_at;
+                let now = event.message.as_ref().unwrap().sent_at;
                 assert!(
                     (END - SPAN..=END).contains(&now.0) && event.earliest().0 >= END - SPAN,
                     "{event:?}"
@@ -414,6 +415,7 @@ mod tests {
         let (mut long, mut wordless, mut costs) = (0, 0, 0);
         for event in Audience::new(Size::DEFAULT) {
             let user = key(&event);
+            let message = event.message.unwrap();
             platforms.insert(event.user.platform);
             agents
                 .entry(user.0.clone())
@@ -422,19 +424,16 @@ mod tests {
             *sessions
                 .entry(user.clone())
                 .or_default()
-                .entry(event.session.external_id)
+                .entry(event.session.external_id.unwrap())
                 .or_default() += 1;
-            *instants
-                .entry((user.clone(), event.message.sent_at))
-                .or_insert(0) += 1;
+            *instants.entry((user.clone(), message.sent_at)).or_insert(0) += 1;
             names.extend(event.user.name);
-            if event.message.role == MessageRole::User {
+            if message.role == MessageRole::User {
                 heard.insert(user);
             }
-            long += i32::from(event.message.text.chars().count() >= LONG);
-            wordless +=
-                i32::from(event.message.text.is_empty() && !event.message.attachments.is_empty());
-            costs += i32::from(event.message.cost_micros.is_some());
+            long += i32::from(message.text.chars().count() >= LONG);
+            wordless += i32::from(message.text.is_empty() && !message.attachments.is_empty());
+            costs += i32::from(message.cost_micros.is_some());
         }
         assert_eq!(platforms.len(), 22);
         assert_eq!(agents.len(), 12);

@@ -6,7 +6,9 @@ use super::talk::{EMOJI, NOTICES, Talk, Topic};
 use super::{Habit, Share};
 use crate::clock::Timestamp;
 use crate::entity::role::MessageRole;
-use crate::write::event::{AgentPart, AttachmentPart, Event, MessagePart, SessionPart, UserPart};
+use crate::write::event::{
+    AgentPart, AttachmentPart, Event, MessagePart, Sentiment, SessionPart, UserPart,
+};
 
 /// 2026-06-30T00:00:00Z in microseconds: the end of all that happens here. Fixed, so that the same audience is the same next year.
 pub(super) const END: i64 = 1_782_777_600_000_000;
@@ -141,8 +143,9 @@ impl Timeline {
             None => self.begin(),
         };
         let turn = self.turn(&session);
+        let asked_at = self.now;
         self.wait(&session, turn);
-        let message = self.message(&mut session, turn);
+        let message = self.message(&mut session, turn, asked_at);
         self.left -= 1;
         session.left -= 1;
         session.said += 1;
@@ -154,10 +157,10 @@ impl Timeline {
             agent: self.agent_part(),
             user: self.user_part(),
             session: SessionPart {
-                external_id: session.external_id.clone(),
+                external_id: Some(session.external_id.clone()),
                 ..std::mem::take(&mut session.news)
             },
-            message,
+            message: Some(message),
         };
         self.session = (session.left > 0).then_some(session);
         Some(event)
@@ -300,7 +303,7 @@ impl Timeline {
     }
 
     /// The message of a turn.
-    fn message(&mut self, session: &mut Session, turn: Turn) -> MessagePart {
+    fn message(&mut self, session: &mut Session, turn: Turn, asked_at: i64) -> MessagePart {
         let talk = self.person.people.talk;
         if turn == Turn::Question && session.said > 1 {
             session.topic = self.chance.pick(talk.topics);
@@ -309,14 +312,25 @@ impl Timeline {
         let wordless = !attachments.is_empty()
             && turn.role() == MessageRole::User
             && self.chance.per_mille(600);
+        let id = |number: u64| format!("{:08x}-{}-{number}", self.mark, self.sessions);
+        let text = if wordless {
+            String::new()
+        } else {
+            text(&mut self.chance, talk, session, turn)
+        };
+        let answers = session.before.filter(|before| {
+            before.role() == MessageRole::User && turn.role() == MessageRole::Agent
+        });
         MessagePart {
-            external_id: format!("{:08x}-{}-{}", self.mark, self.sessions, session.said + 1),
+            external_id: id(session.said + 1),
             role: turn.role(),
-            text: if wordless {
-                String::new()
-            } else {
-                text(&mut self.chance, talk, session, turn)
-            },
+            reply_to: answers.map(|_| id(session.said)),
+            response_time_ms: answers.map(|_| (self.now - asked_at) / MILLISECOND),
+            // About four letters each.
+            tokens: (turn.role() == MessageRole::Agent)
+                .then(|| i64::try_from(text.chars().count() / 4 + 1).unwrap_or(1)),
+            sentiment: (turn == Turn::Thanks).then(|| Sentiment::of(0.8)).flatten(),
+            text,
             attachments,
             sent_at: Timestamp(self.now),
             cost_micros: (turn.role() == MessageRole::Agent).then(|| cost(&mut self.chance)),

@@ -32,6 +32,10 @@ pub struct Model {
     pub total_cost_micros: i64,
     /// What a search looks through.
     pub search_text: String,
+    /// Since when it takes nothing new; absent for one that does.
+    pub archived_at: Option<Timestamp>,
+    /// Minutes of silence after which a message that names no session opens one.
+    pub session_idle_minutes: i64,
     /// The agent's audience.
     #[sea_orm(has_many)]
     pub chat_users: HasMany<super::chat_user::Entity>,

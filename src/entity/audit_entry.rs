@@ -58,6 +58,10 @@ pub enum AuditAction {
     ChatUserUnsubscribed,
     /// An agent was made.
     AgentCreated,
-    /// The name or the description of an agent was changed.
+    /// The name, the description or the idle time of an agent was changed.
     AgentUpdated,
+    /// An agent was put away.
+    AgentArchived,
+    /// An agent that was put away takes new events again.
+    AgentUnarchived,
 }

@@ -29,6 +29,16 @@ pub struct Model {
     pub sent_at: Timestamp,
     /// What it cost to answer, in millionths of the configured currency.
     pub cost_micros: Option<i64>,
+    /// The external id of the message that it replies to.
+    pub reply_to: Option<String>,
+    /// Tokens that it took.
+    pub tokens: Option<i64>,
+    /// How long it took to answer, in milliseconds.
+    pub response_time_ms: Option<i64>,
+    /// How it sounds, from -1000 to 1000.
+    pub sentiment_thousandths: Option<i64>,
+    /// 1 where the message named no session: which one it is in follows from the times around it (docs/decisions/0018).
+    pub by_rule: i64,
     /// The session.
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: HasOne<super::session::Entity>,

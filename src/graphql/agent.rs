@@ -6,6 +6,7 @@ use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
 
 use super::chat_user::{ChatUserConnection, ChatUserOrder};
 use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::money::Money;
 use super::session::{SessionConnection, SessionOrder};
 use crate::clock::Timestamp;
 use crate::entity::agent::{Entity, Model};
@@ -33,8 +34,12 @@ impl Listed for Entity {
     type Node = Agent;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Agent";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] =
-        &[("chatUsers", &["id"]), ("sessions", &["id"])];
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+        ("chatUsers", &["id"]),
+        ("isArchived", &["archived_at"]),
+        ("sessions", &["id"]),
+        ("totalCost", &["total_cost_micros"]),
+    ];
 
     fn extras(_: Scope, _: &AgentFilter) -> EmptyMutation {
         EmptyMutation
@@ -91,6 +96,26 @@ impl Agent {
     /// How many messages there are in these sessions, of every role.
     async fn total_messages(&self) -> i64 {
         self.0.total_messages
+    }
+
+    /// What these messages cost.
+    async fn total_cost(&self, context: &Context<'_>) -> Money {
+        Money::of(context, self.0.total_cost_micros)
+    }
+
+    /// Since when the agent takes nothing new; null for one that does.
+    async fn archived_at(&self) -> Option<Timestamp> {
+        self.0.archived_at
+    }
+
+    /// Whether the agent takes nothing new.
+    async fn is_archived(&self) -> bool {
+        self.0.archived_at.is_some()
+    }
+
+    /// Minutes of silence after which a message that names no session opens one.
+    async fn session_idle_minutes(&self) -> i64 {
+        self.0.session_idle_minutes
     }
 
     /// The agent's audience.

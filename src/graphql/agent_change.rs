@@ -1,4 +1,4 @@
-//! Agents that someone makes or describes, from input to payload.
+//! Agents that someone makes, describes or puts away, from input to payload.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, SimpleObject};
 use uuid::Uuid;
@@ -6,11 +6,13 @@ use uuid::Uuid;
 use super::agent::Agent;
 use super::update::{UserError, UserErrorCode, patch};
 use super::{caller, loaders, now, writer};
+use crate::clock::Timestamp;
 use crate::entity;
 use crate::error::Result;
 use crate::id::Noun;
-use crate::write::agent_change::{AgentPatch, CreateAgent, UpdateAgent};
+use crate::write::agent_change::{AgentPatch, ArchiveAgent, CreateAgent, UpdateAgent};
 use crate::write::event;
+use crate::write::idle::Idle;
 use crate::write::profile::Refused;
 
 /// An agent that is to be made.
@@ -22,6 +24,8 @@ pub(super) struct CreateAgentInput {
     name: Option<String>,
     /// What it is for.
     description: Option<String>,
+    /// Minutes of silence after which a message that names no session opens one: 1 to 43,200. When absent: 30.
+    session_idle_minutes: Option<i64>,
 }
 
 /// A change of an agent. What is absent stays as it is; null, or nothing but spaces, clears.
@@ -33,6 +37,23 @@ pub(super) struct UpdateAgentInput {
     name: MaybeUndefined<String>,
     /// What it is for.
     description: MaybeUndefined<String>,
+    /// Minutes of silence after which a message that names no session opens one: 1 to 43,200; null is 30. What is stored
+    /// stays where it is.
+    session_idle_minutes: MaybeUndefined<i64>,
+}
+
+/// An agent that is to be put away.
+#[derive(Debug, InputObject)]
+pub(super) struct ArchiveAgentInput {
+    /// The agent.
+    id: ID,
+}
+
+/// An agent that is to take new events again.
+#[derive(Debug, InputObject)]
+pub(super) struct UnarchiveAgentInput {
+    /// The agent.
+    id: ID,
 }
 
 /// What came of it.
@@ -53,6 +74,7 @@ pub(super) async fn create(context: &Context<'_>, input: CreateAgentInput) -> Re
     let wanted = AgentPatch {
         name: Some(input.name),
         description: Some(input.description),
+        session_idle_minutes: input.session_idle_minutes,
     };
     let wanted = match wanted.normalise() {
         Ok(wanted) => wanted,
@@ -87,6 +109,11 @@ pub(super) async fn update(context: &Context<'_>, input: UpdateAgentInput) -> Re
     let wanted = AgentPatch {
         name: patch(input.name),
         description: patch(input.description),
+        session_idle_minutes: match input.session_idle_minutes {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(Idle::DEFAULT_MINUTES),
+            MaybeUndefined::Value(minutes) => Some(minutes),
+        },
     };
     let errors = match (wanted.normalise(), id) {
         (Err(wrong), _) => wrong.into_iter().map(UserError::from).collect(),
@@ -99,6 +126,44 @@ pub(super) async fn update(context: &Context<'_>, input: UpdateAgentInput) -> Re
             refused.into_iter().map(UserError::from).collect()
         }
     };
+    payload(context, id, errors).await
+}
+
+/// Puts an agent away.
+pub(super) async fn archive(
+    context: &Context<'_>,
+    input: ArchiveAgentInput,
+) -> Result<AgentPayload> {
+    set_archived(context, &input.id, Some(now(context))).await
+}
+
+/// Lets an agent take new events again.
+pub(super) async fn unarchive(
+    context: &Context<'_>,
+    input: UnarchiveAgentInput,
+) -> Result<AgentPayload> {
+    set_archived(context, &input.id, None).await
+}
+
+async fn set_archived(
+    context: &Context<'_>,
+    id: &str,
+    archived_at: Option<Timestamp>,
+) -> Result<AgentPayload> {
+    let id = Noun::Agent.decode(id);
+    let refused = match id {
+        None => Err(Refused::NotFound),
+        Some(id) => {
+            let work = ArchiveAgent {
+                id,
+                archived_at,
+                by: caller(context),
+            };
+            writer(context).transaction(&work).await?
+        }
+    };
+    loaders(context).forget();
+    let errors = refused.err().into_iter().map(UserError::from).collect();
     payload(context, id, errors).await
 }
 

@@ -9,6 +9,7 @@ use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
 use super::block::{ChatUserBlock, holding};
 use super::connection::{Connection, Listed, OrderDirection, PageArguments};
 use super::message::{Message, MessageConnection, MessageOrder};
+use super::money::Money;
 use super::scalar::JsonObject;
 use super::session::{SessionConnection, SessionOrder};
 use super::subscription::Subscription;
@@ -60,6 +61,7 @@ impl Listed for Entity {
         ("messages", &["id"]),
         ("sessions", &["id"]),
         ("subscriptions", &["id"]),
+        ("totalCost", &["total_cost_micros"]),
     ];
 
     fn extras(scope: Scope, filter: &ChatUserFilter) -> ChatUserExtras {
@@ -263,6 +265,11 @@ impl ChatUser {
     /// How many messages the user has sent.
     async fn total_messages_sent(&self) -> i64 {
         self.0.total_messages_sent
+    }
+
+    /// What it cost to serve the user.
+    async fn total_cost(&self, context: &Context<'_>) -> Money {
+        Money::of(context, self.0.total_cost_micros)
     }
 
     /// The user's sessions.

@@ -20,11 +20,12 @@ use uuid::Uuid;
 
 use crate::db::Reader;
 use crate::db::tally;
-use crate::entity::subscription;
+use crate::entity::{message, subscription};
 use crate::error::{Client, Error, Result};
 use crate::id;
 use crate::read::chat_user::{self, ChatUserFilter, Platforms};
 use crate::read::columns::Columns;
+use crate::read::message::by_external_ids;
 use crate::read::page::{Query, Slice};
 use crate::read::subscription::of_users;
 use crate::read::{Noun, batch, search};
@@ -51,6 +52,10 @@ pub(super) struct PlatformsOf(Uuid, ChatUserFilter);
 /// What a user subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubscriptionsOf(Uuid);
+
+/// The message of a user that has this external id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ByExternalId(Uuid, String);
 
 /// Whether a text is the complete e-mail address of a user of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +141,16 @@ impl Loaders {
     pub(super) async fn subscriptions(&self, user: Uuid) -> Result<Vec<subscription::Model>> {
         let found = self.0.load_one(SubscriptionsOf(user)).await?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// The message of a user that has this external id.
+    pub(super) async fn message(
+        &self,
+        user: Uuid,
+        external_id: &str,
+    ) -> Result<Option<Arc<message::Model>>> {
+        let key = ByExternalId(user, external_id.to_owned());
+        self.0.load_one(key).await
     }
 
     /// Whether a text is the complete e-mail address of a user of one agent.
@@ -258,6 +273,22 @@ impl Loader<SubscriptionsOf> for Batch {
             answers.entry(key).or_default().push(row);
         }
         Ok(answers)
+    }
+}
+
+impl Loader<ByExternalId> for Batch {
+    type Value = Arc<message::Model>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ByExternalId]) -> Result<HashMap<ByExternalId, Self::Value>> {
+        within_budget(keys.len() as u64)?;
+        let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1.as_str())).collect();
+        let rows = by_external_ids(&self.reader, &wanted).await?;
+        let named = |row: message::Model| {
+            let key = ByExternalId(row.chat_user_id, row.external_id.clone());
+            (key, Arc::new(row))
+        };
+        Ok(rows.into_iter().map(named).collect())
     }
 }
 

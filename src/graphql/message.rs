@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::chat_user::ChatUser;
 use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::money::Money;
 use super::session::Session;
 use super::{loaders, stored};
 use crate::clock::Timestamp;
@@ -37,6 +38,9 @@ impl Listed for Entity {
     const NAME: &'static str = "Message";
     const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
         ("chatUser", &["chat_user_id"]),
+        ("cost", &["cost_micros"]),
+        ("replyTo", &["chat_user_id", "reply_to"]),
+        ("sentiment", &["sentiment_thousandths"]),
         ("session", &["session_id"]),
     ];
 
@@ -127,6 +131,40 @@ impl Message {
     /// When it was sent.
     async fn sent_at(&self) -> Timestamp {
         self.0.sent_at
+    }
+
+    /// The message that it replies to; null when it replies to none, and while that one has not come in.
+    async fn reply_to(&self, context: &Context<'_>) -> Result<Option<Self>> {
+        let Some(external_id) = &self.0.reply_to else {
+            return Ok(None);
+        };
+        Ok(loaders(context)
+            .message(self.0.chat_user_id, external_id)
+            .await?
+            .map(Self::from))
+    }
+
+    /// How many tokens it took.
+    async fn tokens(&self) -> Option<i64> {
+        self.0.tokens
+    }
+
+    /// How long it took to answer, in milliseconds.
+    async fn response_time_ms(&self) -> Option<i64> {
+        self.0.response_time_ms
+    }
+
+    /// How it sounds, from -1, as bad as can be, to 1, with three digits after the point.
+    async fn sentiment(&self) -> Option<f64> {
+        self.0
+            .sentiment_thousandths
+            .and_then(|thousandths| i32::try_from(thousandths).ok())
+            .map(|thousandths| f64::from(thousandths) / 1000.0)
+    }
+
+    /// What it cost to answer.
+    async fn cost(&self, context: &Context<'_>) -> Option<Money> {
+        self.0.cost_micros.map(|micros| Money::of(context, micros))
     }
 }
 

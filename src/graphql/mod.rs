@@ -8,6 +8,7 @@ mod chat_user;
 mod connection;
 pub mod loader;
 mod message;
+mod money;
 mod mutation;
 mod node;
 mod query;
@@ -28,6 +29,7 @@ use crate::error::Internal;
 pub use crate::write::audit::Caller;
 pub use connection::Limits as PageLimits;
 use loader::{Batches, Loaders};
+pub use money::Currency;
 
 /// The schema, with nothing but types in it: the database comes with each request.
 pub type Graph = Schema<query::Query, mutation::Mutation, EmptySubscription>;
@@ -56,6 +58,7 @@ pub async fn execute(
     graph: &Graph,
     database: &Database,
     limits: PageLimits,
+    currency: Currency,
     caller: Caller,
     request: async_graphql::Request,
 ) -> async_graphql::Response {
@@ -66,6 +69,7 @@ pub async fn execute(
         .data(caller)
         .data(Timestamp::now())
         .data(limits)
+        .data(currency)
         .data(Arc::new(Loaders::new(database.reader.clone(), &batches)));
     batches.drive(graph.execute(request)).await
 }

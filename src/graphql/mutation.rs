@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, Object};
 
-use super::agent_change::{AgentPayload, CreateAgentInput, UpdateAgentInput};
+use super::agent_change::{
+    AgentPayload, ArchiveAgentInput, CreateAgentInput, UnarchiveAgentInput, UpdateAgentInput,
+};
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
@@ -20,8 +22,8 @@ pub struct Mutation;
 /// expect to go wrong (nobody has this id, somebody was faster, a value cannot be) is told in `userErrors`.
 #[Object]
 impl Mutation {
-    /// Records messages, with the agents, users and sessions they belong to, as far as these are not there yet. An event that
-    /// cannot be taken is told; the others go in together.
+    /// Records messages, with the agents, users and sessions they belong to, as far as these are not there yet; also that
+    /// sessions started or ended. An event that cannot be taken is told; the others go in together.
     async fn record_messages(
         &self,
         context: &Context<'_>,
@@ -39,13 +41,31 @@ impl Mutation {
         super::agent_change::create(context, input).await
     }
 
-    /// Changes an agent's name and description. What is absent stays as it is, null clears.
+    /// Changes an agent. What is absent stays as it is, null clears.
     async fn update_agent(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The agent, and the values.")] input: UpdateAgentInput,
     ) -> Result<AgentPayload> {
         super::agent_change::update(context, input).await
+    }
+
+    /// Puts an agent away: it takes no new events, and all that is there can be read as before.
+    async fn archive_agent(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The agent.")] input: ArchiveAgentInput,
+    ) -> Result<AgentPayload> {
+        super::agent_change::archive(context, input).await
+    }
+
+    /// Lets an agent that was put away take new events again.
+    async fn unarchive_agent(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The agent.")] input: UnarchiveAgentInput,
+    ) -> Result<AgentPayload> {
+        super::agent_change::unarchive(context, input).await
     }
 
     /// Changes the profile of a user. What is absent stays as it is, null clears.

@@ -9,12 +9,15 @@ use super::scalar::JsonObject;
 use super::update::UserErrorCode;
 use super::{loaders, writer};
 use crate::clock::Timestamp;
+use crate::decimal::Decimal;
 use crate::entity;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::error::{Error, Result};
 use crate::id::Noun;
-use crate::write::event::{AgentPart, AttachmentPart, Event, MessagePart, SessionPart, UserPart};
+use crate::write::event::{
+    AgentPart, AttachmentPart, Event, MessagePart, Sentiment, SessionPart, UserPart,
+};
 use crate::write::{Fate, apply};
 
 /// How many events one mutation records.
@@ -23,21 +26,23 @@ const MAX_EVENTS: usize = 1_000;
 /// What happened.
 #[derive(InputObject)]
 pub(super) struct RecordMessagesInput {
-    /// One event for each message. At most 1,000. They may come in any order, and more than once.
+    /// One event for each message, and for what is told of a session apart from its messages. At most 1,000. They may come in any order, and more than once.
     events: Vec<EventInput>,
 }
 
-/// A message, with the agent, the user and the session it belongs to. What is not there yet is made.
+/// A message, with the agent, the user and the session it belongs to. What is not there yet is made. Without a message: that
+/// a session started or ended.
 #[derive(InputObject)]
 struct EventInput {
     /// The agent.
     agent: EventAgentInput,
     /// The user.
     user: EventUserInput,
-    /// The session.
-    session: EventSessionInput,
-    /// The message.
-    message: EventMessageInput,
+    /// The session. When absent: the one that the user's messages around it are in, or a new one when they have been silent for
+    /// the agent's `sessionIdleMinutes`.
+    session: Option<EventSessionInput>,
+    /// The message. When absent: `session` has an `externalId`, and `startedAt` or `endedAt`.
+    message: Option<EventMessageInput>,
 }
 
 /// The agent of an event: by its id, or by its id where the data comes from.
@@ -79,11 +84,11 @@ struct EventUserInput {
 /// The session of an event. Values that are given overwrite; absent ones and null change nothing.
 #[derive(InputObject)]
 struct EventSessionInput {
-    /// The session's id where the data comes from; unique with the agent.
-    external_id: String,
-    /// When it began. When absent: with the message. Of several reports the earliest counts.
+    /// The session's id where the data comes from; unique with the agent. Without it nothing else can be told of a session.
+    external_id: Option<String>,
+    /// When it began. When absent: with the message, or at its end. Of several reports the earliest counts.
     started_at: Option<Timestamp>,
-    /// When it was closed.
+    /// When it was closed. Of several reports the latest counts.
     ended_at: Option<Timestamp>,
     /// What it is about.
     subject: Option<String>,
@@ -108,6 +113,16 @@ struct EventMessageInput {
     attachments: Option<Vec<AttachmentInput>>,
     /// When it was sent.
     sent_at: Timestamp,
+    /// The external id of the message of the same user that it replies to. That one may come in later.
+    reply_to: Option<String>,
+    /// How many tokens it took. Not negative.
+    tokens: Option<i64>,
+    /// How long it took to answer, in milliseconds. Not negative.
+    response_time_ms: Option<i64>,
+    /// How it sounds, from -1 to 1. Kept with three digits after the point.
+    sentiment: Option<f64>,
+    /// What it cost to answer, in the currency of this server: from 0 to 1,000,000.
+    cost: Option<Decimal>,
 }
 
 /// Something that came with a message.
@@ -128,9 +143,9 @@ struct AttachmentInput {
 /// What came of the events.
 #[derive(Default, SimpleObject)]
 pub(super) struct RecordMessagesPayload {
-    /// How many messages are stored that were not.
+    /// How many events brought something: a message that was not stored, or, without a message, news of a session or a user.
     recorded: i64,
-    /// How many messages were stored before, or were in the list twice.
+    /// How many events brought nothing: their message was stored before, or was in the list twice.
     duplicates: i64,
     /// How many events were not taken.
     rejected: i64,
@@ -221,7 +236,8 @@ impl EventInput {
                 return Err((UserErrorCode::Invalid, "agent", reason));
             }
         };
-        let (user, session, message) = (self.user, self.session, self.message);
+        let user = self.user;
+        let message = self.message.map(EventMessageInput::told).transpose()?;
         Ok(Event {
             agent: AgentPart {
                 external_id,
@@ -239,28 +255,47 @@ impl EventInput {
                 tags: user.tags,
                 settings: user.settings.map(|settings| settings.0),
             },
-            session: SessionPart {
-                external_id: session.external_id,
-                started_at: session.started_at,
-                ended_at: session.ended_at,
-                subject: session.subject,
-                summary: session.summary,
-                language: session.language,
-                tags: session.tags,
-            },
-            message: MessagePart {
-                external_id: message.external_id,
-                role: message.role,
-                text: message.text,
-                attachments: message
-                    .attachments
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(AttachmentPart::from)
-                    .collect(),
-                sent_at: message.sent_at,
-                cost_micros: None,
-            },
+            session: self.session.map(SessionPart::from).unwrap_or_default(),
+            message,
+        })
+    }
+}
+
+impl From<EventSessionInput> for SessionPart {
+    fn from(input: EventSessionInput) -> Self {
+        Self {
+            external_id: input.external_id,
+            started_at: input.started_at,
+            ended_at: input.ended_at,
+            subject: input.subject,
+            summary: input.summary,
+            language: input.language,
+            tags: input.tags,
+        }
+    }
+}
+
+impl EventMessageInput {
+    fn told(self) -> Result<MessagePart, Refusal> {
+        let sentiment = self.sentiment.map(|sentiment| {
+            Sentiment::of(sentiment).ok_or((
+                UserErrorCode::Invalid,
+                "message.sentiment",
+                Sentiment::BOUNDS,
+            ))
+        });
+        let attachments = self.attachments.unwrap_or_default();
+        Ok(MessagePart {
+            external_id: self.external_id,
+            role: self.role,
+            text: self.text,
+            attachments: attachments.into_iter().map(AttachmentPart::from).collect(),
+            sent_at: self.sent_at,
+            cost_micros: self.cost.map(|cost| cost.0),
+            reply_to: self.reply_to,
+            tokens: self.tokens,
+            response_time_ms: self.response_time_ms,
+            sentiment: sentiment.transpose()?,
         })
     }
 }
@@ -293,8 +328,10 @@ impl RecordMessagesPayload {
 
 /// What the graph calls a key of the exchange format.
 fn in_the_graph(key: &str) -> String {
-    if key == "phone" {
-        return "phoneNumber".to_owned();
+    match key {
+        "phone" => return "phoneNumber".to_owned(),
+        "cost_micros" => return "cost".to_owned(),
+        _ => {}
     }
     let mut words = key.split('_');
     let first = words.next().unwrap_or_default().to_owned();

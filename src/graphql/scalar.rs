@@ -3,6 +3,7 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
 use crate::clock::Timestamp;
+use crate::decimal::Decimal;
 
 /// An instant: RFC 3339 in UTC, such as `2026-01-31T09:30:00Z`, with a fraction of up to six digits where there is one.
 /// On input any offset is accepted.
@@ -24,6 +25,25 @@ impl ScalarType for Timestamp {
 
     fn to_value(&self) -> Value {
         Value::String(self.to_rfc3339())
+    }
+}
+
+/// A decimal number, exact: a text of digits with up to six after the point, such as `"12.5"`. On input a number is as good
+/// as a text.
+#[Scalar(name = "Decimal")]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Self::parse(text).map_err(InputValueError::custom),
+            Value::Number(number) => {
+                Self::parse(&number.to_string()).map_err(InputValueError::custom)
+            }
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.to_string())
     }
 }
 

@@ -8,6 +8,7 @@ use super::agent::Agent;
 use super::chat_user::ChatUser;
 use super::connection::{Connection, Listed, OrderDirection, PageArguments};
 use super::message::{MessageConnection, MessageOrder};
+use super::money::Money;
 use super::{loaders, stored};
 use crate::clock::Timestamp;
 use crate::entity;
@@ -42,6 +43,7 @@ impl Listed for Entity {
         ("chatUser", &["chat_user_id"]),
         ("messages", &["id"]),
         ("status", &["ended_at"]),
+        ("totalCost", &["total_cost_micros"]),
     ];
 
     fn extras(_: Scope, _: &SessionFilter) -> EmptyMutation {
@@ -150,6 +152,11 @@ impl Session {
     /// How many messages the user has sent in it.
     async fn total_messages_from_user(&self) -> i64 {
         self.0.total_messages_from_user
+    }
+
+    /// What its messages cost.
+    async fn total_cost(&self, context: &Context<'_>) -> Money {
+        Money::of(context, self.0.total_cost_micros)
     }
 
     /// What it is about, in a line.

@@ -31,6 +31,7 @@ pub(super) async fn execute(
         &shared.graph,
         &shared.database,
         shared.pages,
+        shared.currency,
         graphql::Caller {
             actor: ANYONE.to_owned(),
             request_id: caller.id.to_owned(),

@@ -34,7 +34,7 @@ use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
 use crate::error::Result;
-use crate::graphql::{self, Graph, PageLimits};
+use crate::graphql::{self, Currency, Graph, PageLimits};
 use crate::span;
 use crate::telemetry::RequestLine;
 use document::{Documents, Meant, Named};
@@ -52,6 +52,7 @@ struct Shared {
     database: Database,
     graph: Graph,
     pages: PageLimits,
+    currency: Currency,
     limits: Limits,
     documents: Arc<Documents>,
     persisted: Persisted,
@@ -81,6 +82,7 @@ impl Server {
             database,
             graph: graphql::schema(),
             pages: settings.pages(),
+            currency: settings.currency()?,
             limits,
             documents: Arc::new(Documents::new(
                 limits,

@@ -14,6 +14,7 @@ use serde_json_bytes::Value as Json;
 
 use super::negotiate::Variables;
 use crate::clock::Timestamp;
+use crate::decimal::Decimal;
 
 /// A value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +89,12 @@ impl Literals<'_> {
             Value::Null => {}
             Value::Variable(name) => self.variable(ty, name, value),
             other => {
-                if let (Some("DateTime"), Err(reason)) = (ty.map(named), literal_time(other)) {
+                let read = match ty.map(named) {
+                    Some("DateTime") => literal_time(other),
+                    Some("Decimal") => literal_decimal(other),
+                    _ => Ok(()),
+                };
+                if let Err(reason) = read {
                     self.add(value, false, reason);
                 }
             }
@@ -133,6 +139,16 @@ fn literal_time(value: &Value) -> Result<(), String> {
         Value::String(text) => Timestamp::parse(text).map(drop),
         _ => Err("must be a DateTime: a text as in \"2026-01-31T12:00:00Z\"".to_owned()),
     }
+}
+
+fn literal_decimal(value: &Value) -> Result<(), String> {
+    let text = match value {
+        Value::String(text) => text.as_str(),
+        Value::Int(number) => number.as_str(),
+        Value::Float(number) => number.as_str(),
+        _ => return Err("must be a Decimal: a text as in \"12.5\", or a number".to_owned()),
+    };
+    Decimal::parse(text).map(drop)
 }
 
 fn named(ty: &Type) -> &str {
@@ -307,6 +323,13 @@ fn json_named(
             "DateTime" => {
                 let text = value.as_str().unwrap_or_default();
                 return Timestamp::parse(text).map(drop);
+            }
+            "Decimal" => {
+                let text = match value {
+                    Json::Number(number) => number.to_string(),
+                    value => value.as_str().unwrap_or_default().to_owned(),
+                };
+                return Decimal::parse(&text).map(drop);
             }
             _ => true,
         },

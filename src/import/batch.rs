@@ -268,7 +268,8 @@ mod tests {
         batches
             .iter()
             .flat_map(|batch| &batch.events)
-            .map(|event| event.message.external_id.as_str())
+            .filter_map(|event| event.message.as_ref())
+            .map(|message| message.external_id.as_str())
             .collect()
     }
 

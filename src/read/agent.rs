@@ -6,7 +6,10 @@ use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
 use super::columns::Row;
-use super::filter::{Builder, Column, DateTimeFilter, IdFilter, IntFilter, StringFilter, Where};
+use super::filter::{
+    BooleanFilter, Builder, Column, DateTimeFilter, DecimalFilter, IdFilter, IntFilter, Present,
+    StringFilter, Where,
+};
 use super::page::{Key, SortColumn, SortField};
 use super::search::Term;
 use super::{Filter, Noun};
@@ -39,6 +42,8 @@ impl Noun for Entity {
             total_messages: row.next()?,
             total_cost_micros: row.next()?,
             search_text: row.next()?,
+            archived_at: row.next()?,
+            session_idle_minutes: row.next()?,
         })
     }
 
@@ -102,6 +107,12 @@ pub struct AgentWhere {
     pub total_sessions: Option<IntFilter>,
     /// Messages of every role in these sessions.
     pub total_messages: Option<IntFilter>,
+    /// What these messages cost.
+    pub total_cost: Option<DecimalFilter>,
+    /// Since when it takes nothing new.
+    pub archived_at: Option<DateTimeFilter>,
+    /// Whether it takes nothing new.
+    pub is_archived: Option<BooleanFilter>,
 }
 
 impl Where for AgentWhere {
@@ -137,6 +148,21 @@ impl Where for AgentWhere {
                 "totalMessages",
                 self.total_messages.as_ref(),
                 Column::of("agents.total_messages"),
+            )?)
+            .add(builder.field(
+                "totalCost",
+                self.total_cost.as_ref(),
+                Column::of("agents.total_cost_micros"),
+            )?)
+            .add(builder.field(
+                "archivedAt",
+                self.archived_at.as_ref(),
+                Column::nullable("agents.archived_at"),
+            )?)
+            .add(builder.field(
+                "isArchived",
+                self.is_archived.as_ref().map(Present).as_ref(),
+                Column::of("agents.archived_at"),
             )?))
     }
 

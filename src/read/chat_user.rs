@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::columns::{Columns, Row};
 use super::filter::{
-    BooleanFilter, Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter,
-    StringFilter, TagsFilter, Where,
+    BooleanFilter, Builder, Column, DateTimeFilter, DecimalFilter, IdFilter, IntFilter,
+    PlatformFilter, StringFilter, TagsFilter, Where,
 };
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
@@ -229,6 +229,8 @@ pub struct ChatUserWhere {
     pub total_chat_messages: Option<IntFilter>,
     /// Messages sent by the user.
     pub total_messages_sent: Option<IntFilter>,
+    /// What it cost to serve the user.
+    pub total_cost: Option<DecimalFilter>,
 }
 
 impl Where for ChatUserWhere {
@@ -305,6 +307,11 @@ impl Where for ChatUserWhere {
                 "totalMessagesSent",
                 self.total_messages_sent.as_ref(),
                 Column::of("chat_users.total_messages_sent"),
+            )?)
+            .add(builder.field(
+                "totalCost",
+                self.total_cost.as_ref(),
+                Column::of("chat_users.total_cost_micros"),
             )?))
     }
 

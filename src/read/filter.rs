@@ -9,6 +9,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 
 use crate::clock::Timestamp;
 use crate::db::dialect::Dialect;
+use crate::decimal::Decimal;
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
@@ -415,6 +416,47 @@ impl Operators for DateTimeFilter {
     }
 }
 
+/// Conditions on an amount.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct DecimalFilter {
+    /// Is this amount.
+    pub eq: Option<Decimal>,
+    /// Is one of these amounts.
+    #[graphql(name = "in")]
+    pub among: Option<Vec<Decimal>>,
+    /// Is none of these amounts, or absent.
+    pub not_in: Option<Vec<Decimal>>,
+    /// Absent (`true`) or present (`false`).
+    pub is_null: Option<bool>,
+    /// More than.
+    pub gt: Option<Decimal>,
+    /// This much or more.
+    pub gte: Option<Decimal>,
+    /// Less than.
+    pub lt: Option<Decimal>,
+    /// This much or less.
+    pub lte: Option<Decimal>,
+}
+
+/// The column holds millionths.
+impl Operators for DecimalFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        let micros = |amount: Option<Decimal>| amount.map(|amount| amount.0);
+        let values = |list: Option<&Vec<Decimal>>| {
+            list.map(|list| list.iter().map(|amount| Value::from(amount.0)).collect())
+        };
+        field.compare(micros(self.eq), ExprTrait::eq);
+        field.one_of("in", values(self.among.as_ref()), true)?;
+        field.one_of("notIn", values(self.not_in.as_ref()), false)?;
+        field.is_null(self.is_null);
+        field.compare(micros(self.gt), ExprTrait::gt);
+        field.compare(micros(self.gte), ExprTrait::gte);
+        field.compare(micros(self.lt), ExprTrait::lt);
+        field.compare(micros(self.lte), ExprTrait::lte);
+        Ok(())
+    }
+}
+
 /// Conditions on a statement that is true or false.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
 pub struct BooleanFilter {
@@ -426,6 +468,17 @@ pub struct BooleanFilter {
 impl Operators for BooleanFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
         field.is_null(self.eq);
+        Ok(())
+    }
+}
+
+/// A statement that is true where the column holds a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Present<'a>(pub &'a BooleanFilter);
+
+impl Operators for Present<'_> {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        field.is_null(self.0.eq.map(|present| !present));
         Ok(())
     }
 }

@@ -5,13 +5,15 @@ use sea_orm::DbErr;
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
-use super::columns::Row;
+use super::columns::{Columns, Row};
 use super::filter::{
-    Builder, Column, DateTimeFilter, IdFilter, MessageRoleFilter, StringFilter, Where,
+    Builder, Column, DateTimeFilter, DecimalFilter, IdFilter, IntFilter, MessageRoleFilter,
+    StringFilter, Where,
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun};
 use crate::db::dialect::Dialect;
+use crate::db::{Column as BatchColumn, Key as BatchKey, Reader, Rows};
 use crate::entity::message::{Entity, Model};
 use crate::error::Result;
 use crate::id;
@@ -37,6 +39,11 @@ impl Noun for Entity {
             attachments: row.next()?,
             sent_at: row.next()?,
             cost_micros: row.next()?,
+            reply_to: row.next()?,
+            tokens: row.next()?,
+            response_time_ms: row.next()?,
+            sentiment_thousandths: row.next()?,
+            by_rule: row.next()?,
         })
     }
 
@@ -47,6 +54,37 @@ impl Noun for Entity {
             _ => None,
         }
     }
+}
+
+/// The messages that have these external ids, each within its user.
+pub async fn by_external_ids(reader: &Reader, wanted: &[(Uuid, &str)]) -> Result<Vec<Model>> {
+    const COLUMNS: [(&str, BatchColumn); 2] = [
+        ("of_user", BatchColumn::Uuid),
+        ("id_there", BatchColumn::Text),
+    ];
+    let rows: Vec<_> = wanted
+        .iter()
+        .map(|(user, id)| (BatchKey(*user), id))
+        .collect();
+    let rows = Rows::new(&COLUMNS, &rows);
+    let columns = Columns::<Entity>::all();
+    let names: Vec<_> = columns
+        .names()
+        .into_iter()
+        .map(|name| format!("messages.{name}"))
+        .collect();
+    let dialect = reader.dialect();
+    let sql = format!(
+        "SELECT {} FROM {} AS wanted JOIN messages ON messages.chat_user_id = wanted.of_user \
+         AND messages.external_id = wanted.id_there",
+        names.join(", "),
+        rows.subquery(dialect, "$1")
+    );
+    let found = reader.rows(dialect.raw(sql, [rows.value()])).await?;
+    Ok(found
+        .iter()
+        .map(|row| columns.decode(row))
+        .collect::<Result<_, _>>()?)
 }
 
 /// What a list of messages is filtered by.
@@ -85,6 +123,12 @@ pub struct MessageWhere {
     pub text: Option<StringFilter>,
     /// When it was sent.
     pub sent_at: Option<DateTimeFilter>,
+    /// What it cost.
+    pub cost: Option<DecimalFilter>,
+    /// Tokens that it took.
+    pub tokens: Option<IntFilter>,
+    /// How long it took to answer, in milliseconds.
+    pub response_time_ms: Option<IntFilter>,
 }
 
 impl Where for MessageWhere {
@@ -102,6 +146,21 @@ impl Where for MessageWhere {
                 "sentAt",
                 self.sent_at.as_ref(),
                 Column::of("messages.sent_at"),
+            )?)
+            .add(builder.field(
+                "cost",
+                self.cost.as_ref(),
+                Column::nullable("messages.cost_micros"),
+            )?)
+            .add(builder.field(
+                "tokens",
+                self.tokens.as_ref(),
+                Column::nullable("messages.tokens"),
+            )?)
+            .add(builder.field(
+                "responseTimeMs",
+                self.response_time_ms.as_ref(),
+                Column::nullable("messages.response_time_ms"),
             )?))
     }
 

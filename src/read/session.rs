@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::columns::Row;
 use super::filter::{
-    Builder, Column, DateTimeFilter, IdFilter, IntFilter, PlatformFilter, SessionStatusFilter,
-    StringFilter, TagsFilter, Where,
+    Builder, Column, DateTimeFilter, DecimalFilter, IdFilter, IntFilter, PlatformFilter,
+    SessionStatusFilter, StringFilter, TagsFilter, Where,
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun};
@@ -102,6 +102,8 @@ pub struct SessionWhere {
     pub total_messages: Option<IntFilter>,
     /// Messages sent by the user.
     pub total_messages_from_user: Option<IntFilter>,
+    /// What its messages cost.
+    pub total_cost: Option<DecimalFilter>,
     /// What it is about.
     pub subject: Option<StringFilter>,
     /// What happened in it.
@@ -160,6 +162,11 @@ impl Where for SessionWhere {
                 "totalMessagesFromUser",
                 self.total_messages_from_user.as_ref(),
                 Column::of("sessions.total_messages_from_user"),
+            )?)
+            .add(builder.field(
+                "totalCost",
+                self.total_cost.as_ref(),
+                Column::of("sessions.total_cost_micros"),
             )?)
             .add(builder.field(
                 "subject",

@@ -6,6 +6,7 @@ use sea_orm::{DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::event::{AgentPart, Event, said};
+use super::idle::Idle;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction};
 use crate::id::{Noun, derive};
@@ -14,18 +15,35 @@ use crate::read::search;
 /// The agents of a batch, by external id.
 #[derive(Debug)]
 pub(super) struct Agents<'a> {
-    ids: HashMap<&'a str, Uuid>,
+    stored: HashMap<&'a str, Known>,
+    /// How many users each had before this batch.
+    users: HashMap<Uuid, i64>,
     /// How many were made.
     pub(super) new: u64,
 }
 
+/// What events have to know of an agent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub(super) id: Uuid,
+    /// Takes nothing new.
+    pub(super) is_archived: bool,
+    /// Silence after which a message that names no session opens one.
+    pub(super) idle: Idle,
+}
+
 impl Agents<'_> {
     /// The agent of an event.
-    pub(super) fn id(&self, event: &Event) -> Uuid {
-        self.ids
+    pub(super) fn of(&self, event: &Event) -> Known {
+        self.stored
             .get(event.agent.external_id.as_str())
             .copied()
             .unwrap_or_default()
+    }
+
+    /// How many users an agent had before this batch.
+    pub(super) fn users(&self, agent: Uuid) -> i64 {
+        self.users.get(&agent).copied().unwrap_or_default()
     }
 }
 
@@ -45,6 +63,19 @@ pub(super) struct Stored {
     external_id: String,
     name: Option<String>,
     description: Option<String>,
+    archived_at: Option<Timestamp>,
+    session_idle_minutes: i64,
+    total_users: i64,
+}
+
+impl Stored {
+    const fn known(&self) -> Known {
+        Known {
+            id: self.id,
+            is_archived: self.archived_at.is_some(),
+            idle: Idle::minutes(self.session_idle_minutes),
+        }
+    }
 }
 
 /// What is said of an agent, taken together.
@@ -53,6 +84,7 @@ pub(super) struct Draft {
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
     pub(super) created_at: Timestamp,
+    pub(super) session_idle_minutes: i64,
     /// What its id is made of: that of the first event alone, so that it does not depend on how events are batched.
     pub(super) first: Timestamp,
 }
@@ -74,6 +106,7 @@ pub(super) async fn settle<'a>(
             name: None,
             description: None,
             created_at: event.earliest(),
+            session_idle_minutes: Idle::DEFAULT_MINUTES,
             first: event.earliest(),
         });
         for (said_now, field) in [
@@ -98,9 +131,13 @@ pub(super) async fn settle<'a>(
     }
     rename(transaction, &drafts, &stored).await?;
     Ok(Agents {
-        ids: drafts
+        stored: drafts
             .keys()
-            .filter_map(|key| Some((*key, stored.get(*key)?.id)))
+            .filter_map(|key| Some((*key, stored.get(*key)?.known())))
+            .collect(),
+        users: stored
+            .values()
+            .map(|agent| (agent.id, agent.total_users))
             .collect(),
         new,
     })
@@ -115,7 +152,7 @@ pub(super) async fn find(
     let wanted = rows.subquery(transaction.dialect(), "$1");
     // In the same order for everyone, so that nobody waits for someone who waits for them.
     let sql = format!(
-        "SELECT id, external_id, name, description FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value \
+        "SELECT id, external_id, name, description, archived_at, session_idle_minutes, total_users FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value \
          ORDER BY external_id{}",
         transaction.dialect().locking("agents")
     );
@@ -139,13 +176,14 @@ pub(super) async fn insert<'a>(
     transaction: &Transaction,
     drafts: impl IntoIterator<Item = (&'a str, &'a Draft)>,
 ) -> Result<u64, DbErr> {
-    const COLUMNS: [(&str, Column); 7] = [
+    const COLUMNS: [(&str, Column); 8] = [
         ("id", Column::Uuid),
         ("external_id", Column::Text),
         ("name", Column::Text),
         ("name_key", Column::Text),
         ("description", Column::Text),
         ("created_at", Column::Int),
+        ("session_idle_minutes", Column::Int),
         ("search_text", Column::Text),
     ];
     let rows: Vec<_> = drafts
@@ -160,6 +198,7 @@ pub(super) async fn insert<'a>(
                 name_key,
                 &draft.description,
                 draft.created_at,
+                draft.session_idle_minutes,
                 text,
             )
         })
@@ -174,7 +213,10 @@ async fn rename(
 ) -> Result<(), DbErr> {
     let mut changed = Vec::new();
     for (external_id, draft) in drafts {
-        let Some(agent) = stored.get(*external_id) else {
+        let Some(agent) = stored
+            .get(*external_id)
+            .filter(|it| it.archived_at.is_none())
+        else {
             continue;
         };
         let name = draft.name.as_deref().or(agent.name.as_deref());

@@ -1,4 +1,4 @@
-//! Agents that someone makes or describes, outside of what events say.
+//! Agents that someone makes, describes or puts away, outside of what events say.
 
 use sea_orm::DbErr;
 use serde_json::Value;
@@ -6,19 +6,22 @@ use uuid::Uuid;
 
 use super::agent;
 use super::audit::{self, Caller, Difference, Entry};
+use super::idle::Idle;
 use super::profile::{Invalid, Patch, Refused, normal};
 use crate::clock::Timestamp;
-use crate::db::{Rows, Transaction, Work};
+use crate::db::{Transaction, Work};
 use crate::entity::agent::Model;
 use crate::entity::audit_entry::AuditAction;
 
-/// What is to become of an agent's name and description.
+/// What is to become of an agent.
 #[derive(Clone, Debug, Default)]
 pub struct AgentPatch {
     /// Name.
     pub name: Patch,
     /// What it is for.
     pub description: Patch,
+    /// Minutes of silence after which a message that names no session opens one.
+    pub session_idle_minutes: Option<i64>,
 }
 
 impl AgentPatch {
@@ -34,7 +37,17 @@ impl AgentPatch {
         let patch = Self {
             name: kept("name", self.name),
             description: kept("description", self.description),
+            session_idle_minutes: self.session_idle_minutes,
         };
+        if patch
+            .session_idle_minutes
+            .is_some_and(|minutes| !(1..=Idle::MAX_MINUTES).contains(&minutes))
+        {
+            wrong.push(Invalid {
+                field: "sessionIdleMinutes",
+                reason: format!("is from 1 to {}", Idle::MAX_MINUTES).into(),
+            });
+        }
         if wrong.is_empty() {
             Ok(patch)
         } else {
@@ -60,11 +73,16 @@ impl Work for CreateAgent<'_> {
     type Output = (Option<Uuid>, bool);
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let AgentPatch { name, description } = self.patch.clone();
+        let AgentPatch {
+            name,
+            description,
+            session_idle_minutes,
+        } = self.patch.clone();
         let draft = agent::Draft {
             name: name.flatten(),
             description: description.flatten(),
             created_at: self.now,
+            session_idle_minutes: session_idle_minutes.unwrap_or(Idle::DEFAULT_MINUTES),
             first: self.now,
         };
         let new = agent::insert(transaction, [(self.external_id, &draft)]).await? > 0;
@@ -76,9 +94,14 @@ impl Work for CreateAgent<'_> {
                 agent: id,
                 chat_user: None,
                 changes: differences([
-                    ("description", None, draft.description),
-                    ("externalId", None, Some(self.external_id.to_owned())),
-                    ("name", None, draft.name),
+                    ("description", Value::Null, draft.description.into()),
+                    ("externalId", Value::Null, self.external_id.into()),
+                    ("name", Value::Null, draft.name.into()),
+                    (
+                        "sessionIdleMinutes",
+                        Value::Null,
+                        draft.session_idle_minutes.into(),
+                    ),
                 ]),
             };
             audit::enter(transaction, self.by, &[entry]).await?;
@@ -87,7 +110,7 @@ impl Work for CreateAgent<'_> {
     }
 }
 
-/// Changes an agent's name and description.
+/// Changes an agent.
 #[derive(Debug)]
 pub struct UpdateAgent<'a> {
     /// The agent.
@@ -102,58 +125,130 @@ impl Work for UpdateAgent<'_> {
     type Output = Result<(), Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let dialect = transaction.dialect();
-        let id = Rows::ids([self.id]);
-        let sql = format!(
-            "SELECT agents.* FROM agents JOIN {} AS wanted ON agents.id = wanted.id{}",
-            id.subquery(dialect, "$1"),
-            dialect.locking("agents")
-        );
-        let found: Vec<Model> = transaction.fetch(dialect.raw(sql, [id.value()])).await?;
-        let Some(row) = found.into_iter().next() else {
+        let Some(row) = hold(transaction, self.id).await? else {
             return Ok(Err(Refused::NotFound));
         };
         let name = self.patch.name.clone().unwrap_or_else(|| row.name.clone());
         let description = self.patch.description.clone();
         let description = description.unwrap_or_else(|| row.description.clone());
-        if name == row.name && description == row.description {
-            return Ok(Ok(()));
+        let minutes = self.patch.session_idle_minutes;
+        let minutes = minutes.unwrap_or(row.session_idle_minutes);
+        if name != row.name || description != row.description {
+            let (name, description) = (name.as_deref(), description.as_deref());
+            let described = (row.id, row.external_id.as_str(), name, description);
+            agent::describe(transaction, &[described]).await?;
         }
-        let (name, description) = (name.as_deref(), description.as_deref());
-        agent::describe(
+        if minutes != row.session_idle_minutes {
+            let values = [row.id.into(), minutes.into()];
+            set(transaction, "session_idle_minutes", values).await?;
+        }
+        let changes = differences([
+            ("description", row.description.into(), description.into()),
+            ("name", row.name.into(), name.into()),
+            (
+                "sessionIdleMinutes",
+                row.session_idle_minutes.into(),
+                minutes.into(),
+            ),
+        ]);
+        enter(
             transaction,
-            &[(row.id, &row.external_id, name, description)],
+            self.by,
+            AuditAction::AgentUpdated,
+            row.id,
+            changes,
         )
         .await?;
-        let entry = Entry {
-            action: AuditAction::AgentUpdated,
-            agent: Some(row.id),
-            chat_user: None,
-            changes: differences([
-                (
-                    "description",
-                    row.description,
-                    description.map(str::to_owned),
-                ),
-                ("name", row.name, name.map(str::to_owned)),
-            ]),
-        };
-        audit::enter(transaction, self.by, &[entry]).await?;
         Ok(Ok(()))
     }
 }
 
-fn differences<const N: usize>(
-    values: [(&'static str, Option<String>, Option<String>); N],
-) -> Vec<Difference> {
+/// Puts an agent away, so that it takes nothing new; or lets it take new events again.
+#[derive(Debug)]
+pub struct ArchiveAgent<'a> {
+    /// The agent.
+    pub id: Uuid,
+    /// Since when it is put away; `None` when it is not to be.
+    pub archived_at: Option<Timestamp>,
+    /// Who asks.
+    pub by: &'a Caller,
+}
+
+impl Work for ArchiveAgent<'_> {
+    type Output = Result<(), Refused>;
+
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+        let Some(row) = hold(transaction, self.id).await? else {
+            return Ok(Err(Refused::NotFound));
+        };
+        // Who is put away already stays so since when it was.
+        if row.archived_at.is_some() == self.archived_at.is_some() {
+            return Ok(Ok(()));
+        }
+        let values = [row.id.into(), self.archived_at.into()];
+        set(transaction, "archived_at", values).await?;
+        let told = |at: Option<Timestamp>| Value::from(at.map(Timestamp::to_rfc3339));
+        let changes = differences([("archivedAt", told(row.archived_at), told(self.archived_at))]);
+        let action = match self.archived_at {
+            Some(_) => AuditAction::AgentArchived,
+            None => AuditAction::AgentUnarchived,
+        };
+        enter(transaction, self.by, action, row.id, changes).await?;
+        Ok(Ok(()))
+    }
+}
+
+/// An agent by its id. Until the transaction ends nobody else writes to it.
+async fn hold(transaction: &Transaction, id: Uuid) -> Result<Option<Model>, DbErr> {
+    let dialect = transaction.dialect();
+    let sql = format!(
+        "SELECT agents.* FROM agents WHERE agents.id = $1{}",
+        dialect.locking("agents")
+    );
+    let found: Vec<Model> = transaction.fetch(dialect.raw(sql, [id.into()])).await?;
+    Ok(found.into_iter().next())
+}
+
+/// Sets a column of an agent: its id and the value.
+async fn set(
+    transaction: &Transaction,
+    column: &'static str,
+    values: [sea_orm::Value; 2],
+) -> Result<(), DbErr> {
+    let sql = format!("UPDATE agents SET {column} = $2 WHERE id = $1");
+    let statement = transaction.dialect().raw(sql, values);
+    transaction.execute(statement).await.map(drop)
+}
+
+/// Tells what was changed about an agent, if anything was.
+async fn enter(
+    transaction: &Transaction,
+    by: &Caller,
+    action: AuditAction,
+    agent: Uuid,
+    changes: Vec<Difference>,
+) -> Result<(), DbErr> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let entry = Entry {
+        action,
+        agent: Some(agent),
+        chat_user: None,
+        changes,
+    };
+    audit::enter(transaction, by, &[entry]).await
+}
+
+fn differences<const N: usize>(values: [(&'static str, Value, Value); N]) -> Vec<Difference> {
     let changed = values
         .into_iter()
         .filter(|(_, before, after)| before != after);
     changed
         .map(|(field, before, after)| Difference {
             field,
-            before: Value::from(before),
-            after: Value::from(after),
+            before,
+            after,
         })
         .collect()
 }

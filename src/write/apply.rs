@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::chat_user::{Movement, Profile};
 use super::event::{Event, Rejection, reject};
+use super::idle::{self, Idle};
 use super::{agent, chat_user, message, session};
 use crate::clock::Timestamp;
 use crate::db::{Transaction, Work, Writer};
@@ -19,9 +20,9 @@ use crate::error::Result;
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Its message is stored now.
+    /// Its message is stored now; or it has none, and told something new of its session or its user.
     Recorded,
-    /// Its message was stored before.
+    /// Its message was stored before; or it has none, and told nothing new.
     Duplicate,
     /// It cannot be stored.
     Rejected(Rejection),
@@ -36,7 +37,7 @@ pub struct Outcome {
     pub agents: u64,
     /// Users that are new.
     pub users: u64,
-    /// Sessions that are new.
+    /// Sessions that events named and that are new.
     pub sessions: u64,
 }
 
@@ -68,9 +69,10 @@ impl Work for Batch<'_> {
 struct Placed<'a> {
     at: usize,
     event: &'a Event,
-    agent: Uuid,
+    agent: agent::Known,
     user: usize,
-    session: usize,
+    /// The session that it names.
+    session: Option<usize>,
 }
 
 async fn store(
@@ -86,24 +88,29 @@ async fn store(
                 .map_or_else(Fate::Rejected, |()| Fate::Duplicate)
         })
         .collect();
-    let live = || {
+    let told = || {
         let numbered = events.iter().copied().enumerate();
         numbered.filter(|(at, _)| valid[*at].is_ok())
     };
 
-    let agents = agent::settle(transaction, live().map(|(_, event)| event)).await?;
-    let mut users = Profile::of(live().map(|(_, event)| (agents.id(event), event)));
+    let agents = agent::settle(transaction, told().map(|(_, event)| event)).await?;
+    let live = || told().filter(|(_, event)| !agents.of(event).is_archived);
+    for (at, _) in told().filter(|(_, event)| agents.of(event).is_archived) {
+        let reason = "is archived, and takes nothing new";
+        fates[at] = Fate::Rejected(reject("agent.external_id", reason));
+    }
+    let mut users = Profile::of(live().map(|(_, event)| (agents.of(event).id, event)));
     users.find(transaction).await?;
     let mut sessions = session::Drafts::default();
     let mut placed = Vec::with_capacity(events.len());
     for (at, event) in live() {
-        let agent = agents.id(event);
+        let agent = agents.of(event);
         placed.push(Placed {
             at,
             event,
             agent,
-            user: users.position(agent, event),
-            session: sessions.add(agent, event),
+            user: users.position(agent.id, event),
+            session: sessions.add(agent.id, event),
         });
     }
     sessions.find(transaction).await?;
@@ -111,7 +118,9 @@ async fn store(
     // A session has one user: the one it is stored with, else the first who claims it here.
     placed.retain(|one| {
         let stored_user = users.stored_id(one.user);
-        let owner = sessions.claim(one.session, one.user, stored_user, one.event);
+        let owner = one
+            .session
+            .is_none_or(|session| sessions.claim(session, one.user, stored_user, one.event));
         if !owner {
             fates[one.at] = Fate::Rejected(reject(
                 "session.external_id",
@@ -121,18 +130,29 @@ async fn store(
         owner
     });
     for one in &placed {
-        users.merge(one.user, one.event);
-        sessions.merge(one.session, one.event);
+        let user = users.merge(one.user, one.event);
+        let session = one
+            .session
+            .is_some_and(|session| sessions.merge(session, one.event));
+        if one.event.message.is_none() && (user || session) {
+            fates[one.at] = Fate::Recorded;
+        }
     }
 
     // What is new gets its ids, so that all is known before anything is written.
-    let new_users = users.identify(transaction.offer());
-    let new_sessions = sessions.identify(transaction.offer());
-    let drafts: Vec<_> = placed
+    let new_users = users.identify(transaction.offer(), |agent| agents.users(agent));
+    let mut said: Vec<_> = placed
         .iter()
-        .map(|one| message::Draft::new(one.event, sessions.id(one.session), users.id(one.user)))
+        .filter_map(|one| Said::new(one, &users))
         .collect();
-    let recorded = unheard(transaction, &users, &placed, &drafts).await?;
+    let recorded = unheard(transaction, &users, &said).await?;
+    idle::gather(&mut sessions, &users, &mut said, &recorded);
+    let new_sessions = sessions.identify(transaction.offer());
+    for one in &mut said {
+        one.draft.session = one
+            .session
+            .map_or(Uuid::nil(), |session| sessions.id(session));
+    }
 
     let mut moved = Moved::default();
     for &user in &new_users {
@@ -141,13 +161,16 @@ async fn store(
     for &session in &new_sessions {
         moved.session(&users, &sessions, session);
     }
-    for ((one, draft), recorded) in placed.iter().zip(&drafts).zip(&recorded) {
-        moved.known_since(users.id(one.user), one.agent, one.event.started_at());
+    for one in &placed {
+        moved.known_since(users.id(one.user), one.agent.id, one.event.started_at());
+    }
+    for (one, recorded) in said.iter().zip(&recorded) {
         if *recorded {
-            fates[one.at] = Fate::Recorded;
-            moved.message(one, draft, users.id(one.user), sessions.id(one.session));
+            fates[one.placed.at] = Fate::Recorded;
+            moved.message(one.placed.agent.id, &one.draft);
         }
     }
+    let unsettled = idle::Unsettled::of(&users, &sessions, &said, &recorded);
 
     users.forget_known(&mut moved.users);
 
@@ -159,10 +182,10 @@ async fn store(
             users.id(user)
         })
         .await?;
-    let new: Vec<_> = drafts
+    let new: Vec<_> = said
         .iter()
         .zip(&recorded)
-        .filter_map(|(draft, recorded)| recorded.then_some(draft))
+        .filter_map(|(one, recorded)| recorded.then_some(&one.draft))
         .collect();
     message::insert(transaction, &new).await?;
     let new = new_sessions.iter().map(|&one| sessions.id(one)).collect();
@@ -170,34 +193,61 @@ async fn store(
     let new = new_users.iter().map(|&one| users.id(one)).collect();
     chat_user::count(transaction, &moved.users, &new).await?;
     agent::count(transaction, &moved.agents).await?;
+    unsettled.settle(transaction).await?;
 
     let total = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let named = new_sessions
+        .iter()
+        .filter(|&&one| !sessions.is_by_rule(one));
     Ok(Outcome {
         fates,
         agents: agents.new,
         users: total(new_users.len()),
-        sessions: total(new_sessions.len()),
+        sessions: total(named.count()),
     })
+}
+
+/// A message of an event, on its way.
+pub(super) struct Said<'p, 'a> {
+    placed: &'p Placed<'a>,
+    /// Its user.
+    pub(super) user: usize,
+    /// Its session, when it is known.
+    pub(super) session: Option<usize>,
+    pub(super) idle: Idle,
+    pub(super) draft: message::Draft<'a>,
+}
+
+impl<'p, 'a> Said<'p, 'a> {
+    fn new(placed: &'p Placed<'a>, users: &Profile<'_>) -> Option<Self> {
+        let message = placed.event.message.as_ref()?;
+        let by_rule = placed.session.is_none();
+        Some(Self {
+            placed,
+            user: placed.user,
+            session: placed.session,
+            idle: placed.agent.idle,
+            draft: message::Draft::new(message, users.id(placed.user), by_rule),
+        })
+    }
 }
 
 /// Of each message, whether it is to go in: it is not stored, and is the first of its kind in the batch.
 async fn unheard(
     transaction: &Transaction,
     users: &Profile<'_>,
-    placed: &[Placed<'_>],
-    drafts: &[message::Draft<'_>],
+    said: &[Said<'_, '_>],
 ) -> Result<Vec<bool>, DbErr> {
     // Someone new has said nothing yet.
-    let of_stored: Vec<_> = placed
+    let of_stored: Vec<_> = said
         .iter()
-        .zip(drafts)
-        .filter_map(|(one, draft)| users.is_stored(one.user).then_some(draft))
+        .filter_map(|one| users.is_stored(one.user).then_some(&one.draft))
         .collect();
     let stored = message::find(transaction, &of_stored).await?;
-    let mut seen = HashSet::with_capacity(drafts.len());
-    Ok(drafts
+    let mut seen = HashSet::with_capacity(said.len());
+    Ok(said
         .iter()
-        .map(|draft| seen.insert(draft.key()) && !stored.contains(&draft.id))
+        .map(|one| seen.insert(one.draft.key()) && !stored.contains(&one.draft.id))
         .collect())
 }
 
@@ -228,19 +278,19 @@ impl Moved {
         least(&mut self.agents.entry(agent).or_default().created_at);
     }
 
-    fn message(&mut self, one: &Placed<'_>, draft: &message::Draft<'_>, user: Uuid, session: Uuid) {
-        let message = &one.event.message;
-        self.known_since(user, one.agent, message.sent_at);
+    fn message(&mut self, agent: Uuid, draft: &message::Draft<'_>) {
+        let message = draft.message;
+        self.known_since(draft.user, agent, message.sent_at);
         let cost = message.cost_micros.unwrap_or(0);
         let own = message.role == MessageRole::User;
-        let agent = self.agents.entry(one.agent).or_default();
+        let agent = self.agents.entry(agent).or_default();
         agent.messages += 1;
         agent.cost += cost;
-        let user = self.users.entry(user).or_default();
+        let user = self.users.entry(draft.user).or_default();
         user.messages += 1;
         user.own_messages += i64::from(own);
         user.cost += cost;
-        let session = self.sessions.entry(session).or_default();
+        let session = self.sessions.entry(draft.session).or_default();
         session.messages += 1;
         session.own_messages += i64::from(own);
         session.cost += cost;

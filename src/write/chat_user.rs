@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::{ActiveEnum, DbErr};
+use sea_orm::{ActiveEnum, DbErr, FromQueryResult};
 use serde_tuple::Serialize_tuple;
 use uuid::Uuid;
 
@@ -50,6 +50,8 @@ struct Draft<'a> {
     stored: Option<Fields>,
     fields: Fields,
     wanted: bool,
+    /// Whether stored messages of theirs are in sessions by rule (`write::idle`).
+    has_rule: bool,
 }
 
 /// What a profile holds.
@@ -97,7 +99,9 @@ impl Fields {
         settings.unwrap_or_default()
     }
 
-    fn overwrite(&mut self, part: &UserPart) {
+    /// Tells whether anything is otherwise than before.
+    fn overwrite(&mut self, part: &UserPart) -> bool {
+        let before = self.clone();
         let line = |field: &mut Option<String>, said_now: Option<&String>| {
             if let Some(line) = said(said_now) {
                 *field = Some(line.to_owned());
@@ -117,6 +121,7 @@ impl Fields {
         if let Some(settings) = &part.settings {
             self.settings = serde_json::to_string(settings).ok();
         }
+        *self != before
     }
 
     fn search_text(&self, id: Uuid, platform_id: &str) -> String {
@@ -212,6 +217,7 @@ impl<'a> Profile<'a> {
                     stored: None,
                     fields: Fields::default(),
                     wanted: false,
+                    has_rule: false,
                 });
                 users.drafts.len() - 1
             });
@@ -244,13 +250,16 @@ impl<'a> Profile<'a> {
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT chat_users.* FROM {wanted} AS wanted JOIN chat_users ON chat_users.agent_id = wanted.agent \
+            "SELECT chat_users.*, \
+             EXISTS (SELECT 1 FROM messages WHERE messages.chat_user_id = chat_users.id AND messages.by_rule = 1) AS has_rule \
+             FROM {wanted} AS wanted JOIN chat_users ON chat_users.agent_id = wanted.agent \
              AND chat_users.platform = wanted.platform_name AND chat_users.platform_id = wanted.id_there"
         );
-        let found: Vec<Model> = transaction
-            .fetch(transaction.dialect().raw(sql, [rows.value()]))
+        let found = transaction
+            .rows(transaction.dialect().raw(sql, [rows.value()]))
             .await?;
-        for row in found {
+        for found in found {
+            let row = Model::from_query_result(&found, "")?;
             if let Some(&place) =
                 self.places
                     .get(&(row.agent_id, row.platform, row.platform_id.as_str()))
@@ -258,6 +267,7 @@ impl<'a> Profile<'a> {
                 let draft = &mut self.drafts[place];
                 draft.id = Some(row.id);
                 draft.known_since = Some(row.created_at);
+                draft.has_rule = found.try_get("", "has_rule")?;
                 let stored = Fields::from(row);
                 draft.fields = stored.clone();
                 draft.stored = Some(stored);
@@ -292,14 +302,24 @@ impl<'a> Profile<'a> {
         self.drafts[user].key.0
     }
 
-    /// Overwrites what an event says.
-    pub(super) fn merge(&mut self, user: usize, event: &'a Event) {
+    /// The user's platform.
+    pub(super) fn platform(&self, user: usize) -> Platform {
+        self.drafts[user].key.1
+    }
+
+    /// Whether stored messages of the user are in sessions by rule.
+    pub(super) fn has_rule(&self, user: usize) -> bool {
+        self.drafts[user].has_rule
+    }
+
+    /// Overwrites what an event says. Tells whether that was news.
+    pub(super) fn merge(&mut self, user: usize, event: &'a Event) -> bool {
         let draft = &mut self.drafts[user];
         if !draft.wanted {
             draft.first = event;
             draft.wanted = true;
         }
-        draft.fields.overwrite(&event.user);
+        draft.fields.overwrite(&event.user)
     }
 
     /// Whether the user was stored before this batch.
@@ -307,8 +327,9 @@ impl<'a> Profile<'a> {
         self.drafts[user].stored.is_some()
     }
 
-    /// Gives the users that are not stored their ids. Tells who these are.
-    pub(super) fn identify(&mut self, offer: u8) -> Vec<usize> {
+    /// Gives the users that are not stored their ids. Tells who these are. `before` says how many users an agent has.
+    pub(super) fn identify(&mut self, offer: u8, before: impl Fn(Uuid) -> i64) -> Vec<usize> {
+        let mut new: HashMap<Uuid, i64> = HashMap::new();
         let missing = self
             .drafts
             .iter_mut()
@@ -316,11 +337,27 @@ impl<'a> Profile<'a> {
             .filter(|(_, draft)| draft.stored.is_none() && draft.wanted);
         missing
             .map(|(at, draft)| {
+                let Event {
+                    session, message, ..
+                } = draft.first;
+                let message = message
+                    .as_ref()
+                    .map(|message| message.external_id.as_bytes());
+                let agent = draft.key.0;
+                let number = new.entry(agent).or_insert_with(|| before(agent));
+                *number += 1;
+                let number = number.to_be_bytes();
+                // A session is one user's. A message without one may be told of many users under the same id, and then their
+                // number among the users of the agent tells them apart.
+                let mark = session
+                    .external_id
+                    .as_ref()
+                    .map_or(&number[..], |id| id.as_bytes());
                 let seed: [&[u8]; 5] = [
                     b"user",
-                    draft.key.0.as_bytes(),
-                    draft.first.session.external_id.as_bytes(),
-                    draft.first.message.external_id.as_bytes(),
+                    agent.as_bytes(),
+                    mark,
+                    message.unwrap_or_default(),
                     &[offer],
                 ];
                 draft.id = Some(derive(draft.first.earliest(), &seed));

@@ -1,4 +1,5 @@
-//! The exchange vocabulary: what happened, as import, export and mutations say it. One event is one message with all that it belongs to.
+//! The exchange vocabulary: what happened, as import, export and mutations say it. One event is one message with all that it belongs to,
+//! or what is told of a session apart from its messages.
 //!
 //! Unknown keys are errors. Profile and session fields that are present overwrite; absent or null ones change nothing.
 
@@ -10,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 
-/// One message, with the agent, user and session it belongs to.
+/// One message, with the agent, user and session it belongs to; or a session alone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
@@ -19,9 +20,11 @@ pub struct Event {
     /// The user.
     pub user: UserPart,
     /// The session.
+    #[serde(default, deserialize_with = "or_default")]
     pub session: SessionPart,
-    /// The message.
-    pub message: MessagePart,
+    /// The message; an event without one tells that its session started or ended.
+    #[serde(default)]
+    pub message: Option<MessagePart>,
 }
 
 /// What an event says of its agent.
@@ -73,12 +76,13 @@ pub struct UserPart {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionPart {
-    /// Its id where the data comes from.
-    pub external_id: String,
-    /// When it began; the message's time when absent. Of several reports the earliest counts.
+    /// Its id where the data comes from. A message without one is put into a session by its time (`write::idle`).
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// When it began; the message's time, or else the end, when absent. Of several reports the earliest counts.
     #[serde(default)]
     pub started_at: Option<Timestamp>,
-    /// When it was closed.
+    /// When it was closed. Of several reports the latest counts.
     #[serde(default)]
     pub ended_at: Option<Timestamp>,
     /// What it is about.
@@ -96,7 +100,7 @@ pub struct SessionPart {
 }
 
 /// The message of an event.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessagePart {
     /// Its id where the data comes from.
@@ -106,13 +110,50 @@ pub struct MessagePart {
     /// What was said; may be empty.
     pub text: String,
     /// What came with it.
-    #[serde(default, deserialize_with = "or_none")]
+    #[serde(default, deserialize_with = "or_default")]
     pub attachments: Vec<AttachmentPart>,
     /// When.
     pub sent_at: Timestamp,
     /// What it cost to answer, in millionths of the configured currency.
     #[serde(default)]
     pub cost_micros: Option<i64>,
+    /// External id of the message that it replies to.
+    #[serde(default)]
+    pub reply_to: Option<String>,
+    /// Tokens that it took.
+    #[serde(default)]
+    pub tokens: Option<i64>,
+    /// How long it took to answer, in milliseconds.
+    #[serde(default)]
+    pub response_time_ms: Option<i64>,
+    /// How it sounds.
+    #[serde(default)]
+    pub sentiment: Option<Sentiment>,
+}
+
+/// How a message sounds, from -1 to 1, in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Sentiment(i32);
+
+impl Sentiment {
+    /// What a number has to be.
+    pub const BOUNDS: &str = "must be a number from -1 to 1";
+
+    /// A number from -1 to 1, as its nearest thousandth.
+    pub fn of(number: f64) -> Option<Self> {
+        (-1.0..=1.0).contains(&number).then(|| {
+            #[expect(clippy::cast_possible_truncation, reason = "from -1000 to 1000")]
+            let thousandths = (number * 1000.0).round() as i32;
+            Self(thousandths)
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Sentiment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        Self::of(number).ok_or_else(|| serde::de::Error::custom(Self::BOUNDS))
+    }
 }
 
 /// Something that came with a message.
@@ -135,8 +176,10 @@ pub struct AttachmentPart {
     pub name: Option<String>,
 }
 
-/// A list, or none where there is `null`.
-fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AttachmentPart>, D::Error> {
+/// A value, or an empty one where there is `null`.
+fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -157,24 +200,31 @@ const MAX_LINE: usize = 2_000;
 const MAX_TEXT: usize = 1 << 20;
 /// Most tags, and most attachments.
 const MAX_ITEMS: usize = 100;
+/// Highest cost of a message: sums of millions of them stay within 64 bits.
+const MAX_COST: i64 = 1_000_000_000_000;
+/// What the external ids begin with of sessions that follow from the times of messages. Events cannot name these.
+pub const BY_RULE: &str = "parlour:";
 
 impl Event {
     /// When the session began, as far as this event knows.
     pub fn started_at(&self) -> Timestamp {
-        self.session.started_at.unwrap_or(self.message.sent_at)
+        let sent_at = || Some(self.message.as_ref()?.sent_at);
+        let known = self.session.started_at.or_else(sent_at);
+        known.or(self.session.ended_at).unwrap_or_default()
     }
 
     /// The earliest moment the event speaks of.
     pub fn earliest(&self) -> Timestamp {
-        self.started_at().min(self.message.sent_at)
+        let started_at = self.started_at();
+        self.message
+            .as_ref()
+            .map_or(started_at, |message| started_at.min(message.sent_at))
     }
 
     /// Whether the event can be stored at all, whatever is stored already.
     pub fn validate(&self) -> Result<(), Rejection> {
         id("agent.external_id", &self.agent.external_id)?;
         id("user.platform_id", &self.user.platform_id)?;
-        id("session.external_id", &self.session.external_id)?;
-        id("message.external_id", &self.message.external_id)?;
         for (key, line) in [
             ("agent.name", &self.agent.name),
             ("user.name", &self.user.name),
@@ -182,24 +232,78 @@ impl Event {
             ("user.phone", &self.user.phone),
             ("user.profile_picture_url", &self.user.profile_picture_url),
             ("user.language", &self.user.language),
-            ("session.subject", &self.session.subject),
-            ("session.language", &self.session.language),
         ] {
             text(key, line.as_deref(), MAX_LINE)?;
         }
-        text(
-            "agent.description",
-            self.agent.description.as_deref(),
-            MAX_TEXT,
-        )?;
-        text("session.summary", self.session.summary.as_deref(), MAX_TEXT)?;
-        text("message.text", Some(&self.message.text), MAX_TEXT)?;
+        let description = self.agent.description.as_deref();
+        text("agent.description", description, MAX_TEXT)?;
         tags("user.tags", self.user.tags.as_deref())?;
-        tags("session.tags", self.session.tags.as_deref())?;
-        if self.message.cost_micros.is_some_and(i64::is_negative) {
-            return Err(reject("message.cost_micros", "must not be negative"));
+        self.session.validate()?;
+        match &self.message {
+            Some(message) => message.validate(),
+            None => self.session.stands_alone(),
         }
-        for part in &self.message.attachments {
+    }
+}
+
+impl SessionPart {
+    fn validate(&self) -> Result<(), Rejection> {
+        const ID: &str = "session.external_id";
+        let Some(external_id) = &self.external_id else {
+            let says_nothing = *self == Self::default();
+            let missing = || {
+                reject(
+                    ID,
+                    "is missing: without it nothing can be told of a session",
+                )
+            };
+            return says_nothing.then_some(()).ok_or_else(missing);
+        };
+        id(ID, external_id)?;
+        if external_id.starts_with(BY_RULE) {
+            let reason = format!("must not begin with `{BY_RULE}`");
+            return Err(reject(ID, reason));
+        }
+        text("session.subject", self.subject.as_deref(), MAX_LINE)?;
+        text("session.language", self.language.as_deref(), MAX_LINE)?;
+        text("session.summary", self.summary.as_deref(), MAX_TEXT)?;
+        tags("session.tags", self.tags.as_deref())
+    }
+
+    /// Whether it says enough for an event without a message.
+    fn stands_alone(&self) -> Result<(), Rejection> {
+        if self.external_id.is_none() {
+            return Err(reject("message", "is missing, and no session is named"));
+        }
+        if self.started_at.or(self.ended_at).is_none() {
+            let reason = "is missing: without a message an event tells when its session started, or when it ended";
+            return Err(reject("session.started_at", reason));
+        }
+        Ok(())
+    }
+}
+
+impl MessagePart {
+    fn validate(&self) -> Result<(), Rejection> {
+        id("message.external_id", &self.external_id)?;
+        if let Some(reply_to) = &self.reply_to {
+            id("message.reply_to", reply_to)?;
+        }
+        text("message.text", Some(&self.text), MAX_TEXT)?;
+        for (key, number) in [
+            ("message.cost_micros", self.cost_micros),
+            ("message.tokens", self.tokens),
+            ("message.response_time_ms", self.response_time_ms),
+        ] {
+            if number.is_some_and(i64::is_negative) {
+                return Err(reject(key, "must not be negative"));
+            }
+        }
+        if self.cost_micros.is_some_and(|micros| micros > MAX_COST) {
+            let reason = "must not be more than a million of the currency";
+            return Err(reject("message.cost_micros", reason));
+        }
+        for part in &self.attachments {
             for line in [
                 Some(&part.kind),
                 part.url.as_ref(),
@@ -209,7 +313,7 @@ impl Event {
                 text("message.attachments", line.map(String::as_str), MAX_LINE)?;
             }
         }
-        if self.message.attachments.len() > MAX_ITEMS {
+        if self.attachments.len() > MAX_ITEMS {
             return Err(reject(
                 "message.attachments",
                 format!("lists more than {MAX_ITEMS}"),

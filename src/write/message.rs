@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use sea_orm::DbErr;
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 use uuid::Uuid;
 
-use super::event::{Event, MessagePart};
+use super::event::MessagePart;
 use crate::db::{Column, Key, Rows, Transaction};
 use crate::entity::role::MessageRole;
 use crate::id::derive;
@@ -13,22 +14,25 @@ use crate::id::derive;
 /// A message that is to be stored.
 pub(super) struct Draft<'a> {
     pub(super) id: Uuid,
-    session: Uuid,
-    user: Uuid,
-    message: &'a MessagePart,
+    pub(super) user: Uuid,
+    /// Its session; nil until it is known.
+    pub(super) session: Uuid,
+    /// Whether its session follows from the times around it.
+    pub(super) by_rule: bool,
+    pub(super) message: &'a MessagePart,
 }
 
 impl<'a> Draft<'a> {
-    /// The message of an event in its session.
-    pub(super) fn new(event: &'a Event, session: Uuid, user: Uuid) -> Self {
-        let message = &event.message;
+    /// A message of a user.
+    pub(super) fn new(message: &'a MessagePart, user: Uuid, by_rule: bool) -> Self {
         Self {
             id: derive(
                 message.sent_at,
                 &[b"message", user.as_bytes(), message.external_id.as_bytes()],
             ),
-            session,
             user,
+            session: Uuid::nil(),
+            by_rule,
             message,
         }
     }
@@ -36,6 +40,22 @@ impl<'a> Draft<'a> {
     /// What makes it the message it is: the same again is a duplicate.
     pub(super) fn key(&self) -> (Uuid, &'a str) {
         (self.user, &self.message.external_id)
+    }
+
+    /// Whether it has a value in one of the columns that most messages leave empty.
+    fn has_more(&self) -> bool {
+        let MessagePart {
+            reply_to,
+            tokens,
+            response_time_ms,
+            sentiment,
+            ..
+        } = self.message;
+        self.by_rule
+            || reply_to.is_some()
+            || tokens.is_some()
+            || response_time_ms.is_some()
+            || sentiment.is_some()
     }
 }
 
@@ -68,44 +88,74 @@ pub(super) async fn find(
     found.iter().map(|row| row.try_get("", "draft")).collect()
 }
 
+const COLUMNS: [(&str, Column); 14] = [
+    ("id", Column::Uuid),
+    ("session_id", Column::Uuid),
+    ("chat_user_id", Column::Uuid),
+    ("external_id", Column::Text),
+    ("role", Column::Text),
+    ("text", Column::Text),
+    ("attachments", Column::Text),
+    ("sent_at", Column::Int),
+    ("cost_micros", Column::Int),
+    ("by_rule", Column::Int),
+    ("reply_to", Column::Text),
+    ("tokens", Column::Int),
+    ("response_time_ms", Column::Int),
+    ("sentiment_thousandths", Column::Int),
+];
+
+/// How many of the columns every message fills. A batch that has nothing for the others does not carry them.
+const USUAL: usize = 9;
+
 /// Stores messages, none of which is stored yet.
 pub(super) async fn insert(transaction: &Transaction, drafts: &[&Draft<'_>]) -> Result<(), DbErr> {
-    const COLUMNS: [(&str, Column); 9] = [
-        ("id", Column::Uuid),
-        ("session_id", Column::Uuid),
-        ("chat_user_id", Column::Uuid),
-        ("external_id", Column::Text),
-        ("role", Column::Text),
-        ("text", Column::Text),
-        ("attachments", Column::Text),
-        ("sent_at", Column::Int),
-        ("cost_micros", Column::Int),
-    ];
-    let rows: Vec<_> = drafts
-        .iter()
-        .map(|draft| {
-            let MessagePart {
-                external_id,
-                role,
-                text,
-                attachments,
-                sent_at,
-                cost_micros,
-            } = draft.message;
-            (
-                Key(draft.id),
-                Key(draft.session),
-                Key(draft.user),
-                external_id,
-                stored(*role),
-                text,
-                serde_json::to_string(attachments).unwrap_or_else(|_| "[]".to_owned()),
-                sent_at,
-                cost_micros,
-            )
-        })
-        .collect();
-    transaction.insert_all("messages", &COLUMNS, &rows).await
+    let more = drafts.iter().any(|draft| draft.has_more());
+    let columns: &'static [_] = if more { &COLUMNS } else { &COLUMNS[..USUAL] };
+    let rows: Vec<_> = drafts.iter().map(|draft| Row { draft, more }).collect();
+    transaction.insert_all("messages", columns, &rows).await
+}
+
+/// A message as inserted: an array of its values.
+struct Row<'a> {
+    draft: &'a Draft<'a>,
+    more: bool,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let MessagePart {
+            external_id,
+            role,
+            text,
+            attachments,
+            sent_at,
+            cost_micros,
+            reply_to,
+            tokens,
+            response_time_ms,
+            sentiment,
+        } = self.draft.message;
+        let attachments = serde_json::to_string(attachments).map_err(serde::ser::Error::custom)?;
+        let mut row = serializer.serialize_seq(None)?;
+        row.serialize_element(&Key(self.draft.id))?;
+        row.serialize_element(&Key(self.draft.session))?;
+        row.serialize_element(&Key(self.draft.user))?;
+        row.serialize_element(external_id)?;
+        row.serialize_element(&stored(*role))?;
+        row.serialize_element(text)?;
+        row.serialize_element(&attachments)?;
+        row.serialize_element(sent_at)?;
+        row.serialize_element(cost_micros)?;
+        if self.more {
+            row.serialize_element(&i32::from(self.draft.by_rule))?;
+            row.serialize_element(reply_to)?;
+            row.serialize_element(tokens)?;
+            row.serialize_element(response_time_ms)?;
+            row.serialize_element(sentiment)?;
+        }
+        row.end()
+    }
 }
 
 /// The word of a role in the table.

@@ -7,10 +7,12 @@ pub mod audit;
 pub mod block;
 mod chat_user;
 pub mod event;
+pub mod idle;
 mod lanes;
 mod message;
 pub mod profile;
 mod session;
+pub mod settle;
 pub mod subscription;
 pub mod verify;
 

@@ -1,11 +1,12 @@
 //! Sessions: made when an event first names them, described by what events say, counted.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::event::{Event, SessionPart, said};
+use super::event::{BY_RULE, Event, SessionPart, said};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction};
 use crate::entity::platform::Platform;
@@ -31,7 +32,7 @@ pub(super) struct Drafts<'a> {
 /// A session of the batch: as stored, and as it is to be.
 struct Draft<'a> {
     agent: Uuid,
-    external_id: &'a str,
+    external_id: Cow<'a, str>,
     platform: Platform,
     /// The start that the first event reports that is taken: what its id is made of.
     first: Timestamp,
@@ -67,12 +68,14 @@ impl From<Model> for Fields {
 }
 
 impl Fields {
-    fn overwrite(&mut self, started_at: Timestamp, part: &SessionPart) {
+    /// Tells whether anything is otherwise than before.
+    fn overwrite(&mut self, started_at: Timestamp, part: &SessionPart) -> bool {
+        let before = self.clone();
         self.started_at = Some(
             self.started_at
                 .map_or(started_at, |known| known.min(started_at)),
         );
-        self.ended_at = part.ended_at.or(self.ended_at);
+        self.ended_at = self.ended_at.max(part.ended_at);
         let line = |field: &mut Option<String>, said_now: Option<&String>| {
             if let Some(line) = said(said_now) {
                 *field = Some(line.to_owned());
@@ -84,17 +87,18 @@ impl Fields {
         if let Some(tags) = &part.tags {
             self.tags = Some(super::tags(tags));
         }
+        *self != before
     }
 }
 
 impl<'a> Drafts<'a> {
-    /// The session that an event names; each is kept once.
-    pub(super) fn add(&mut self, agent: Uuid, event: &'a Event) -> usize {
-        let external_id = event.session.external_id.as_str();
-        *self.places.entry((agent, external_id)).or_insert_with(|| {
+    /// The session that an event names, if it names one; each is kept once.
+    pub(super) fn add(&mut self, agent: Uuid, event: &'a Event) -> Option<usize> {
+        let external_id = event.session.external_id.as_deref()?;
+        let place = self.places.entry((agent, external_id)).or_insert_with(|| {
             self.drafts.push(Draft {
                 agent,
-                external_id,
+                external_id: Cow::Borrowed(external_id),
                 platform: event.user.platform,
                 first: event.started_at(),
                 id: None,
@@ -104,7 +108,34 @@ impl<'a> Drafts<'a> {
                 fields: Fields::default(),
             });
             self.drafts.len() - 1
-        })
+        });
+        Some(*place)
+    }
+
+    /// A session of a user that no event names, and that is not stored.
+    pub(super) fn open(
+        &mut self,
+        owner: usize,
+        agent: Uuid,
+        platform: Platform,
+        external_id: String,
+        started_at: Timestamp,
+    ) -> usize {
+        self.drafts.push(Draft {
+            agent,
+            external_id: Cow::Owned(external_id),
+            platform,
+            first: started_at,
+            id: None,
+            stored_owner: None,
+            owner: Some(owner),
+            stored: None,
+            fields: Fields {
+                started_at: Some(started_at),
+                ..Fields::default()
+            },
+        });
+        self.drafts.len() - 1
     }
 
     /// Fills in what is stored.
@@ -113,7 +144,7 @@ impl<'a> Drafts<'a> {
         let rows: Vec<_> = self
             .drafts
             .iter()
-            .map(|draft| (Key(draft.agent), draft.external_id))
+            .map(|draft| (Key(draft.agent), &draft.external_id))
             .collect();
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
@@ -166,11 +197,32 @@ impl<'a> Drafts<'a> {
         self.drafts[session].id.unwrap_or_default()
     }
 
-    /// Overwrites what an event says.
-    pub(super) fn merge(&mut self, session: usize, event: &Event) {
+    /// Overwrites what an event says. Tells whether that was news.
+    pub(super) fn merge(&mut self, session: usize, event: &Event) -> bool {
         self.drafts[session]
             .fields
-            .overwrite(event.started_at(), &event.session);
+            .overwrite(event.started_at(), &event.session)
+    }
+
+    /// Times of starts and ends that were not there before, or are not there any more; each with whose session it is.
+    pub(super) fn moved_times(&self) -> Vec<(usize, Timestamp)> {
+        let mut moved = Vec::new();
+        for draft in &self.drafts {
+            let Some(owner) = draft.owner else { continue };
+            let stored = draft.stored.as_ref();
+            let start = stored.and_then(|stored| stored.started_at);
+            let end = stored.and_then(|stored| stored.ended_at);
+            for (before, after) in [
+                (start, draft.fields.started_at),
+                (end, draft.fields.ended_at),
+            ] {
+                if before != after {
+                    let times = [before, after].into_iter().flatten();
+                    moved.extend(times.map(|at| (owner, at)));
+                }
+            }
+        }
+        moved
     }
 
     /// Gives the sessions that are not stored their ids. Tells which these are.
@@ -241,7 +293,7 @@ impl<'a> Drafts<'a> {
                 Key(id),
                 Key(draft.agent),
                 Key(user(self.owner(session))),
-                draft.external_id,
+                &draft.external_id,
                 draft.platform,
                 started_at,
                 ended_at,
@@ -256,6 +308,11 @@ impl<'a> Drafts<'a> {
             ));
         }
         transaction.insert_all("sessions", &COLUMNS, &rows).await
+    }
+
+    /// Whether no event named it.
+    pub(super) fn is_by_rule(&self, session: usize) -> bool {
+        self.drafts[session].external_id.starts_with(BY_RULE)
     }
 
     /// Changes the stored sessions that are not what they are to be.

@@ -4,20 +4,23 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
     ("clock", &[]),
+    ("decimal", &[]),
     ("error", &[]),
     ("id", &["clock"]),
     ("span", &[]),
     ("db", &["clock", "error", "id", "span"]),
     ("entity", &["clock", "id"]),
-    ("read", &["clock", "db", "entity", "error", "id"]),
+    ("read", &["clock", "db", "decimal", "entity", "error", "id"]),
     ("write", &["clock", "db", "entity", "error", "id", "read"]),
     ("demo", &["clock", "entity", "write"]),
     ("import", &["clock", "entity", "error", "write"]),
     (
         "graphql",
-        &["clock", "db", "entity", "error", "id", "read", "write"],
+        &[
+            "clock", "db", "decimal", "entity", "error", "id", "read", "write",
+        ],
     ),
     ("config", &["db", "error", "graphql"]),
     ("telemetry", &["config", "db", "error", "span"]),
@@ -27,6 +30,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
             "clock",
             "config",
             "db",
+            "decimal",
             "error",
             "graphql",
             "span",

@@ -513,7 +513,7 @@ fn contradictions() -> impl Strategy<Value = Batches> {
     )
         .prop_map(|(fact, owner, message, started_at)| {
             let mut event = report(message, &fact, started_at);
-            event.session.external_id = format!("{owner}-{}", fact.session);
+            event.session.external_id = Some(format!("{owner}-{}", fact.session));
             event
         });
     batches(prop::collection::vec(tale, 1..50))
@@ -629,7 +629,7 @@ fn said_by(writer: usize, line: &Value) -> Event {
 fn message(event: &Event) -> (String, String) {
     (
         event.user.platform_id.clone(),
-        event.message.external_id.clone(),
+        event.message.as_ref().unwrap().external_id.clone(),
     )
 }
 
