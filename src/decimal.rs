@@ -47,6 +47,19 @@ impl Decimal {
     }
 }
 
+impl TryFrom<&serde_json::Number> for Decimal {
+    type Error = String;
+
+    /// Exact as far as the number is: one with a fraction has about fifteen digits.
+    fn try_from(number: &serde_json::Number) -> Result<Self, String> {
+        match number.as_f64() {
+            // Shown without an exponent.
+            Some(float) if number.is_f64() => Self::parse(&float.to_string()),
+            _ => Self::parse(&number.to_string()),
+        }
+    }
+}
+
 fn not_decimal(text: &str) -> String {
     let shown: String = text.chars().take(50).collect();
     format!("`{shown}` is not a decimal number, such as 12.5")
@@ -85,6 +98,21 @@ mod tests {
             assert_eq!(Decimal::parse(text), Ok(Decimal(micros)), "{text}");
             assert_eq!(Decimal(micros).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn numbers_are_amounts_too() {
+        for (number, micros) in [
+            ("0.000001", 1),
+            ("1e2", 100_000_000),
+            ("-3", -3_000_000),
+            ("0.1", 100_000),
+        ] {
+            let number: serde_json::Number = serde_json::from_str(number).unwrap();
+            assert_eq!(Decimal::try_from(&number), Ok(Decimal(micros)));
+        }
+        let number: serde_json::Number = serde_json::from_str("1e300").unwrap();
+        assert!(Decimal::try_from(&number).is_err());
     }
 
     #[test]

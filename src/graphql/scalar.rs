@@ -29,15 +29,13 @@ impl ScalarType for Timestamp {
 }
 
 /// A decimal number, exact: a text of digits with up to six after the point, such as `"12.5"`. On input a number is as good
-/// as a text.
+/// as a text, up to 15 digits.
 #[Scalar(name = "Decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
             Value::String(text) => Self::parse(text).map_err(InputValueError::custom),
-            Value::Number(number) => {
-                Self::parse(&number.to_string()).map_err(InputValueError::custom)
-            }
+            Value::Number(number) => Self::try_from(number).map_err(InputValueError::custom),
             _ => Err(InputValueError::expected_type(value)),
         }
     }

@@ -142,13 +142,20 @@ fn literal_time(value: &Value) -> Result<(), String> {
 }
 
 fn literal_decimal(value: &Value) -> Result<(), String> {
-    let text = match value {
-        Value::String(text) => text.as_str(),
-        Value::Int(number) => number.as_str(),
-        Value::Float(number) => number.as_str(),
-        _ => return Err("must be a Decimal: a text as in \"12.5\", or a number".to_owned()),
-    };
-    Decimal::parse(text).map(drop)
+    match value {
+        Value::String(text) => Decimal::parse(text).map(drop),
+        Value::Int(number) => Decimal::parse(number.as_str()).map(drop),
+        Value::Float(number) => json_decimal(&Json::from(number.try_to_f64().unwrap_or(f64::MAX))),
+        _ => Err("must be a Decimal: a text as in \"12.5\", or a number".to_owned()),
+    }
+}
+
+fn json_decimal(value: &Json) -> Result<(), String> {
+    match value {
+        Json::Number(number) => Decimal::try_from(number),
+        value => Decimal::parse(value.as_str().unwrap_or_default()),
+    }
+    .map(drop)
 }
 
 fn named(ty: &Type) -> &str {
@@ -324,13 +331,7 @@ fn json_named(
                 let text = value.as_str().unwrap_or_default();
                 return Timestamp::parse(text).map(drop);
             }
-            "Decimal" => {
-                let text = match value {
-                    Json::Number(number) => number.to_string(),
-                    value => value.as_str().unwrap_or_default().to_owned(),
-                };
-                return Decimal::parse(&text).map(drop);
-            }
+            "Decimal" => return json_decimal(value),
             _ => true,
         },
     };

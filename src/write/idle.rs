@@ -86,8 +86,13 @@ pub(super) fn gather(
     }
 }
 
-/// Users of a batch whose timelines are to be settled once the batch is stored, each with the stretch that it changed.
-pub(super) struct Unsettled(BTreeMap<Uuid, Stretch>);
+/// Users of a batch whose timelines are to be settled once the batch is stored.
+pub(super) struct Unsettled {
+    /// The stretch that changed of each.
+    stretches: BTreeMap<Uuid, Stretch>,
+    /// Sessions that were open and are closed: all that was said in them afterwards has changed as well.
+    closed: Vec<Uuid>,
+}
 
 impl Unsettled {
     /// Only those who have messages that name no session.
@@ -104,20 +109,33 @@ impl Unsettled {
             .collect();
         let loose = new.iter().filter(|one| one.draft.by_rule);
         let loose: HashSet<usize> = loose.map(|one| one.user).collect();
+        let has_rule = |user: usize| loose.contains(&user) || users.has_rule(user);
         let times = new.iter().map(|one| (one.user, one.draft.message.sent_at));
         let mut stretches: BTreeMap<Uuid, Stretch> = BTreeMap::new();
         for (user, at) in times.chain(sessions.moved_times()) {
-            if loose.contains(&user) || users.has_rule(user) {
+            if has_rule(user) {
                 let stretch = stretches.entry(users.id(user)).or_insert(Stretch::of(at));
                 *stretch = stretch.with(at);
             }
         }
-        Self(stretches)
+        let closed = sessions.closed().into_iter();
+        let closed = closed.filter_map(|(user, session)| has_rule(user).then_some(session));
+        Self {
+            stretches,
+            closed: closed.collect(),
+        }
     }
 
     /// Puts the messages concerned into the sessions that they belong to.
-    pub(super) async fn settle(&self, transaction: &Transaction) -> Result<(), DbErr> {
-        settle::stretches(transaction, &self.0).await
+    pub(super) async fn settle(mut self, transaction: &Transaction) -> Result<(), DbErr> {
+        if !self.closed.is_empty() {
+            for (user, at) in settle::ends(transaction, &self.closed).await? {
+                self.stretches
+                    .entry(user)
+                    .and_modify(|stretch| *stretch = stretch.with(at));
+            }
+        }
+        settle::stretches(transaction, &self.stretches).await
     }
 }
 

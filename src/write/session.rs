@@ -43,6 +43,19 @@ struct Draft<'a> {
     fields: Fields,
 }
 
+impl Draft<'_> {
+    /// Start and end.
+    const fn times(&self) -> [Option<Timestamp>; 2] {
+        [self.fields.started_at, self.fields.ended_at]
+    }
+
+    /// Start and end as they are stored.
+    fn times_before(&self) -> [Option<Timestamp>; 2] {
+        let stored = self.stored.as_ref();
+        stored.map_or([None; 2], |stored| [stored.started_at, stored.ended_at])
+    }
+}
+
 /// What a session holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Fields {
@@ -204,25 +217,28 @@ impl<'a> Drafts<'a> {
             .overwrite(event.started_at(), &event.session)
     }
 
-    /// Times of starts and ends that were not there before, or are not there any more; each with whose session it is.
+    /// Times from or to which the start or the end of a session moved, each with whose session it is.
     pub(super) fn moved_times(&self) -> Vec<(usize, Timestamp)> {
         let mut moved = Vec::new();
         for draft in &self.drafts {
             let Some(owner) = draft.owner else { continue };
-            let stored = draft.stored.as_ref();
-            let start = stored.and_then(|stored| stored.started_at);
-            let end = stored.and_then(|stored| stored.ended_at);
-            for (before, after) in [
-                (start, draft.fields.started_at),
-                (end, draft.fields.ended_at),
-            ] {
-                if before != after {
-                    let times = [before, after].into_iter().flatten();
-                    moved.extend(times.map(|at| (owner, at)));
-                }
+            let (before, after) = (draft.times_before(), draft.times());
+            if before != after {
+                let times = before.into_iter().chain(after).flatten();
+                moved.extend(times.map(|at| (owner, at)));
             }
         }
         moved
+    }
+
+    /// The stored sessions that went on until now and have an end now, each with whose session it is.
+    pub(super) fn closed(&self) -> Vec<(usize, Uuid)> {
+        let closed = self.drafts.iter().filter_map(|draft| {
+            let was_open = draft.stored.as_ref()?.ended_at.is_none();
+            draft.fields.ended_at.filter(|_| was_open)?;
+            Some((draft.owner?, draft.id?))
+        });
+        closed.collect()
     }
 
     /// Gives the sessions that are not stored their ids. Tells which these are.

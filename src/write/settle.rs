@@ -1,7 +1,8 @@
 //! Walks along stored timelines and puts messages that name no session into the session that the rule of `idle` says.
 //!
 //! A walk begins with what is right before the first change and ends after the last one, as soon as something is in the
-//! session that it is stored in: from there on nothing can have changed. Many users walk together, a page of rows each.
+//! session that it is stored in: from there on nothing can have changed. (A session that is closed changes all that was said in
+//! it afterwards, so that the last of this counts as a change too.) Many users walk together, a page of rows each.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -57,6 +58,30 @@ pub async fn everything(transaction: &Transaction, user: Uuid) -> Result<(), DbE
         until: Timestamp(i64::MAX),
     };
     stretches(transaction, &BTreeMap::from([(user, always)])).await
+}
+
+/// Of each session whose it is, and when the last message in it was sent.
+pub(super) async fn ends(
+    transaction: &Transaction,
+    sessions: &[Uuid],
+) -> Result<Vec<(Uuid, Timestamp)>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        chat_user_id: Uuid,
+        sent_at: Option<Timestamp>,
+    }
+    let dialect = transaction.dialect();
+    let rows = Rows::ids(sessions.iter().copied());
+    let sql = format!(
+        "SELECT sessions.chat_user_id, (SELECT MAX(sent_at) FROM messages WHERE session_id = sessions.id) AS sent_at \
+         FROM {} AS one JOIN sessions ON sessions.id = one.id",
+        rows.subquery(dialect, "$1")
+    );
+    let found: Vec<Row> = transaction.fetch(dialect.raw(sql, [rows.value()])).await?;
+    let sent = found
+        .into_iter()
+        .filter_map(|row| Some((row.chat_user_id, row.sent_at?)));
+    Ok(sent.collect())
 }
 
 /// Settles these stretches of these users' timelines.

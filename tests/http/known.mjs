@@ -41,13 +41,6 @@ export const KNOWN = [
     request: { query: '{ __schema { description } }' },
     shows: (_, { query }) => /__schema \{ description/.test(query),
   },
-  // "If a built-in scalar type is not referenced anywhere in a schema it must not be included."
-  {
-    name: 'introspection lists Float, which nothing uses',
-    kind: 'data',
-    request: { query: '{ __schema { types { name } } }', unordered: true },
-    shows: ({ detail }, { query }) => /__schema \{ types/.test(query) && detail.includes('"Float"'),
-  },
   // Fields of one name are executed one after the other and their answers merged, not their selections: what fails in one
   // leaves the object of the other.
   {

@@ -480,7 +480,7 @@ fn report(at: usize, fact: &Fact, started_at: Option<usize>) -> Event {
     }))
 }
 
-type Batches = Vec<Vec<Event>>;
+pub(crate) type Batches = Vec<Vec<Event>>;
 
 /// The same events, some more than once, in two orders and two ways of putting them together.
 fn arrivals() -> impl Strategy<Value = (Batches, Batches)> {
@@ -520,7 +520,7 @@ fn contradictions() -> impl Strategy<Value = Batches> {
 }
 
 /// Events in batches of any sizes.
-fn batches(events: impl Strategy<Value = Vec<Event>>) -> impl Strategy<Value = Batches> {
+pub(crate) fn batches(events: impl Strategy<Value = Vec<Event>>) -> impl Strategy<Value = Batches> {
     (events, prop::collection::vec(1..20_usize, 50)).prop_map(|(mut events, sizes)| {
         let mut batches = Vec::new();
         for size in sizes {
@@ -533,7 +533,10 @@ fn batches(events: impl Strategy<Value = Vec<Event>>) -> impl Strategy<Value = B
 }
 
 /// Tries a property with sets of values that are the same in every run.
-fn property<S: Strategy>(strategy: &S, test: impl Fn(&S::Value) -> Result<(), TestCaseError>) {
+pub(crate) fn property<S: Strategy>(
+    strategy: &S,
+    test: impl Fn(&S::Value) -> Result<(), TestCaseError>,
+) {
     let config = Config {
         cases: SETS,
         failure_persistence: None,
@@ -546,12 +549,12 @@ fn property<S: Strategy>(strategy: &S, test: impl Fn(&S::Value) -> Result<(), Te
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn block<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block<T>(future: impl Future<Output = T>) -> T {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
 }
 
 /// Applies batches one after the other; how many messages were recorded.
-async fn arrive(world: &World, batches: &Batches) -> usize {
+pub(crate) async fn arrive(world: &World, batches: &Batches) -> usize {
     let mut recorded = 0;
     for batch in batches {
         let outcome = apply(&world.database.writer, batch).await.unwrap();
@@ -565,7 +568,7 @@ async fn arrive(world: &World, batches: &Batches) -> usize {
 }
 
 /// A plain event.
-fn line() -> Value {
+pub(crate) fn line() -> Value {
     json!({
         "agent": { "external_id": "agent" },
         "user": { "platform": "WEB", "platform_id": "user" },
@@ -575,7 +578,7 @@ fn line() -> Value {
 }
 
 /// Applies lines; what became of each, a rejection by its key.
-async fn fates(world: &World, lines: &[Value]) -> Vec<&'static str> {
+pub(crate) async fn fates(world: &World, lines: &[Value]) -> Vec<&'static str> {
     let events: Vec<_> = lines.iter().cloned().map(event).collect();
     let outcome = apply(&world.database.writer, &events).await.unwrap();
     let told = |fate: &Fate| match fate {
@@ -634,14 +637,14 @@ fn message(event: &Event) -> (String, String) {
 }
 
 /// Passes when every figure equals its recount.
-async fn counted(world: &World) -> Result<(), TestCaseError> {
+pub(crate) async fn counted(world: &World) -> Result<(), TestCaseError> {
     let differences = verify(&world.database.reader).await.unwrap();
     let told: Vec<_> = differences.iter().map(ToString::to_string).collect();
     prop_assert!(told.is_empty(), "on {:?}: {}", world.kind, told.join("\n"));
     Ok(())
 }
 
-async fn clear(world: &World) {
+pub(crate) async fn clear(world: &World) {
     for table in ["messages", "sessions", "chat_users", "agents"] {
         world
             .database
@@ -661,7 +664,7 @@ async fn kept(world: &World) -> Vec<Vec<String>> {
 }
 
 /// Every byte of every table.
-async fn dump(world: &World) -> Vec<Vec<String>> {
+pub(crate) async fn dump(world: &World) -> Vec<Vec<String>> {
     fn columns<E: EntityTrait>() -> String {
         E::Column::iter()
             .map(|column| column.as_str().to_owned())
@@ -677,7 +680,7 @@ async fn dump(world: &World) -> Vec<Vec<String>> {
 }
 
 /// Rows as lines, sorted; `columns` have `, ` between them.
-async fn lines(world: &World, tables: &str, columns: &str) -> Vec<String> {
+pub(crate) async fn lines(world: &World, tables: &str, columns: &str) -> Vec<String> {
     let reader = &world.database.reader;
     let show = reader.dialect().shown();
     let line: Vec<_> = columns

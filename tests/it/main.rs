@@ -19,6 +19,7 @@ mod dice;
 mod entities;
 mod harness;
 mod http;
+mod idle;
 mod ingest;
 mod oracle;
 mod record;

@@ -149,3 +149,131 @@ async fn agents_are_made_and_described() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_comes_with_a_message_is_kept() {
+    everywhere(Start::Empty, async |world| {
+        let mut asked = event(0, 0, 0);
+        asked["message"]["sentiment"] = json!(-0.12345);
+        let mut answered = event(0, 0, 1);
+        answered["message"]["replyTo"] = json!("m0-0");
+        answered["message"]["tokens"] = json!(17);
+        answered["message"]["responseTimeMs"] = json!(900);
+        answered["message"]["cost"] = json!("0.000125");
+        let mut dear = event(0, 0, 2);
+        dear["message"]["cost"] = json!(2.5);
+        let wrong = |field: &str, value: Value| {
+            let mut event = event(0, 0, 3);
+            event["message"][field] = value;
+            event
+        };
+        let events = json!([
+            answered, asked, dear, wrong("cost", json!("-0.5")), wrong("cost", json!(1_000_001)), wrong("tokens", json!(-1)),
+            wrong("responseTimeMs", json!(-1)), wrong("sentiment", json!(1.001)), wrong("replyTo", json!("")),
+        ]);
+        let payload = record(world, events).await;
+        assert_eq!(payload["recorded"], 3);
+        let fields: Vec<_> = payload["rejections"].as_array().unwrap().iter().map(|one| &one["field"][3]).collect();
+        assert_eq!(fields, ["cost", "cost", "tokens", "responseTimeMs", "sentiment", "replyTo"]);
+        let query = "{ agents { nodes { totalCost { amount currency } chatUsers { nodes { totalCost { amount } sessions { nodes { totalCost { amount }
+            messages { nodes { replyTo { externalId } tokens responseTimeMs sentiment cost { amount } } } } } } } } } }";
+        let data = world.ask(query, Value::Null).await;
+        let agent = &data["agents"]["nodes"][0];
+        assert_eq!(agent["totalCost"], json!({ "amount": "2.500125", "currency": "USD" }));
+        let user = &agent["chatUsers"]["nodes"][0];
+        assert_eq!(user["totalCost"]["amount"], "2.500125");
+        assert_eq!(user["sessions"]["nodes"][0]["messages"]["nodes"], json!([
+            { "replyTo": null, "tokens": null, "responseTimeMs": null, "sentiment": -0.123, "cost": null },
+            { "replyTo": { "externalId": "m0-0" }, "tokens": 17, "responseTimeMs": 900, "sentiment": null, "cost": { "amount": "0.000125" } },
+            { "replyTo": null, "tokens": null, "responseTimeMs": null, "sentiment": null, "cost": { "amount": "2.5" } },
+        ]));
+        for cost in [json!("0.0000001"), json!("1e3"), json!(true), json!("9223372036854.775808")] {
+            let answer = world.ask_with(RECORD, json!({ "events": [wrong("cost", cost)] })).await.body;
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_told_of_apart_and_messages_find_theirs() {
+    everywhere(Start::Empty, async |world| {
+        let mut opened = event(0, 0, 0);
+        opened["message"].take();
+        opened["session"] = json!({ "externalId": "call", "startedAt": "2026-05-01T10:00:00Z", "subject": "Call" });
+        let mut within = event(0, 0, 10);
+        within.as_object_mut().unwrap().remove("session");
+        let mut later = event(0, 0, 59);
+        later["session"] = Value::Null;
+        let mut closed = opened.clone();
+        closed["session"] = json!({ "externalId": "call", "endedAt": "2026-05-01T10:05:00Z" });
+        let mut nothing = opened.clone();
+        nothing["session"] = json!({ "externalId": "call" });
+
+        let sessions = async || {
+            let query = "{ sessions(orderBy: {field: STARTED_AT, direction: ASC}) { nodes { externalId startedAt endedAt subject totalMessages } } }";
+            world.ask(query, Value::Null).await["sessions"]["nodes"].take()
+        };
+        let payload = record(world, json!([later, within, opened, opened, nothing])).await;
+        assert_eq!((&payload["recorded"], &payload["duplicates"], &payload["rejected"]), (&json!(3), &json!(1), &json!(1)));
+        assert_eq!(payload["rejections"][0]["field"], json!(["events", "4", "session", "startedAt"]));
+        let found = sessions().await;
+        assert_eq!(found.as_array().unwrap().len(), 2);
+        assert_eq!(found[0]["externalId"], "call");
+        assert_eq!(found[0]["totalMessages"], 1);
+        // Closed before that message, as is told later.
+        assert_eq!(record(world, json!([closed])).await["recorded"], 1);
+        let found = sessions().await;
+        let totals: Vec<_> = found.as_array().unwrap().iter().map(|session| &session["totalMessages"]).collect();
+        assert_eq!(totals, [0, 1, 1]);
+        assert_eq!(found[0]["endedAt"], "2026-05-01T10:05:00Z");
+        assert_eq!(verify(&world.database.reader).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_agent_can_be_read_and_takes_nothing_new() {
+    everywhere(Start::Empty, async |world| {
+        assert_eq!(record(world, json!([event(0, 0, 0)])).await["recorded"], 1);
+        let id = world.ask("{ agents { nodes { id } } }", Value::Null).await["agents"]["nodes"][0]["id"].take();
+        let change = async |name: &str, input: Value| {
+            let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+            let query = format!("mutation ($input: {kind}!) {{ {name}(input: $input) {{ agent {{ isArchived archivedAt sessionIdleMinutes name }} userErrors {{ code field }} }} }}");
+            world.ask(&query, json!({ "input": input })).await[name].take()
+        };
+        let archived = change("archiveAgent", json!({ "id": id })).await;
+        assert_eq!(archived["agent"]["isArchived"], true);
+        // Again changes nothing.
+        assert_eq!(change("archiveAgent", json!({ "id": id })).await, archived);
+        let mut renamed = event(1, 0, 0);
+        renamed["agent"]["name"] = json!("Other");
+        let mut elsewhere = event(1, 0, 0);
+        elsewhere["agent"]["externalId"] = json!("elsewhere");
+        let payload = record(world, json!([event(0, 0, 0), renamed, elsewhere])).await;
+        assert_eq!((&payload["recorded"], &payload["rejected"]), (&json!(1), &json!(2)));
+        assert_eq!(payload["rejections"][0]["field"], json!(["events", "0", "agent", "externalId"]));
+        let found = world.ask("{ agents(where: {isArchived: {eq: true}}) { nodes { name chatUsers { totalCount } } } }", Value::Null).await;
+        assert_eq!(found["agents"]["nodes"], json!([{ "name": "Live", "chatUsers": { "totalCount": 1 } }]));
+
+        assert_eq!(change("unarchiveAgent", json!({ "id": id })).await["agent"]["archivedAt"], Value::Null);
+        assert_eq!(record(world, json!([event(1, 0, 0)])).await["recorded"], 1);
+        for minutes in [0, -5, 43_201] {
+            let refused = change("updateAgent", json!({ "id": id, "sessionIdleMinutes": minutes })).await;
+            assert_eq!(refused["userErrors"], json!([{ "code": "INVALID", "field": ["sessionIdleMinutes"] }]));
+        }
+        assert_eq!(change("updateAgent", json!({ "id": id, "sessionIdleMinutes": 5 })).await["agent"]["sessionIdleMinutes"], 5);
+        assert_eq!(change("updateAgent", json!({ "id": id, "sessionIdleMinutes": null })).await["agent"]["sessionIdleMinutes"], 30);
+        assert_eq!(change("createAgent", json!({ "externalId": "quick", "sessionIdleMinutes": 1 })).await["agent"]["sessionIdleMinutes"], 1);
+        for name in ["archiveAgent", "unarchiveAgent"] {
+            assert_eq!(change(name, json!({ "id": "nobody" })).await["userErrors"][0]["code"], "NOT_FOUND");
+        }
+        let log = "query ($id: ID) { auditLog(agentId: $id) { nodes { action changes { field before after } } } }";
+        let log = world.ask(log, json!({ "id": id })).await["auditLog"]["nodes"].take();
+        let actions: Vec<_> = log.as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
+        assert_eq!(actions, ["AGENT_UPDATED", "AGENT_UPDATED", "AGENT_UNARCHIVED", "AGENT_ARCHIVED"]);
+        assert_eq!(log[1]["changes"], json!([{ "field": "sessionIdleMinutes", "before": 30, "after": 5 }]));
+        assert_eq!(log[3]["changes"][0]["after"], archived["agent"]["archivedAt"]);
+    })
+    .await;
+}
