@@ -307,6 +307,14 @@ impl Dialect {
         }
     }
 
+    /// What ends a query for rows of `table` that are to be deleted: those that another transaction holds are not waited for.
+    pub fn passing_over(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" FOR UPDATE OF {table} SKIP LOCKED"),
+        }
+    }
+
     /// For each parent the rows of `children`, which selects from `table`, ordered and limited, and finds its parent's id as [`Self::PARENT`].
     ///
     /// One statement with one text for any number of parents, and each parent costs an index look-up (docs/decisions/0005).

@@ -23,9 +23,11 @@ use std::sync::Arc;
 use async_graphql::{EmptySubscription, Schema, ValidationMode};
 
 use crate::clock::Timestamp;
-use crate::db::{Database, Reader, Writer};
+use crate::db::{Database, Reader};
 use crate::error::Internal;
 pub use crate::write::audit::Caller;
+use crate::write::idempotency::Changes;
+pub use crate::write::idempotency::{Kept, Once};
 pub use connection::Limits as PageLimits;
 use loader::{Batches, Loaders};
 
@@ -51,18 +53,20 @@ pub fn sdl() -> String {
     schema().sdl_with_options(options)
 }
 
-/// Answers one request: its resolvers and the batches that they wait for run together, on one task.
+/// Answers one request: its resolvers and the batches that they wait for run together, on one task. Its changes are made
+/// once, when it came with a key.
 pub async fn execute(
     graph: &Graph,
     database: &Database,
     limits: PageLimits,
     caller: Caller,
+    once: Option<Arc<Once>>,
     request: async_graphql::Request,
 ) -> async_graphql::Response {
     let batches = Batches::default();
     let request = request
         .data(database.reader.clone())
-        .data(database.writer.clone())
+        .data(Changes::new(database.writer.clone(), once))
         .data(caller)
         .data(Timestamp::now())
         .data(limits)
@@ -75,8 +79,8 @@ fn reader<'a>(context: &async_graphql::Context<'a>) -> &'a Reader {
     context.data_unchecked()
 }
 
-/// The writer of this request.
-fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Writer {
+/// Where the changes of this request go.
+fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Changes {
     context.data_unchecked()
 }
 

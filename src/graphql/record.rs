@@ -15,7 +15,7 @@ use crate::entity::role::MessageRole;
 use crate::error::{Error, Result};
 use crate::id::Noun;
 use crate::write::event::{AgentPart, AttachmentPart, Event, MessagePart, SessionPart, UserPart};
-use crate::write::{Fate, apply};
+use crate::write::{Batch, Fate};
 
 /// How many events one mutation records.
 const MAX_EVENTS: usize = 1_000;
@@ -173,14 +173,20 @@ pub(super) async fn record(
             Err((code, key, reason)) => payload.reject(at, code, key, reason),
         }
     }
-    let outcome = apply(writer(context), &events).await?;
+    let batch = Batch::of(&events);
+    let outcome = writer(context).transaction(&batch).await?;
     loaders(context).forget();
     for (at, fate) in places.into_iter().zip(outcome.fates) {
         match fate {
             Fate::Recorded => payload.recorded += 1,
             Fate::Duplicate => payload.duplicates += 1,
             Fate::Rejected(rejection) => {
-                payload.reject(at, UserErrorCode::Invalid, rejection.key, &rejection.reason);
+                payload.reject(
+                    at,
+                    UserErrorCode::Invalid,
+                    &rejection.key,
+                    &rejection.reason,
+                );
             }
         }
     }

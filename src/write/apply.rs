@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use sea_orm::DbErr;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::chat_user::{Movement, Profile};
@@ -17,7 +18,7 @@ use crate::entity::role::MessageRole;
 use crate::error::Result;
 
 /// What became of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
     /// Its message is stored now.
     Recorded,
@@ -28,7 +29,7 @@ pub enum Fate {
 }
 
 /// What became of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// One per event, in their order.
     pub fates: Vec<Fate>,
@@ -45,15 +46,23 @@ pub async fn apply<'e>(
     writer: &Writer,
     events: impl IntoIterator<Item = &'e Event>,
 ) -> Result<Outcome> {
-    let events: Vec<_> = events.into_iter().collect();
-    let valid = events.iter().map(|event| event.validate()).collect();
-    writer.transaction(&Batch { events, valid }).await
+    writer.transaction(&Batch::of(events)).await
 }
 
 /// Events that go in together, each with whether it can.
-struct Batch<'e> {
+#[derive(Debug)]
+pub struct Batch<'e> {
     events: Vec<&'e Event>,
     valid: Vec<Result<(), Rejection>>,
+}
+
+impl<'e> Batch<'e> {
+    /// A batch of these events.
+    pub fn of(events: impl IntoIterator<Item = &'e Event>) -> Self {
+        let events: Vec<_> = events.into_iter().collect();
+        let valid = events.iter().map(|event| event.validate()).collect();
+        Self { events, valid }
+    }
 }
 
 impl Work for Batch<'_> {

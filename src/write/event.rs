@@ -141,10 +141,10 @@ fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AttachmentP
 }
 
 /// Why an event cannot be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     /// The key at fault, dotted: `user.platform_id`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// What is wrong with it.
     pub reason: Cow<'static, str>,
 }
@@ -227,7 +227,7 @@ pub fn said(line: Option<&String>) -> Option<&str> {
 /// A refusal.
 pub fn reject(key: &'static str, reason: impl Into<Cow<'static, str>>) -> Rejection {
     Rejection {
-        key,
+        key: key.into(),
         reason: reason.into(),
     }
 }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod block;
 mod chat_user;
 pub mod event;
+pub mod idempotency;
 mod lanes;
 mod message;
 pub mod profile;
@@ -14,7 +15,7 @@ mod session;
 pub mod subscription;
 pub mod verify;
 
-pub use apply::{Fate, Outcome, apply};
+pub use apply::{Batch, Fate, Outcome, apply};
 pub use lanes::apply_in_lanes;
 
 /// Tags as they are stored: a JSON array of distinct texts, sorted.

@@ -18,6 +18,7 @@ mod dice;
 mod entities;
 mod harness;
 mod http;
+mod idempotency;
 mod ingest;
 mod oracle;
 mod record;
