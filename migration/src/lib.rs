@@ -5,6 +5,7 @@
 mod dialect;
 mod m0001_audience;
 mod m0002_changes;
+mod m0005_merges;
 mod m0006_idempotency;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_audience::Migration),
             Box::new(m0002_changes::Migration),
+            Box::new(m0005_merges::Migration),
             Box::new(m0006_idempotency::Migration),
         ]
     }

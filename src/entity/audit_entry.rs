@@ -56,6 +56,8 @@ pub enum AuditAction {
     ChatUserSubscribed,
     /// A user's subscription ended.
     ChatUserUnsubscribed,
+    /// A user was merged into another.
+    ChatUsersMerged,
     /// An agent was made.
     AgentCreated,
     /// The name or the description of an agent was changed.

@@ -29,6 +29,8 @@ pub struct Model {
     pub sent_at: Timestamp,
     /// What it cost to answer, in millionths of the configured currency.
     pub cost_micros: Option<i64>,
+    /// The id under which the user was known then, where that one has been merged into another; external ids are unique with it.
+    pub sent_as: Option<Uuid>,
     /// The session.
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: HasOne<super::session::Entity>,

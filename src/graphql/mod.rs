@@ -7,6 +7,7 @@ mod block;
 mod chat_user;
 mod connection;
 pub mod loader;
+mod merge;
 mod message;
 mod mutation;
 mod node;

@@ -4,6 +4,7 @@ use async_graphql::{Context, Object};
 
 use super::agent_change::{AgentPayload, CreateAgentInput, UpdateAgentInput};
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
+use super::merge::{MergeChatUsersInput, MergeChatUsersPayload};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
 use super::update::{
@@ -118,6 +119,17 @@ impl Mutation {
         #[graphql(desc = "The user.")] input: UnblockChatUserInput,
     ) -> Result<UpdateChatUserPayload> {
         super::block::unblock(context, input).await
+    }
+
+    /// Merges one user into another of the same agent: sessions, messages, figures, tags, settings and subscriptions become
+    /// those of the one who stays, and so does the id of the one who goes, here and on their platform. Again: nothing is done.
+    async fn merge_chat_users(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Who stays, who goes, and whose values come first.")]
+        input: MergeChatUsersInput,
+    ) -> Result<MergeChatUsersPayload> {
+        super::merge::merge(context, input).await
     }
 
     /// Changes some of the settings of a user, and leaves the others.

@@ -373,6 +373,12 @@ impl From<Refused> for UserError {
                 "the settings would be larger than 64 KiB",
                 "settings",
             ),
+            Refused::Twice => (UserErrorCode::Invalid, "is in the list twice", "id"),
+            Refused::TooManySubscriptions => (
+                UserErrorCode::Invalid,
+                "the user would have more than 1,000 subscriptions",
+                "tag",
+            ),
             Refused::Together => (
                 UserErrorCode::NotApplied,
                 "another change of the list cannot be made, and all or none were to be",

@@ -37,6 +37,7 @@ impl Noun for Entity {
             attachments: row.next()?,
             sent_at: row.next()?,
             cost_micros: row.next()?,
+            sent_as: row.next()?,
         })
     }
 

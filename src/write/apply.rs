@@ -139,7 +139,14 @@ async fn store(
     let new_sessions = sessions.identify(transaction.offer());
     let drafts: Vec<_> = placed
         .iter()
-        .map(|one| message::Draft::new(one.event, sessions.id(one.session), users.id(one.user)))
+        .map(|one| {
+            message::Draft::new(
+                one.event,
+                sessions.id(one.session),
+                users.id(one.user),
+                users.alias(one.agent, one.event),
+            )
+        })
         .collect();
     let recorded = unheard(transaction, &users, &placed, &drafts).await?;
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::{ActiveEnum, DbErr};
+use sea_orm::{ActiveEnum, DbErr, FromQueryResult};
 use serde_tuple::Serialize_tuple;
 use uuid::Uuid;
 
@@ -37,6 +37,8 @@ type NaturalKey<'a> = (Uuid, Platform, &'a str);
 pub(super) struct Profile<'a> {
     drafts: Vec<Draft<'a>>,
     places: HashMap<NaturalKey<'a>, usize>,
+    /// Former ids of users whom events name as they were before they were merged into others.
+    aliases: HashMap<NaturalKey<'a>, Uuid>,
 }
 
 /// A user of the batch: as stored, and as it is to be.
@@ -45,6 +47,8 @@ struct Draft<'a> {
     /// The first event of theirs that is taken: what their id is made of.
     first: &'a Event,
     id: Option<Uuid>,
+    /// Who they are on their platform, where events name somebody who was merged into them.
+    merged_into: Option<(Platform, String)>,
     /// Since when a stored user is known.
     known_since: Option<Timestamp>,
     stored: Option<Fields>,
@@ -161,6 +165,24 @@ struct Row<'a> {
 }
 
 impl Draft<'_> {
+    fn fill(&mut self, row: Model) {
+        self.id = Some(row.id);
+        self.known_since = Some(row.created_at);
+        let stored = Fields::from(row);
+        self.fields = stored.clone();
+        self.stored = Some(stored);
+    }
+
+    /// Who the stored user is, on their platform.
+    fn stored_as(&self) -> (Platform, &str) {
+        let (_, platform, platform_id) = self.key;
+        self.merged_into
+            .as_ref()
+            .map_or((platform, platform_id), |(platform, platform_id)| {
+                (*platform, platform_id)
+            })
+    }
+
     fn row(&self, id: Uuid, by: &Movement) -> Row<'_> {
         let (agent, platform, platform_id) = self.key;
         let fields = &self.fields;
@@ -199,6 +221,7 @@ impl<'a> Profile<'a> {
         let mut users = Self {
             drafts: Vec::new(),
             places: HashMap::new(),
+            aliases: HashMap::new(),
         };
         for (agent, event) in events {
             let key = (agent, event.user.platform, event.user.platform_id.as_str());
@@ -207,6 +230,7 @@ impl<'a> Profile<'a> {
                     key,
                     first: event,
                     id: None,
+                    merged_into: None,
                     known_since: None,
                     stored: None,
                     fields: Fields::default(),
@@ -254,15 +278,63 @@ impl<'a> Profile<'a> {
                 self.places
                     .get(&(row.agent_id, row.platform, row.platform_id.as_str()))
             {
+                self.drafts[place].fill(row);
+            }
+        }
+        self.find_merged(transaction).await
+    }
+
+    /// Fills in what is stored of those who are not there, because they were merged into others. An event then speaks of the
+    /// user they were merged into.
+    async fn find_merged(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
+        const COLUMNS: [(&str, Column); 4] = [
+            ("place", Column::Int),
+            ("agent", Column::Uuid),
+            ("platform_name", Column::Text),
+            ("id_there", Column::Text),
+        ];
+        let missing = self.drafts.iter().enumerate();
+        let missing = missing.filter(|(_, draft)| draft.id.is_none());
+        let rows: Vec<_> = missing
+            .map(|(place, draft)| (place, Key(draft.key.0), draft.key.1, draft.key.2))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows = Rows::new(&COLUMNS, &rows);
+        let wanted = rows.subquery(transaction.dialect(), "$1");
+        let sql = format!(
+            "SELECT chat_users.*, wanted.place, chat_user_aliases.id AS alias FROM {wanted} AS wanted \
+             JOIN chat_user_aliases ON chat_user_aliases.agent_id = wanted.agent \
+             AND chat_user_aliases.platform = wanted.platform_name AND chat_user_aliases.platform_id = wanted.id_there \
+             JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id ORDER BY wanted.place"
+        );
+        let statement = transaction.dialect().raw(sql, [rows.value()]);
+        for row in transaction.rows(statement).await? {
+            let place: i64 = row.try_get("", "place")?;
+            let place = usize::try_from(place).unwrap_or_default();
+            let key = self.drafts[place].key;
+            self.aliases.insert(key, row.try_get("", "alias")?);
+            let row = Model::from_query_result(&row, "")?;
+            let there = self
+                .drafts
+                .iter()
+                .position(|draft| draft.id == Some(row.id));
+            if let Some(there) = there {
+                self.places.insert(key, there);
+            } else {
                 let draft = &mut self.drafts[place];
-                draft.id = Some(row.id);
-                draft.known_since = Some(row.created_at);
-                let stored = Fields::from(row);
-                draft.fields = stored.clone();
-                draft.stored = Some(stored);
+                draft.merged_into = Some((row.platform, row.platform_id.clone()));
+                draft.fill(row);
             }
         }
         Ok(())
+    }
+
+    /// The former id of the user whom an event names, where that one was merged into another.
+    pub(super) fn alias(&self, agent: Uuid, event: &'a Event) -> Option<Uuid> {
+        let key = (agent, event.user.platform, event.user.platform_id.as_str());
+        self.aliases.get(&key).copied()
     }
 
     /// Leaves out of the movements of stored users the times from which they were known already.
@@ -382,7 +454,8 @@ impl<'a> Profile<'a> {
             .iter()
             .filter_map(|draft| {
                 let before = draft.stored.clone()?;
-                let (agent, platform, platform_id) = draft.key;
+                let agent = draft.key.0;
+                let (platform, platform_id) = draft.stored_as();
                 (before != draft.fields).then(|| Rewrite {
                     id: draft.id.unwrap_or_default(),
                     agent,

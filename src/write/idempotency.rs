@@ -13,8 +13,10 @@ use sea_orm::{DbErr, FromQueryResult, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tracing::Instrument;
 
 use crate::clock::Timestamp;
+use crate::db::tally::TALLY;
 use crate::db::{Reader, Transaction, Work, Writer};
 use crate::error::{Client, Internal, Result};
 
@@ -88,6 +90,22 @@ impl Changes {
             .transaction(&step)
             .await?
             .map_err(|Taken| Client::KeyTaken)?)
+    }
+}
+
+impl Changes {
+    /// As [`Self::transaction`], but goes on to its end when the request has had its time and nobody waits for it any more.
+    pub async fn to_the_end<W>(&self, work: W) -> Result<W::Output>
+    where
+        W: Work<Output: Serialize + DeserializeOwned> + Send + 'static,
+    {
+        let changes = self.clone();
+        let tally = TALLY.try_with(Arc::clone).unwrap_or_default();
+        let running = async move { changes.transaction(&work).await };
+        let running = TALLY.scope(tally, running).in_current_span();
+        tokio::spawn(running)
+            .await
+            .map_err(|error| Internal::Io(error.to_string()))?
     }
 }
 

@@ -9,6 +9,7 @@ mod chat_user;
 pub mod event;
 pub mod idempotency;
 mod lanes;
+pub mod merge;
 mod message;
 pub mod profile;
 mod session;

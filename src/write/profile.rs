@@ -2,9 +2,9 @@
 //! seen, and told in the audit log.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -72,9 +72,9 @@ const MAX_LINE: usize = 2_000;
 /// Longest tag, in characters.
 const MAX_TAG: usize = 255;
 /// Most tags of a user.
-const MAX_TAGS: usize = 100;
+pub(super) const MAX_TAGS: usize = 100;
 /// Largest settings of a user, as JSON, in bytes.
-const MAX_SETTINGS: usize = 64 << 10;
+pub(super) const MAX_SETTINGS: usize = 64 << 10;
 
 impl Change {
     /// Checks the values and puts them into the form that they are kept in.
@@ -312,6 +312,10 @@ pub enum Refused {
     TooManyTags,
     /// The settings would be too large.
     SettingsTooLarge,
+    /// The user is in the list twice, under two ids.
+    Twice,
+    /// The user would have too many subscriptions.
+    TooManySubscriptions,
     /// Another change of the same request was refused, and all or none were to be made.
     Together,
 }
@@ -338,6 +342,12 @@ impl Work for ChangeUsers<'_> {
             .iter()
             .map(|change| change.outcome(&stored))
             .collect();
+        let mut seen = HashSet::new();
+        for outcome in &mut outcomes {
+            if matches!(outcome, Ok((row, _, _)) if !seen.insert(row.id)) {
+                *outcome = Err(Refused::Twice);
+            }
+        }
         if self.together && outcomes.iter().any(Result::is_err) {
             for outcome in &mut outcomes {
                 if outcome.is_ok() {
@@ -400,7 +410,8 @@ impl UserChange {
     }
 }
 
-/// Users by id. Until the transaction ends nobody else writes to them: their agents are held, as by everyone who writes.
+/// Users by the ids that are asked for: their own, or of those who were merged into them. Until the transaction ends nobody
+/// else writes to them: their agents are held, as by everyone who writes.
 pub(super) async fn find(
     transaction: &Transaction,
     ids: impl Iterator<Item = Uuid>,
@@ -410,18 +421,28 @@ pub(super) async fn find(
     let wanted = ids.subquery(dialect, "$1");
     let hold = format!(
         "SELECT agents.id FROM agents WHERE id IN (SELECT chat_users.agent_id FROM {wanted} AS wanted \
-         JOIN chat_users ON chat_users.id = wanted.id) ORDER BY external_id{}",
+         JOIN chat_users ON chat_users.id = wanted.id UNION ALL SELECT chat_user_aliases.agent_id FROM {wanted} AS wanted \
+         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) ORDER BY external_id{}",
         dialect.locking("agents")
     );
     transaction.rows(dialect.raw(hold, [ids.value()])).await?;
     let sql = format!(
-        "SELECT chat_users.* FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id"
+        "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id \
+         UNION ALL SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted \
+         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id \
+         JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id"
     );
-    let found: Vec<Model> = transaction.fetch(dialect.raw(sql, [ids.value()])).await?;
-    Ok(found.into_iter().map(|row| (row.id, row)).collect())
+    let found = transaction.rows(dialect.raw(sql, [ids.value()])).await?;
+    let asked = |row: &QueryResult| {
+        Ok((
+            row.try_get("", "asked")?,
+            Model::from_query_result(row, "")?,
+        ))
+    };
+    found.iter().map(asked).collect()
 }
 
-fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
+pub(super) fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
     let text = |value: &Option<String>| Value::from(value.clone());
     let values = |fields: &Fields| {
         [

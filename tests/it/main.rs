@@ -20,6 +20,7 @@ mod harness;
 mod http;
 mod idempotency;
 mod ingest;
+mod merges;
 mod oracle;
 mod record;
 mod schema;
