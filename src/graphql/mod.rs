@@ -17,6 +17,7 @@ mod render;
 mod scalar;
 mod session;
 mod subscription;
+mod tagging;
 mod update;
 
 use std::sync::Arc;

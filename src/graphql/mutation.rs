@@ -7,9 +7,10 @@ use super::block::{BlockChatUserInput, UnblockChatUserInput};
 use super::merge::{MergeChatUsersInput, MergeChatUsersPayload};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
+use super::tagging::{TagChatUsersInput, TagChatUsersPayload};
 use super::update::{
-    TagChatUsersInput, TagChatUsersPayload, UpdateChatUserInput, UpdateChatUserPayload,
-    UpdateChatUserSettingsInput, UpdateChatUsersInput, UpdateChatUsersPayload,
+    UpdateChatUserInput, UpdateChatUserPayload, UpdateChatUserSettingsInput, UpdateChatUsersInput,
+    UpdateChatUsersPayload,
 };
 use crate::error::Result;
 use crate::write::profile::Change;
@@ -67,22 +68,23 @@ impl Mutation {
         super::update::many(context, input).await
     }
 
-    /// Puts tags on up to 250 users. Those who have them keep them.
+    /// Puts tags on up to 250 users, or on all of an agent for whom something holds. Those who have them keep them.
     async fn tag_chat_users(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The users, and the tags.")] input: TagChatUsersInput,
     ) -> Result<TagChatUsersPayload> {
-        super::update::tags(context, input, Change::Tag).await
+        super::tagging::change(context, input, Change::Tag).await
     }
 
-    /// Takes tags off up to 250 users. Those who do not have them stay as they are.
+    /// Takes tags off up to 250 users, or off all of an agent for whom something holds. Those who do not have them stay as they
+    /// are.
     async fn untag_chat_users(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The users, and the tags.")] input: TagChatUsersInput,
     ) -> Result<TagChatUsersPayload> {
-        super::update::tags(context, input, Change::Untag).await
+        super::tagging::change(context, input, Change::Untag).await
     }
 
     /// Subscribes a user to something that a tag names. Again: the time at which it expires becomes another.

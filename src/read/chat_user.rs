@@ -317,7 +317,7 @@ impl Where for ChatUserWhere {
                 self.language.as_ref(),
                 Column::nullable("chat_users.language"),
             )?)
-            .add(builder.field("tags", self.tags.as_ref(), Column::of("chat_users.tags"))?)
+            .add(builder.field("tags", self.tags.as_ref(), Column::tags_of_users())?)
             .add(builder.field(
                 "createdAt",
                 self.created_at.as_ref(),

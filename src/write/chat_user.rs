@@ -18,6 +18,9 @@ use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
 use crate::read::search;
 
+/// Tags as they are stored, when there are none.
+const NO_TAGS: &str = "[]";
+
 /// How far the counters of a user move.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Movement {
@@ -201,7 +204,7 @@ impl Draft<'_> {
             phone_number: fields.phone_number.as_deref(),
             profile_picture_url: fields.profile_picture_url.as_deref(),
             language: fields.language.as_deref(),
-            tags: fields.tags.as_deref().unwrap_or("[]"),
+            tags: fields.tags.as_deref().unwrap_or(NO_TAGS),
             settings: fields.settings.as_deref().unwrap_or("{}"),
             search_text: fields.search_text(id, platform_id),
             last_interaction_at: by.last_start.max(last_message_at),
@@ -441,6 +444,12 @@ impl<'a> Profile<'a> {
         transaction
             .insert_all("chat_users", &COLUMNS, &rows)
             .await?;
+        let tagged: Vec<_> = rows
+            .iter()
+            .filter(|row| row.tags != NO_TAGS)
+            .map(|row| (row.id, row.agent, row.tags))
+            .collect();
+        list_by_tag(transaction, &tagged).await?;
         let texts = rows
             .iter()
             .map(|row| (row.id, row.agent, row.platform, &*row.search_text));
@@ -533,6 +542,16 @@ pub(super) async fn rewrite(
     transaction
         .update("chat_users", &COLUMNS, &rows, &set.join(", "))
         .await?;
+    let tagged: Vec<_> = changed
+        .iter()
+        .filter(|change| change.before.tags != change.after.tags)
+        .map(|change| {
+            let tags = change.after.tags.as_deref().unwrap_or(NO_TAGS);
+            (Key(change.id), Key(change.agent), tags)
+        })
+        .collect();
+    unlist(transaction, &tagged).await?;
+    list_by_tag(transaction, &tagged).await?;
     let found_by_more = changed
         .iter()
         .zip(&rows)
@@ -540,6 +559,47 @@ pub(super) async fn rewrite(
     let texts =
         found_by_more.map(|(change, row)| (row.0, Key(change.agent), change.platform, &*row.10));
     index(transaction, texts).await
+}
+
+/// A user with the tags that are to be listed: id, agent, tags.
+type Tagged<'a> = (Key, Key, &'a str);
+
+const TAGGED: [(&str, Column); 3] = [
+    ("id", Column::Uuid),
+    ("agent", Column::Uuid),
+    ("tags", Column::Text),
+];
+
+/// Takes users out of the lists by tag.
+async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), DbErr> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let rows = Rows::new(&TAGGED, users);
+    let batch = rows.subquery(transaction.dialect(), "$1");
+    let sql = format!(
+        "DELETE FROM chat_user_tags WHERE chat_user_id IN (SELECT id FROM {batch} AS batch)"
+    );
+    let statement = transaction.dialect().raw(sql, [rows.value()]);
+    transaction.execute(statement).await?;
+    Ok(())
+}
+
+/// Puts users into the lists by tag, in none of which they are.
+async fn list_by_tag(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), DbErr> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let rows = Rows::new(&TAGGED, users);
+    let batch = rows.subquery(transaction.dialect(), "$1");
+    let sql = format!(
+        "INSERT INTO chat_user_tags (tag, agent_id, chat_user_id) \
+         SELECT tag.value, batch.agent, batch.id FROM {batch} AS batch CROSS JOIN {}",
+        transaction.dialect().each_tag("batch.tags")
+    );
+    let statement = transaction.dialect().raw(sql, [rows.value()]);
+    transaction.execute(statement).await?;
+    Ok(())
 }
 
 /// Lets a search find users, of these agents and platforms, by these search texts.

@@ -14,6 +14,7 @@ mod message;
 pub mod profile;
 mod session;
 pub mod subscription;
+pub mod tagging;
 pub mod verify;
 
 pub use apply::{Batch, Fate, Outcome, apply};

@@ -99,7 +99,7 @@ impl Change {
         }
     }
 
-    const fn action(&self) -> AuditAction {
+    pub(super) const fn action(&self) -> AuditAction {
         match self {
             Self::Profile(_) => AuditAction::ChatUserUpdated,
             Self::Tag(_) => AuditAction::ChatUserTagged,
@@ -109,7 +109,7 @@ impl Change {
     }
 
     /// What a user is after the change.
-    fn applied(&self, to: &Fields) -> Result<Fields, Refused> {
+    pub(super) fn applied(&self, to: &Fields) -> Result<Fields, Refused> {
         let mut after = to.clone();
         match self {
             Self::Profile(patch) => patch.apply(&mut after),
@@ -356,39 +356,61 @@ impl Work for ChangeUsers<'_> {
             }
         }
         let mut fates = Vec::with_capacity(outcomes.len());
-        let mut rewrites = Vec::new();
-        let mut entries = Vec::new();
+        let mut made = Vec::new();
         for (change, outcome) in self.changes.iter().zip(outcomes) {
-            fates.push(
-                outcome
-                    .as_ref()
-                    .map(|(_, before, after)| before != after)
-                    .map_err(|refused| *refused),
-            );
-            let Some((row, before, after)) =
-                outcome.ok().filter(|(_, before, after)| before != after)
-            else {
-                continue;
-            };
-            entries.push(Entry {
-                action: change.change.action(),
-                agent: Some(row.agent_id),
-                chat_user: Some(row.id),
-                changes: differences(&before, &after),
-            });
-            rewrites.push(Rewrite {
-                id: row.id,
-                agent: row.agent_id,
-                platform: row.platform,
-                platform_id: &row.platform_id,
-                before,
-                after,
-            });
+            match outcome {
+                Err(refused) => fates.push(Err(refused)),
+                Ok((row, before, after)) => {
+                    fates.push(Ok(before != after));
+                    made.push(Made {
+                        row,
+                        action: change.change.action(),
+                        before,
+                        after,
+                    });
+                }
+            }
         }
-        chat_user::rewrite(transaction, &rewrites).await?;
-        audit::enter(transaction, self.by, &entries).await?;
+        write(transaction, self.by, &made).await?;
         Ok(fates)
     }
+}
+
+/// What is to become of a user.
+pub(super) struct Made<'a> {
+    pub(super) row: &'a Model,
+    pub(super) action: AuditAction,
+    pub(super) before: Fields,
+    pub(super) after: Fields,
+}
+
+/// Makes users what they are to be, as far as they are not, and enters it in the log.
+pub(super) async fn write(
+    transaction: &Transaction,
+    by: &Caller,
+    made: &[Made<'_>],
+) -> Result<(), DbErr> {
+    let mut rewrites = Vec::new();
+    let mut entries = Vec::new();
+    for one in made.iter().filter(|one| one.before != one.after) {
+        let row = one.row;
+        entries.push(Entry {
+            action: one.action,
+            agent: Some(row.agent_id),
+            chat_user: Some(row.id),
+            changes: differences(&one.before, &one.after),
+        });
+        rewrites.push(Rewrite {
+            id: row.id,
+            agent: row.agent_id,
+            platform: row.platform,
+            platform_id: &row.platform_id,
+            before: one.before.clone(),
+            after: one.after.clone(),
+        });
+    }
+    chat_user::rewrite(transaction, &rewrites).await?;
+    audit::enter(transaction, by, &entries).await
 }
 
 impl UserChange {
