@@ -132,5 +132,6 @@ fn stranger(platform: Platform, platform_id: String) -> UserPart {
         language: None,
         tags: None,
         settings: None,
+        stopped_at: None,
     }
 }

@@ -56,6 +56,10 @@ pub enum AuditAction {
     ChatUserSubscribed,
     /// A user's subscription ended.
     ChatUserUnsubscribed,
+    /// A user stopped the bot.
+    ChatUserStopped,
+    /// A user started the bot again.
+    ChatUserStarted,
     /// A user was merged into another.
     ChatUsersMerged,
     /// An agent was made.

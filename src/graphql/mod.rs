@@ -16,6 +16,7 @@ mod record;
 mod render;
 mod scalar;
 mod session;
+mod stopped;
 mod subscription;
 mod tagging;
 mod update;

@@ -6,6 +6,7 @@ use super::agent_change::{AgentPayload, CreateAgentInput, UpdateAgentInput};
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
 use super::merge::{MergeChatUsersInput, MergeChatUsersPayload};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
+use super::stopped::SetChatUserStoppedInput;
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
 use super::tagging::{TagChatUsersInput, TagChatUsersPayload};
 use super::update::{
@@ -121,6 +122,15 @@ impl Mutation {
         #[graphql(desc = "The user.")] input: UnblockChatUserInput,
     ) -> Result<UpdateChatUserPayload> {
         super::block::unblock(context, input).await
+    }
+
+    /// Tells that a user has stopped the bot on the platform, or has started it again. Whoever writes has started it again.
+    async fn set_chat_user_stopped(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user, and since when.")] input: SetChatUserStoppedInput,
+    ) -> Result<UpdateChatUserPayload> {
+        super::stopped::set(context, input).await
     }
 
     /// Merges one user into another of the same agent: sessions, messages, figures, tags, settings and subscriptions become

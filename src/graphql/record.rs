@@ -74,6 +74,8 @@ struct EventUserInput {
     tags: Option<Vec<String>>,
     /// The settings: all of them.
     settings: Option<JsonObject>,
+    /// When the user stopped the bot. Of several reports the latest counts, and only as long as the user has not written since.
+    stopped_at: Option<Timestamp>,
 }
 
 /// The session of an event. Values that are given overwrite; absent ones and null change nothing.
@@ -244,6 +246,7 @@ impl EventInput {
                 language: user.language,
                 tags: user.tags,
                 settings: user.settings.map(|settings| settings.0),
+                stopped_at: user.stopped_at,
             },
             session: SessionPart {
                 external_id: session.external_id,

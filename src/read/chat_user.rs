@@ -259,6 +259,8 @@ pub struct ChatUserWhere {
     pub language: Option<StringFilter>,
     /// The tags.
     pub tags: Option<TagsFilter>,
+    /// When the user stopped the bot.
+    pub stopped_at: Option<DateTimeFilter>,
     /// The earliest session start or message.
     pub created_at: Option<DateTimeFilter>,
     /// The newest of the user's own messages and session starts.
@@ -318,6 +320,11 @@ impl Where for ChatUserWhere {
                 Column::nullable("chat_users.language"),
             )?)
             .add(builder.field("tags", self.tags.as_ref(), Column::tags_of_users())?)
+            .add(builder.field(
+                "stoppedAt",
+                self.stopped_at.as_ref(),
+                Column::nullable("chat_users.stopped_at"),
+            )?)
             .add(builder.field(
                 "createdAt",
                 self.created_at.as_ref(),

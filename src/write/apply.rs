@@ -159,6 +159,7 @@ async fn store(
     }
     for ((one, draft), recorded) in placed.iter().zip(&drafts).zip(&recorded) {
         moved.known_since(users.id(one.user), one.agent, one.event.started_at());
+        moved.stopped(users.id(one.user), one.event.user.stopped_at);
         if *recorded {
             fates[one.at] = Fate::Recorded;
             moved.message(one, draft, users.id(one.user), sessions.id(one.session));
@@ -242,6 +243,12 @@ impl Moved {
         };
         least(&mut self.users.entry(user).or_default().created_at);
         least(&mut self.agents.entry(agent).or_default().created_at);
+    }
+
+    /// A time at which the user stopped the bot.
+    fn stopped(&mut self, user: Uuid, at: Option<Timestamp>) {
+        let movement = self.users.entry(user).or_default();
+        movement.stopped_at = movement.stopped_at.max(at);
     }
 
     fn message(&mut self, one: &Placed<'_>, draft: &message::Draft<'_>, user: Uuid, session: Uuid) {

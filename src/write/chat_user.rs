@@ -4,6 +4,7 @@
     reason = "the derive that writes rows as arrays borrows each field"
 )]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::{ActiveEnum, DbErr, FromQueryResult};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::event::{Event, UserPart, said};
 use crate::clock::Timestamp;
+use crate::db::dialect::Dialect;
 use crate::db::{Column, Key, Rows, Transaction};
 use crate::entity::chat_user::Model;
 use crate::entity::platform::Platform;
@@ -20,6 +22,9 @@ use crate::read::search;
 
 /// Tags as they are stored, when there are none.
 const NO_TAGS: &str = "[]";
+
+/// A time before all others.
+const LEAST: i64 = i64::MIN + 1;
 
 /// How far the counters of a user move.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +37,8 @@ pub(super) struct Movement {
     /// The latest start of a session that is new.
     pub(super) last_start: Option<Timestamp>,
     pub(super) created_at: Option<Timestamp>,
+    /// The latest time at which the user stopped the bot.
+    pub(super) stopped_at: Option<Timestamp>,
 }
 
 type NaturalKey<'a> = (Uuid, Platform, &'a str);
@@ -165,6 +172,7 @@ struct Row<'a> {
     messages: i64,
     own_messages: i64,
     cost: i64,
+    stopped_at: Option<Timestamp>,
 }
 
 impl Draft<'_> {
@@ -214,6 +222,7 @@ impl Draft<'_> {
             messages: by.messages,
             own_messages: by.own_messages,
             cost: by.cost,
+            stopped_at: by.stopped_at.filter(|_| by.stopped_at > last_message_at),
         }
     }
 }
@@ -410,7 +419,7 @@ impl<'a> Profile<'a> {
         new: &[usize],
         movements: &BTreeMap<Uuid, Movement>,
     ) -> Result<(), DbErr> {
-        const COLUMNS: [(&str, Column); 22] = [
+        const COLUMNS: [(&str, Column); 23] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
             ("platform", Column::Text),
@@ -433,6 +442,7 @@ impl<'a> Profile<'a> {
             ("total_chat_messages", Column::Int),
             ("total_messages_sent", Column::Int),
             ("total_cost_micros", Column::Int),
+            ("stopped_at", Column::Int),
         ];
         let rows: Vec<_> = new
             .iter()
@@ -652,6 +662,7 @@ enum Part {
     OwnMessages,
     Cost,
     CreatedAt,
+    Stopped,
 }
 
 impl Movement {
@@ -661,6 +672,10 @@ impl Movement {
             (Part::OwnMessages, self.own_messages != 0),
             (Part::Cost, self.cost != 0),
             (Part::CreatedAt, self.created_at.is_some()),
+            (
+                Part::Stopped,
+                self.own_messages != 0 || self.stopped_at.is_some(),
+            ),
         ];
         let moved = moved.into_iter().filter(|(_, moved)| *moved);
         moved.map(|(part, _)| part).collect()
@@ -669,8 +684,21 @@ impl Movement {
 
 impl Part {
     /// How it moves, by what the batch says.
-    const fn set(self) -> &'static str {
-        match self {
+    fn set(self, dialect: Dialect) -> Cow<'static, str> {
+        let set = match self {
+            // Whoever writes is back. What counts is which of the two was later, and not which was told first.
+            Self::Stopped => {
+                let later = |one: &str, other: &str| {
+                    format!(
+                        "{}(COALESCE({one}, {LEAST}), COALESCE({other}, {LEAST}))",
+                        dialect.greatest()
+                    )
+                };
+                let stopped = later("chat_users.stopped_at", "batch.stopped_at");
+                let wrote = later("chat_users.last_message_at", "batch.message_at");
+                return format!("stopped_at = CASE WHEN {stopped} > {wrote} THEN {stopped} END")
+                    .into();
+            }
             Self::Sessions => "total_sessions = total_sessions + batch.sessions",
             Self::OwnMessages => {
                 "total_messages_sent = total_messages_sent + batch.own_messages, \
@@ -683,7 +711,8 @@ impl Part {
             Self::CreatedAt => {
                 "created_at = CASE WHEN batch.created_at < chat_users.created_at THEN batch.created_at ELSE chat_users.created_at END"
             }
-        }
+        };
+        set.into()
     }
 }
 
@@ -692,7 +721,7 @@ async fn count_together(
     parts: &[Part],
     users: &[(Uuid, Movement)],
 ) -> Result<(), DbErr> {
-    const COLUMNS: [(&str, Column); 8] = [
+    const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("sessions", Column::Int),
         ("messages", Column::Int),
@@ -701,6 +730,7 @@ async fn count_together(
         ("message_at", Column::Int),
         ("message_id", Column::Uuid),
         ("created_at", Column::Int),
+        ("stopped_at", Column::Int),
     ];
     let rows: Vec<_> = users
         .iter()
@@ -715,19 +745,20 @@ async fn count_together(
                 message_at,
                 message_id.map(Key),
                 by.created_at,
+                by.stopped_at,
             )
         })
         .collect();
     let always = format!(
         "total_chat_messages = total_chat_messages + batch.messages, \
-         last_interaction_at = {greatest}(COALESCE(batch.message_at, {least}), COALESCE(chat_users.last_message_at, {least}), \
+         last_interaction_at = {greatest}(COALESCE(batch.message_at, {LEAST}), COALESCE(chat_users.last_message_at, {LEAST}), \
          (SELECT MAX(started_at) FROM sessions WHERE sessions.chat_user_id = chat_users.id))",
         greatest = transaction.dialect().greatest(),
-        least = i64::MIN + 1,
     );
+    let dialect = transaction.dialect();
     let set = parts
         .iter()
-        .fold(always, |set, part| format!("{set}, {}", part.set()));
+        .fold(always, |set, part| format!("{set}, {}", part.set(dialect)));
     transaction
         .update("chat_users", &COLUMNS, &rows, &set)
         .await

@@ -67,6 +67,9 @@ pub struct UserPart {
     /// Settings: all of them.
     #[serde(default)]
     pub settings: Option<serde_json::Map<String, serde_json::Value>>,
+    /// When the user stopped the bot. Of several reports the latest counts, and only as long as the user has not written since.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
 }
 
 /// What an event says of its session.

@@ -13,6 +13,7 @@ pub mod merge;
 mod message;
 pub mod profile;
 mod session;
+pub mod stopped;
 pub mod subscription;
 pub mod tagging;
 pub mod verify;

@@ -22,9 +22,9 @@ const DEFAULT_PAGE = 20;
 
 /** What the resolvers of reference.mjs leave out. */
 const LEFT_OUT = {
-  fields: ['facets', 'auditLog', 'block', 'blockStatus', 'subscriptions', 'mergePreview'],
+  fields: ['facets', 'auditLog', 'block', 'blockStatus', 'subscriptions', 'mergePreview', 'stoppedAt'],
   arguments: ['search'],
-  inputs: ['name', 'email'],
+  inputs: ['name', 'email', 'stoppedAt'],
   orders: ['NAME', 'COST', 'TOTAL_MESSAGES_SENT'],
 };
 

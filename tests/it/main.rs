@@ -28,6 +28,7 @@ mod search;
 mod selection;
 mod served;
 mod starters;
+mod stopped;
 mod tagging;
 mod timeouts;
 mod traces;
