@@ -36,6 +36,11 @@ pub enum Client {
         /// The limit, in rows.
         limit: u64,
     },
+    /// A key that is for one request came with another.
+    #[error(
+        "another request came with this Idempotency-Key within the last 24 hours; give each request a key of its own"
+    )]
+    KeyTaken,
 }
 
 /// A fault on our side.
@@ -86,6 +91,7 @@ impl Error {
         match self {
             Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
+            Self::Client(Client::KeyTaken) => "CONFLICT",
             Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
             Self::Internal(Internal::TimedOut(_)) => "TIMEOUT",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",

@@ -130,5 +130,6 @@ fn stranger(platform: Platform, platform_id: String) -> UserPart {
         language: None,
         tags: None,
         settings: None,
+        stopped_at: None,
     }
 }

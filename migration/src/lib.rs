@@ -6,6 +6,8 @@ mod dialect;
 mod m0001_audience;
 mod m0002_changes;
 mod m0004_ingest;
+mod m0005_merges;
+mod m0006_idempotency;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -19,6 +21,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_audience::Migration),
             Box::new(m0002_changes::Migration),
             Box::new(m0004_ingest::Migration),
+            Box::new(m0005_merges::Migration),
+            Box::new(m0006_idempotency::Migration),
         ]
     }
 }

@@ -177,7 +177,7 @@ impl Database {
             }
             Dialect::Postgres => {
                 self.writer
-                    .execute("ANALYZE agents, chat_users, sessions, messages")
+                    .execute("ANALYZE agents, chat_users, chat_user_tags, sessions, messages")
                     .await
             }
         }

@@ -282,6 +282,29 @@ impl Dialect {
         }
     }
 
+    /// A user has `text` among their tags, by the table that lists by tag look into.
+    pub fn tagged(self, text: &str) -> Expr {
+        let placeholder = match self {
+            Self::Sqlite => "?",
+            Self::Postgres => "$1",
+        };
+        let template = format!(
+            "EXISTS (SELECT 1 FROM chat_user_tags WHERE chat_user_tags.tag = {placeholder} \
+             AND chat_user_tags.agent_id = chat_users.agent_id AND chat_user_tags.chat_user_id = chat_users.id)"
+        );
+        Expr::cust_with_values(template, [text])
+    }
+
+    /// The texts of a JSON array in `column`, as rows of a table `tag` with the column `value`.
+    pub fn each_tag(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_each({column}) AS tag"),
+            Self::Postgres => {
+                format!("jsonb_array_elements_text({column}::jsonb) AS tag (value)")
+            }
+        }
+    }
+
     /// The largest of some expressions, none of them NULL.
     pub const fn greatest(self) -> &'static str {
         match self {
@@ -304,6 +327,14 @@ impl Dialect {
         match self {
             Self::Sqlite => String::new(),
             Self::Postgres => format!(" FOR NO KEY UPDATE OF {table}"),
+        }
+    }
+
+    /// What ends a query for rows of `table` that are to be deleted: those that another transaction holds are not waited for.
+    pub fn passing_over(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" FOR UPDATE OF {table} SKIP LOCKED"),
         }
     }
 

@@ -202,6 +202,7 @@ pub(super) fn stranger(platform: Platform, platform_id: String) -> UserPart {
         language: None,
         tags: None,
         settings: None,
+        stopped_at: None,
     }
 }
 

@@ -56,6 +56,12 @@ pub enum AuditAction {
     ChatUserSubscribed,
     /// A user's subscription ended.
     ChatUserUnsubscribed,
+    /// A user stopped the bot.
+    ChatUserStopped,
+    /// A user started the bot again.
+    ChatUserStarted,
+    /// A user was merged into another.
+    ChatUsersMerged,
     /// An agent was made.
     AgentCreated,
     /// The name, the description or the idle time of an agent was changed.

@@ -65,6 +65,8 @@ pub struct Model {
     pub block_reason: Option<String>,
     /// By whom.
     pub blocked_by: Option<String>,
+    /// When the user stopped the bot; absent for who has not, or has written since.
+    pub stopped_at: Option<Timestamp>,
     /// The agent.
     #[sea_orm(belongs_to, from = "agent_id", to = "id")]
     pub agent: HasOne<super::agent::Entity>,

@@ -39,6 +39,8 @@ pub struct Model {
     pub sentiment_thousandths: Option<i64>,
     /// 1 where the message named no session: which one it is in follows from the times around it (docs/decisions/0018).
     pub by_rule: i64,
+    /// The id under which the user was known then, where that one has been merged into another; external ids are unique with it.
+    pub sent_as: Option<Uuid>,
     /// The session.
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: HasOne<super::session::Entity>,

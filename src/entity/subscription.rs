@@ -9,11 +9,12 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "subscriptions")]
 pub struct Model {
-    /// The user.
+    /// Primary key.
     #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The user.
     pub chat_user_id: Uuid,
     /// What it is to; unique with the user.
-    #[sea_orm(primary_key, auto_increment = false)]
     pub tag: String,
     /// Since when.
     pub subscribed_at: Timestamp,

@@ -68,7 +68,7 @@ pub(super) struct AgentPayload {
 /// Makes an agent.
 pub(super) async fn create(context: &Context<'_>, input: CreateAgentInput) -> Result<AgentPayload> {
     if let Err(rejection) = event::id("externalId", &input.external_id) {
-        let error = UserError::new(UserErrorCode::Invalid, &rejection.reason, rejection.key);
+        let error = UserError::new(UserErrorCode::Invalid, &rejection.reason, &rejection.key);
         return payload(context, None, vec![error]).await;
     }
     let wanted = AgentPatch {

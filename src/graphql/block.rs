@@ -56,6 +56,12 @@ impl BlockStatus {
         self.holding(context)
     }
 
+    /// When the user stopped the bot, which is the other direction: what is sent does not arrive. Null for who has not, or has
+    /// written since.
+    async fn stopped_at(&self) -> Option<Timestamp> {
+        self.0.as_deref()?.stopped_at
+    }
+
     /// The user; null for somebody whom nobody knows yet.
     async fn chat_user(&self) -> Option<ChatUser> {
         self.0.clone().map(ChatUser::from)

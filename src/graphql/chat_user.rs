@@ -216,6 +216,11 @@ impl ChatUser {
         holding(&self.0, now(context)).is_some()
     }
 
+    /// When the user stopped the bot on the platform: what is sent does not arrive. Null for who has not, or has written since.
+    async fn stopped_at(&self) -> Option<Timestamp> {
+        self.0.stopped_at
+    }
+
     /// Grows by one with each change of the profile. Give it as `ifVersion` to change only what you have seen.
     async fn version(&self) -> i64 {
         self.0.version

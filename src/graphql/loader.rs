@@ -53,9 +53,9 @@ pub(super) struct PlatformsOf(Uuid, ChatUserFilter);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubscriptionsOf(Uuid);
 
-/// The message of a user that has this external id.
+/// What is unique of a message where the data comes from (`read::message::ExternalKey`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ByExternalId(Uuid, String);
+pub(super) struct ByExternalId(Uuid, Option<Uuid>, String);
 
 /// Whether a text is the complete e-mail address of a user of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -143,13 +143,14 @@ impl Loaders {
         Ok(found.unwrap_or_default())
     }
 
-    /// The message of a user that has this external id.
+    /// The message that has this external id where another one came from.
     pub(super) async fn message(
         &self,
-        user: Uuid,
+        beside: &message::Model,
         external_id: &str,
     ) -> Result<Option<Arc<message::Model>>> {
-        let key = ByExternalId(user, external_id.to_owned());
+        let (user, alias) = (beside.chat_user_id, beside.sent_as);
+        let key = ByExternalId(user, alias, external_id.to_owned());
         self.0.load_one(key).await
     }
 
@@ -282,10 +283,13 @@ impl Loader<ByExternalId> for Batch {
 
     async fn load(&self, keys: &[ByExternalId]) -> Result<HashMap<ByExternalId, Self::Value>> {
         within_budget(keys.len() as u64)?;
-        let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1.as_str())).collect();
+        let wanted: Vec<_> = keys
+            .iter()
+            .map(|key| (key.0, key.1, key.2.as_str()))
+            .collect();
         let rows = by_external_ids(&self.reader, &wanted).await?;
         let named = |row: message::Model| {
-            let key = ByExternalId(row.chat_user_id, row.external_id.clone());
+            let key = ByExternalId(row.chat_user_id, row.sent_as, row.external_id.clone());
             (key, Arc::new(row))
         };
         Ok(rows.into_iter().map(named).collect())

@@ -39,7 +39,7 @@ impl Listed for Entity {
     const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
         ("chatUser", &["chat_user_id"]),
         ("cost", &["cost_micros"]),
-        ("replyTo", &["chat_user_id", "reply_to"]),
+        ("replyTo", &["chat_user_id", "sent_as", "reply_to"]),
         ("sentiment", &["sentiment_thousandths"]),
         ("session", &["session_id"]),
     ];
@@ -139,7 +139,7 @@ impl Message {
             return Ok(None);
         };
         Ok(loaders(context)
-            .message(self.0.chat_user_id, external_id)
+            .message(&self.0, external_id)
             .await?
             .map(Self::from))
     }

@@ -7,6 +7,7 @@ mod block;
 mod chat_user;
 mod connection;
 pub mod loader;
+mod merge;
 mod message;
 mod money;
 mod mutation;
@@ -16,7 +17,9 @@ mod record;
 mod render;
 mod scalar;
 mod session;
+mod stopped;
 mod subscription;
+mod tagging;
 mod update;
 
 use std::sync::Arc;
@@ -24,9 +27,11 @@ use std::sync::Arc;
 use async_graphql::{EmptySubscription, Schema, ValidationMode};
 
 use crate::clock::Timestamp;
-use crate::db::{Database, Reader, Writer};
+use crate::db::{Database, Reader};
 use crate::error::Internal;
 pub use crate::write::audit::Caller;
+use crate::write::idempotency::Changes;
+pub use crate::write::idempotency::{Kept, Once};
 pub use connection::Limits as PageLimits;
 use loader::{Batches, Loaders};
 pub use money::Currency;
@@ -53,19 +58,21 @@ pub fn sdl() -> String {
     schema().sdl_with_options(options)
 }
 
-/// Answers one request: its resolvers and the batches that they wait for run together, on one task.
+/// Answers one request: its resolvers and the batches that they wait for run together, on one task. Its changes are made
+/// once, when it came with a key.
 pub async fn execute(
     graph: &Graph,
     database: &Database,
     limits: PageLimits,
     currency: Currency,
     caller: Caller,
+    once: Option<Arc<Once>>,
     request: async_graphql::Request,
 ) -> async_graphql::Response {
     let batches = Batches::default();
     let request = request
         .data(database.reader.clone())
-        .data(database.writer.clone())
+        .data(Changes::new(database.writer.clone(), once))
         .data(caller)
         .data(Timestamp::now())
         .data(limits)
@@ -79,8 +86,8 @@ fn reader<'a>(context: &async_graphql::Context<'a>) -> &'a Reader {
     context.data_unchecked()
 }
 
-/// The writer of this request.
-fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Writer {
+/// Where the changes of this request go.
+fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Changes {
     context.data_unchecked()
 }
 

@@ -6,11 +6,14 @@ use super::agent_change::{
     AgentPayload, ArchiveAgentInput, CreateAgentInput, UnarchiveAgentInput, UpdateAgentInput,
 };
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
+use super::merge::{MergeChatUsersInput, MergeChatUsersPayload};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
+use super::stopped::SetChatUserStoppedInput;
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
+use super::tagging::{TagChatUsersInput, TagChatUsersPayload};
 use super::update::{
-    TagChatUsersInput, TagChatUsersPayload, UpdateChatUserInput, UpdateChatUserPayload,
-    UpdateChatUserSettingsInput, UpdateChatUsersInput, UpdateChatUsersPayload,
+    UpdateChatUserInput, UpdateChatUserPayload, UpdateChatUserSettingsInput, UpdateChatUsersInput,
+    UpdateChatUsersPayload,
 };
 use crate::error::Result;
 use crate::write::profile::Change;
@@ -86,22 +89,23 @@ impl Mutation {
         super::update::many(context, input).await
     }
 
-    /// Puts tags on up to 250 users. Those who have them keep them.
+    /// Puts tags on up to 250 users, or on all of an agent for whom something holds. Those who have them keep them.
     async fn tag_chat_users(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The users, and the tags.")] input: TagChatUsersInput,
     ) -> Result<TagChatUsersPayload> {
-        super::update::tags(context, input, Change::Tag).await
+        super::tagging::change(context, input, Change::Tag).await
     }
 
-    /// Takes tags off up to 250 users. Those who do not have them stay as they are.
+    /// Takes tags off up to 250 users, or off all of an agent for whom something holds. Those who do not have them stay as they
+    /// are.
     async fn untag_chat_users(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The users, and the tags.")] input: TagChatUsersInput,
     ) -> Result<TagChatUsersPayload> {
-        super::update::tags(context, input, Change::Untag).await
+        super::tagging::change(context, input, Change::Untag).await
     }
 
     /// Subscribes a user to something that a tag names. Again: the time at which it expires becomes another.
@@ -138,6 +142,26 @@ impl Mutation {
         #[graphql(desc = "The user.")] input: UnblockChatUserInput,
     ) -> Result<UpdateChatUserPayload> {
         super::block::unblock(context, input).await
+    }
+
+    /// Tells that a user has stopped the bot on the platform, or has started it again. Whoever writes has started it again.
+    async fn set_chat_user_stopped(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user, and since when.")] input: SetChatUserStoppedInput,
+    ) -> Result<UpdateChatUserPayload> {
+        super::stopped::set(context, input).await
+    }
+
+    /// Merges one user into another of the same agent: sessions, messages, figures, tags, settings and subscriptions become
+    /// those of the one who stays, and so does the id of the one who goes, here and on their platform. Again: nothing is done.
+    async fn merge_chat_users(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Who stays, who goes, and whose values come first.")]
+        input: MergeChatUsersInput,
+    ) -> Result<MergeChatUsersPayload> {
+        super::merge::merge(context, input).await
     }
 
     /// Changes some of the settings of a user, and leaves the others.

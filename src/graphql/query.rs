@@ -9,6 +9,7 @@ use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
 use super::block::BlockStatus;
 use super::chat_user::{ChatUser, ChatUserConnection, ChatUserOrder};
 use super::connection::{Connection, OrderDirection, PageArguments};
+use super::merge::MergePreview;
 use super::node::{self, Node};
 use super::session::{Session, SessionConnection, SessionOrder};
 use super::{loaders, reader};
@@ -23,6 +24,7 @@ use crate::read::chat_user::{self, ChatUserWhere};
 use crate::read::page::{Order, within_agent};
 use crate::read::search::Term;
 use crate::read::session::SessionWhere;
+use crate::write::merge::MergeField;
 
 /// How many ids `nodes` takes.
 const MAX_IDS: usize = 100;
@@ -161,6 +163,18 @@ impl Query {
     ) -> Result<BlockStatus> {
         let row = by_platform_id(context, &agent_id, platform, &platform_id).await?;
         Ok(BlockStatus(row))
+    }
+
+    /// What `mergeChatUsers` would make of two users. Nothing is changed.
+    async fn merge_preview(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user who stays.")] into: ID,
+        #[graphql(desc = "The user who goes.")] from: ID,
+        #[graphql(desc = "Fields in which the value of the one who goes comes first.")]
+        take: Option<Vec<MergeField>>,
+    ) -> Result<MergePreview> {
+        super::merge::preview(context, &into, &from, &take.unwrap_or_default()).await
     }
 
     /// The chat users of one agent, or of all. Across all agents only the orders by time are offered.

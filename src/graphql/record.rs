@@ -18,7 +18,7 @@ use crate::id::Noun;
 use crate::write::event::{
     AgentPart, AttachmentPart, Event, MessagePart, Sentiment, SessionPart, UserPart,
 };
-use crate::write::{Fate, apply};
+use crate::write::{Batch, Fate};
 
 /// How many events one mutation records.
 const MAX_EVENTS: usize = 1_000;
@@ -79,6 +79,8 @@ struct EventUserInput {
     tags: Option<Vec<String>>,
     /// The settings: all of them.
     settings: Option<JsonObject>,
+    /// When the user stopped the bot. Of several reports the latest counts, and only as long as the user has not written since.
+    stopped_at: Option<Timestamp>,
 }
 
 /// The session of an event. Values that are given overwrite; absent ones and null change nothing.
@@ -188,14 +190,20 @@ pub(super) async fn record(
             Err((code, key, reason)) => payload.reject(at, code, key, reason),
         }
     }
-    let outcome = apply(writer(context), &events).await?;
+    let batch = Batch::of(&events);
+    let outcome = writer(context).transaction(&batch).await?;
     loaders(context).forget();
     for (at, fate) in places.into_iter().zip(outcome.fates) {
         match fate {
             Fate::Recorded => payload.recorded += 1,
             Fate::Duplicate => payload.duplicates += 1,
             Fate::Rejected(rejection) => {
-                payload.reject(at, UserErrorCode::Invalid, rejection.key, &rejection.reason);
+                payload.reject(
+                    at,
+                    UserErrorCode::Invalid,
+                    &rejection.key,
+                    &rejection.reason,
+                );
             }
         }
     }
@@ -254,6 +262,7 @@ impl EventInput {
                 language: user.language,
                 tags: user.tags,
                 settings: user.settings.map(|settings| settings.0),
+                stopped_at: user.stopped_at,
             },
             session: self.session.map(SessionPart::from).unwrap_or_default(),
             message,

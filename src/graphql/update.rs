@@ -67,15 +67,6 @@ pub(super) struct UpdateChatUsersPayload {
     user_errors: Vec<UserError>,
 }
 
-/// Tags for users.
-#[derive(Debug, InputObject)]
-pub(super) struct TagChatUsersInput {
-    /// The users. At most 250.
-    ids: Vec<ID>,
-    /// The tags: each 1 to 255 characters, at most 100. A user has at most 100.
-    tags: Vec<String>,
-}
-
 /// A change of the settings of a user.
 #[derive(Debug, InputObject)]
 pub(super) struct UpdateChatUserSettingsInput {
@@ -86,17 +77,6 @@ pub(super) struct UpdateChatUserSettingsInput {
     /// A merge patch (RFC 7396): a key with null goes, an object is merged into what is there, anything else takes its place.
     /// Settings have at most 64 KiB as JSON.
     settings: JsonObject,
-}
-
-/// What came of putting tags on users, or taking them off.
-#[derive(SimpleObject)]
-pub(super) struct TagChatUsersPayload {
-    /// How many users are tagged otherwise than before.
-    count: i64,
-    /// The users as they are now, in the order of the ids. Null for an id that nobody has.
-    chat_users: Vec<Option<ChatUser>>,
-    /// Why users were left as they were; empty when none was.
-    user_errors: Vec<UserError>,
 }
 
 /// Something in the way of a change.
@@ -163,34 +143,12 @@ pub(super) async fn many(
     })
 }
 
-/// Changes the tags of several users; `change` says how.
-pub(super) async fn tags(
-    context: &Context<'_>,
-    input: TagChatUsersInput,
-    change: fn(Vec<String>) -> Change,
-) -> Result<TagChatUsersPayload> {
-    within("input.ids", input.ids.len())?;
-    let change = match change(input.tags).normalise() {
-        Ok(change) => change,
-        Err(wrong) => {
-            return Ok(TagChatUsersPayload {
-                count: 0,
-                chat_users: Vec::new(),
-                user_errors: wrong.into_iter().map(UserError::from).collect(),
-            });
-        }
-    };
-    let asked = input
-        .ids
-        .into_iter()
-        .map(|id| Asked(id, None, change.clone()));
+/// Changes the tags of several users, each by itself.
+pub(super) async fn tags(context: &Context<'_>, ids: Vec<ID>, change: &Change) -> Result<Made> {
+    within("input.ids", ids.len())?;
+    let asked = ids.into_iter().map(|id| Asked(id, None, change.clone()));
     let path = |at: usize| vec!["ids".to_owned(), at.to_string()];
-    let made = make(context, asked.collect(), false, path).await?;
-    Ok(TagChatUsersPayload {
-        count: made.count,
-        chat_users: made.users,
-        user_errors: made.errors,
-    })
+    make(context, asked.collect(), false, path).await
 }
 
 fn within(argument: &'static str, count: usize) -> Result<()> {
@@ -205,12 +163,12 @@ fn within(argument: &'static str, count: usize) -> Result<()> {
 struct Asked(ID, Option<i64>, Change);
 
 /// What came of changes.
-struct Made {
+pub(super) struct Made {
     /// How many users are others than before.
-    count: i64,
+    pub(super) count: i64,
     /// The users as they are now.
-    users: Vec<Option<ChatUser>>,
-    errors: Vec<UserError>,
+    pub(super) users: Vec<Option<ChatUser>>,
+    pub(super) errors: Vec<UserError>,
 }
 
 /// Makes changes. What was in the way of one is told at the path that `path` gives its place.
@@ -372,6 +330,12 @@ impl From<Refused> for UserError {
                 UserErrorCode::Invalid,
                 "the settings would be larger than 64 KiB",
                 "settings",
+            ),
+            Refused::Twice => (UserErrorCode::Invalid, "is in the list twice", "id"),
+            Refused::TooManySubscriptions => (
+                UserErrorCode::Invalid,
+                "the user would have more than 1,000 subscriptions",
+                "tag",
             ),
             Refused::Together => (
                 UserErrorCode::NotApplied,

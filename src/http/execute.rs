@@ -1,6 +1,8 @@
 //! Step four: the answer, in time, whatever happens inside.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
 
 use apollo_compiler::executable::Operation;
 use async_graphql::{Request, Variables};
@@ -14,7 +16,7 @@ use super::respond::{Answer, Refusal};
 use crate::graphql;
 
 /// Who asks, as long as nobody has to say who they are.
-const ANYONE: &str = "anyone";
+pub(super) const ANYONE: &str = "anyone";
 
 /// Runs an operation of a document that has been checked.
 pub(super) async fn execute(
@@ -23,6 +25,7 @@ pub(super) async fn execute(
     operation: &Operation,
     variables: &negotiate::Variables,
     caller: &super::Caller<'_>,
+    once: Option<Arc<graphql::Once>>,
 ) -> Result<Answer, Refusal> {
     let mut request = Request::new("").variables(plain(variables));
     request.operation_name = operation.name.as_ref().map(ToString::to_string);
@@ -36,6 +39,7 @@ pub(super) async fn execute(
             actor: ANYONE.to_owned(),
             request_id: caller.id.to_owned(),
         },
+        once,
         request,
     ))
     .catch_unwind();
@@ -51,13 +55,16 @@ pub(super) async fn execute(
             shared.metrics.panics.inc();
             Err(Refusal::internal())
         }
-        Err(_) => {
-            let limit = timeout.as_millis();
-            let message = format!("the request took longer than {limit} ms (request-timeout)");
-            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", message);
-            Err(refusal.limit("request-timeout", u64::try_from(limit).unwrap_or(u64::MAX)))
-        }
+        Err(_) => Err(too_slow(timeout)),
     }
+}
+
+/// The refusal of a request that has had its time.
+pub(super) fn too_slow(timeout: Duration) -> Refusal {
+    let limit = timeout.as_millis();
+    let message = format!("the request took longer than {limit} ms (request-timeout)");
+    let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", message);
+    refusal.limit("request-timeout", u64::try_from(limit).unwrap_or(u64::MAX))
 }
 
 /// The variables as the executor takes them.

@@ -7,6 +7,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::idempotency::{KEY, REPLAYED};
+
 /// Answers shorter than this are sent as they are, in bytes: a packet holds them anyway.
 const WORTH_COMPRESSING: u64 = 1_024;
 /// How long a browser may remember what another origin is allowed, in seconds.
@@ -33,8 +35,8 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(
         CorsLayer::new()
             .allow_origin(from)
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers([CONTENT_TYPE, AUTHORIZATION, request_id.clone(), cost])
-            .expose_headers([request_id, RETRY_AFTER])
+            .allow_headers([CONTENT_TYPE, AUTHORIZATION, request_id.clone(), cost, KEY])
+            .expose_headers([request_id, RETRY_AFTER, REPLAYED])
             .max_age(std::time::Duration::from_secs(REMEMBER)),
     )
 }

@@ -5,6 +5,7 @@ mod document;
 mod execute;
 mod guard;
 mod health;
+mod idempotency;
 mod layers;
 mod metrics;
 mod negotiate;
@@ -60,6 +61,7 @@ struct Shared {
     room: Room,
     /// One permit for each request that may be worked on at once.
     turns: Semaphore,
+    turns_of_keys: idempotency::Turns,
     profile: StatusProfile,
     playground: bool,
     cors: Vec<HeaderValue>,
@@ -92,6 +94,7 @@ impl Server {
             persisted: Persisted::new(settings.trusted_documents.as_deref())?,
             metrics,
             turns: Semaphore::new(limits.parallel),
+            turns_of_keys: idempotency::Turns::default(),
             profile: settings.status_profile(),
             playground: settings.graphiql(),
             cors: settings.cors_origins()?,
@@ -204,9 +207,11 @@ fn unacceptable() -> Refusal {
 /// Answers what a request asks: one question, or several.
 async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Response {
     let method = request.method().clone();
-    let caller = Caller {
+    let mut caller = Caller {
         id,
         method: &method,
+        form,
+        key: idempotency::Given::of(request.headers()),
         wants_cost: negotiate::wants_cost(request.headers()),
     };
     let start = Instant::now();
@@ -217,6 +222,7 @@ async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Respons
             respond::single(answer, form, shared.profile)
         }
         Ok(Asked::Batch(questions)) => {
+            caller.key.batched = true;
             let mut answers = Vec::with_capacity(questions.len());
             let mut spent = 0;
             for question in questions {
@@ -231,6 +237,8 @@ async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Respons
 struct Caller<'a> {
     id: &'a str,
     method: &'a Method,
+    form: Form,
+    key: idempotency::Given,
     wants_cost: bool,
 }
 
@@ -308,6 +316,13 @@ async fn answer(
     }
     let (operation, name) = checked.operation(&meant)?;
     *named = name;
+    let once = if operation.is_mutation() {
+        caller
+            .key
+            .once(&text, meant.name.as_deref(), &question.variables)?
+    } else {
+        None
+    };
     let variables = shared
         .documents
         .variables(&checked, operation, question.variables)?;
@@ -317,10 +332,20 @@ async fn answer(
     if *spent > max {
         return Err(cost::too_much(*spent, max));
     }
-    let mut answer = execute::execute(shared, &checked, operation, &variables, caller).await?;
-    if caller.wants_cost {
-        let actual = cost::actual(&checked.typed, operation, &answer.response.data);
-        answer.tell_cost(cost, actual, max);
+    let running = async |once| {
+        let running = execute::execute(shared, &checked, operation, &variables, caller, once);
+        let mut answer = running.await?;
+        if caller.wants_cost {
+            let actual = cost::actual(&checked.typed, operation, &answer.response.data);
+            answer.tell_cost(cost, actual, max);
+        }
+        Ok(answer)
+    };
+    match once {
+        None => running(None).await,
+        Some(once) => {
+            let running = running(Some(once.clone()));
+            idempotency::once(shared, once, caller, running).await
+        }
     }
-    Ok(answer)
 }

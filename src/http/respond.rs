@@ -1,6 +1,7 @@
 //! Step five: codes for every error, the status, and bytes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, ServerError};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 use super::negotiate::Form;
 use crate::config::StatusProfile;
-use crate::error::{Client, Error};
+use crate::error::{Client, Error, Internal};
 
 /// A request that was not answered, and why.
 #[derive(Debug)]
@@ -97,6 +98,10 @@ pub(super) struct Answer {
     headers: Vec<(HeaderName, HeaderValue)>,
     graphql: bool,
     pub(super) limit: Option<&'static str>,
+    /// The codes of its errors, once they have them.
+    codes: Option<String>,
+    /// Its body, where it is known before.
+    body: Option<String>,
 }
 
 impl From<Refusal> for Answer {
@@ -114,7 +119,27 @@ impl From<Refusal> for Answer {
             headers,
             graphql,
             limit,
+            codes: None,
+            body: None,
         }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let status = match &error {
+            Error::Client(Client::KeyTaken) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Client(_) => StatusCode::BAD_REQUEST,
+            Error::Internal(Internal::TimedOut(_) | Internal::Unavailable(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut refusal = Self::new(status, error.code(), error.to_string());
+        for told in &mut refusal.errors {
+            told.source = Some(Arc::new(error.clone()));
+        }
+        refusal
     }
 }
 
@@ -135,13 +160,42 @@ impl From<async_graphql::Response> for Answer {
             headers: Vec::new(),
             graphql: true,
             limit: None,
+            codes: None,
+            body: None,
         }
     }
 }
 
 impl Answer {
+    /// An answer that was given before.
+    pub(super) fn again(status: StatusCode, body: String) -> Self {
+        Self {
+            status,
+            response: async_graphql::Response::default(),
+            headers: Vec::new(),
+            graphql: false,
+            limit: None,
+            codes: None,
+            body: Some(body),
+        }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// Its body.
+    pub(super) fn body(&self) -> String {
+        let made = || serde_json::to_string(&Body::from(self)).unwrap_or_default();
+        self.body.clone().unwrap_or_else(made)
+    }
+
     /// Gives every error its code and the request id, and keeps no more errors than may be shown. The codes, each once.
     pub(super) fn complete(&mut self, request_id: &str, most: usize) -> String {
+        if let Some(codes) = &self.codes {
+            return codes.clone();
+        }
         let mut codes: Vec<String> = Vec::new();
         for error in &mut self.response.errors {
             let code = complete(error, request_id);
@@ -153,7 +207,9 @@ impl Answer {
         for error in &mut self.response.errors {
             shorten(&mut error.message);
         }
-        codes.join(",")
+        let codes = codes.join(",");
+        self.codes = Some(codes.clone());
+        codes
     }
 
     /// Adds what the answer cost.
@@ -213,14 +269,10 @@ const PARTIAL: StatusCode = match StatusCode::from_u16(294) {
 /// Gives one answer its form.
 pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Response {
     let status = answer.status(form, profile);
-    let mut response = (status, content_type(form), body(&answer)).into_response();
+    let body = answer.body();
+    let mut response = (status, content_type(form), body).into_response();
     response.headers_mut().extend(answer.headers);
     response
-}
-
-/// An answer's bytes.
-pub(super) fn body(answer: &Answer) -> Vec<u8> {
-    serde_json::to_vec(&Body::from(answer)).unwrap_or_default()
 }
 
 /// Gives the answers of a batch their form.

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::metrics::{Metrics, Refused};
 use super::negotiate::Form;
-use super::respond::{Answer, Refusal, body, content_type};
+use super::respond::{Answer, Refusal, content_type};
 use crate::db::tally::Figures;
 use crate::telemetry::RequestLine;
 
@@ -71,7 +71,7 @@ fn refusal(places: usize) -> (String, String) {
     let refusal = Refusal::new(STATUS, CODE, message).limit(LIMIT, places as u64);
     let mut answer = Answer::from(refusal);
     answer.complete(ID, 1);
-    let text = String::from_utf8_lossy(&body(&answer)).into_owned();
+    let text = answer.body();
     let (before, after) = text.split_once(ID).unwrap_or((&text, ""));
     (before.to_owned(), after.to_owned())
 }

@@ -38,7 +38,7 @@ impl From<Rejection> for Flaw {
     fn from(rejection: Rejection) -> Self {
         Self {
             column: None,
-            key: Some(rejection.key.to_owned()),
+            key: Some(rejection.key.clone().into_owned()),
             reason: rejection.reason.into_owned(),
         }
     }

@@ -14,7 +14,7 @@ use crate::db::dialect::Dialect;
 use crate::error::{Internal, Result};
 use crate::id;
 
-/// Rows by id; ids that name nothing are missing from the answer.
+/// Rows by the ids that are asked for; ids that name nothing are missing from the answer.
 pub async fn by_ids<N: Noun>(
     reader: &Reader,
     ids: &[Uuid],
@@ -26,10 +26,19 @@ pub async fn by_ids<N: Noun>(
             .among(&format!("{}.id", N::TABLE), ids.iter().copied()),
     );
     let rows = Columns::<N>::all().fetch(reader, select).await?;
-    Ok(rows
+    let mut rows: HashMap<_, _> = rows
         .into_iter()
         .map(|row| (N::id(&row), Arc::new(row)))
-        .collect())
+        .collect();
+    let missing: Vec<_> = ids
+        .iter()
+        .copied()
+        .filter(|id| !rows.contains_key(id))
+        .collect();
+    if !missing.is_empty() {
+        rows.extend(N::by_former_ids(reader, &missing).await?);
+    }
+    Ok(rows)
 }
 
 /// The same page of the list of each parent.

@@ -1,6 +1,7 @@
 //! Chat users: the audience of an agent, what it can be filtered and ordered by, and its facets.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::{Enum, InputObject};
 use sea_orm::DbErr;
@@ -61,11 +62,23 @@ impl Noun for Entity {
             blocked_until: row.next()?,
             block_reason: row.next()?,
             blocked_by: row.next()?,
+            stopped_at: row.next()?,
         })
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {
         (parent == id::Noun::Agent).then_some("agent_id")
+    }
+
+    async fn by_former_ids(reader: &Reader, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Model>>> {
+        let among = reader
+            .dialect()
+            .among("chat_user_aliases.id", ids.iter().copied());
+        let rows = merged(reader, Condition::all().add(among)).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, row)| (id, Arc::new(row)))
+            .collect())
     }
 
     async fn page(
@@ -111,20 +124,49 @@ impl Filter for ChatUserFilter {
     }
 }
 
-/// The user with this id on a platform of an agent.
+/// The users into whom others were merged, with the ids of those; `condition` is one on `chat_user_aliases`.
+async fn merged(reader: &Reader, condition: Condition) -> Result<Vec<(Uuid, Model)>> {
+    let columns = Columns::<Entity>::all();
+    let mut select = Entity::visible();
+    let led = Expr::cust("chat_users.id = chat_user_aliases.chat_user_id");
+    select
+        .columns(
+            columns
+                .names()
+                .into_iter()
+                .map(|name| (Entity::TABLE, name)),
+        )
+        .expr_as(Expr::col(("chat_user_aliases", "id")), "alias")
+        .inner_join("chat_user_aliases", led)
+        .cond_where(condition);
+    let rows = reader.select(&select).await?;
+    Ok(rows
+        .iter()
+        .map(|row| Ok((row.try_get("", "alias")?, columns.decode(row)?)))
+        .collect::<Result<_, DbErr>>()?)
+}
+
+/// The user with this id on a platform of an agent, or the one into whom that user was merged.
 pub async fn by_platform_id(
     reader: &Reader,
     agent: Uuid,
     platform: Platform,
     platform_id: &str,
 ) -> Result<Option<Model>> {
+    let named = |table: &'static str| {
+        Condition::all()
+            .add(Expr::col((table, "agent_id")).eq(agent))
+            .add(Expr::col((table, "platform")).eq(platform))
+            .add(Expr::col((table, "platform_id")).eq(platform_id))
+    };
     let mut select = Entity::visible();
-    let column = |name: &'static str| Expr::col((Entity::TABLE, name));
-    select
-        .and_where(column("agent_id").eq(agent))
-        .and_where(column("platform").eq(platform))
-        .and_where(column("platform_id").eq(platform_id));
-    Ok(Columns::<Entity>::all().fetch(reader, select).await?.pop())
+    select.cond_where(named(Entity::TABLE));
+    let found = Columns::<Entity>::all().fetch(reader, select).await?.pop();
+    if found.is_some() {
+        return Ok(found);
+    }
+    let mut found = merged(reader, named("chat_user_aliases")).await?;
+    Ok(found.pop().map(|(_, row)| row))
 }
 
 /// Users per platform, the most frequent first.
@@ -217,6 +259,8 @@ pub struct ChatUserWhere {
     pub language: Option<StringFilter>,
     /// The tags.
     pub tags: Option<TagsFilter>,
+    /// When the user stopped the bot.
+    pub stopped_at: Option<DateTimeFilter>,
     /// The earliest session start or message.
     pub created_at: Option<DateTimeFilter>,
     /// The newest of the user's own messages and session starts.
@@ -277,7 +321,12 @@ impl Where for ChatUserWhere {
                 self.language.as_ref(),
                 Column::nullable("chat_users.language"),
             )?)
-            .add(builder.field("tags", self.tags.as_ref(), Column::of("chat_users.tags"))?)
+            .add(builder.field("tags", self.tags.as_ref(), Column::tags_of_users())?)
+            .add(builder.field(
+                "stoppedAt",
+                self.stopped_at.as_ref(),
+                Column::nullable("chat_users.stopped_at"),
+            )?)
             .add(builder.field(
                 "createdAt",
                 self.created_at.as_ref(),

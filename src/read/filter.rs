@@ -139,6 +139,7 @@ pub struct Column {
     name: &'static str,
     nullable: bool,
     normal: bool,
+    listed: bool,
 }
 
 impl Column {
@@ -148,6 +149,15 @@ impl Column {
             name,
             nullable: false,
             normal: false,
+            listed: false,
+        }
+    }
+
+    /// The tags of users, which have a table of their own to be found by.
+    pub const fn tags_of_users() -> Self {
+        Self {
+            listed: true,
+            ..Self::of("chat_users.tags")
         }
     }
 
@@ -157,6 +167,7 @@ impl Column {
             name,
             nullable: true,
             normal: false,
+            listed: false,
         }
     }
 
@@ -166,6 +177,7 @@ impl Column {
             name,
             nullable: true,
             normal: true,
+            listed: false,
         }
     }
 }
@@ -612,16 +624,21 @@ pub struct TagsFilter {
 impl Operators for TagsFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
         let dialect = field.builder.dialect;
-        let column = field.column.name;
+        let Column { name, listed, .. } = field.column;
+        let has = |tag: &str| {
+            if listed {
+                dialect.tagged(tag)
+            } else {
+                dialect.has(name, tag)
+            }
+        };
         let each = |field: &Field<'_>, tags: &[String]| -> Result<Vec<Expr>> {
             if tags.len() > MAX_LIST {
                 return Err(field
                     .builder
                     .error(format!("lists more than {MAX_LIST} tags")));
             }
-            tags.iter()
-                .map(|tag| Ok(dialect.has(column, &field.text(tag)?)))
-                .collect()
+            tags.iter().map(|tag| Ok(has(&field.text(tag)?))).collect()
         };
         for tags in self
             .has

@@ -44,6 +44,7 @@ impl Noun for Entity {
             response_time_ms: row.next()?,
             sentiment_thousandths: row.next()?,
             by_rule: row.next()?,
+            sent_as: row.next()?,
         })
     }
 
@@ -56,15 +57,20 @@ impl Noun for Entity {
     }
 }
 
-/// The messages that have these external ids, each within its user.
-pub async fn by_external_ids(reader: &Reader, wanted: &[(Uuid, &str)]) -> Result<Vec<Model>> {
-    const COLUMNS: [(&str, BatchColumn); 2] = [
+/// What is unique of a message where the data comes from: its user, the id under which that one was known then, if it was
+/// another (`sent_as`), and its external id.
+pub type ExternalKey<'a> = (Uuid, Option<Uuid>, &'a str);
+
+/// The messages that have these external ids.
+pub async fn by_external_ids(reader: &Reader, wanted: &[ExternalKey<'_>]) -> Result<Vec<Model>> {
+    const COLUMNS: [(&str, BatchColumn); 3] = [
         ("of_user", BatchColumn::Uuid),
+        ("known_as", BatchColumn::Uuid),
         ("id_there", BatchColumn::Text),
     ];
     let rows: Vec<_> = wanted
         .iter()
-        .map(|(user, id)| (BatchKey(*user), id))
+        .map(|(user, alias, id)| (BatchKey(*user), alias.map(BatchKey), id))
         .collect();
     let rows = Rows::new(&COLUMNS, &rows);
     let columns = Columns::<Entity>::all();
@@ -74,11 +80,19 @@ pub async fn by_external_ids(reader: &Reader, wanted: &[(Uuid, &str)]) -> Result
         .map(|name| format!("messages.{name}"))
         .collect();
     let dialect = reader.dialect();
+    // An index for each of the two.
+    let select = |same: &str| {
+        format!(
+            "SELECT {} FROM {} AS wanted JOIN messages ON messages.chat_user_id = wanted.of_user \
+             AND messages.external_id = wanted.id_there AND {same}",
+            names.join(", "),
+            rows.subquery(dialect, "$1")
+        )
+    };
     let sql = format!(
-        "SELECT {} FROM {} AS wanted JOIN messages ON messages.chat_user_id = wanted.of_user \
-         AND messages.external_id = wanted.id_there",
-        names.join(", "),
-        rows.subquery(dialect, "$1")
+        "{} UNION ALL {}",
+        select("messages.sent_as IS NULL AND wanted.known_as IS NULL"),
+        select("messages.sent_as = wanted.known_as")
     );
     let found = reader.rows(dialect.raw(sql, [rows.value()])).await?;
     Ok(found

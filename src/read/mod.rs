@@ -14,8 +14,10 @@ pub mod search;
 pub mod session;
 pub mod subscription;
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{DbErr, EntityTrait, FromQueryResult, ModelTrait};
@@ -49,6 +51,14 @@ pub trait Noun:
 
     /// A row whose values come in the order of the entity's columns.
     fn decode(row: &Row<'_>) -> Result<Self::Model, DbErr>;
+
+    /// Rows by ids that were theirs, or lead to them; `ids` are those that no row has.
+    fn by_former_ids(
+        _reader: &Reader,
+        _ids: &[Uuid],
+    ) -> impl Future<Output = Result<HashMap<Uuid, Arc<Self::Model>>>> + Send {
+        std::future::ready(Ok(HashMap::new()))
+    }
 
     /// A page of one list.
     fn page(

@@ -13,7 +13,7 @@ pub async fn of_users(reader: &Reader, users: &[Uuid]) -> Result<Vec<Model>> {
         .dialect()
         .among("subscriptions.chat_user_id", users.iter().copied());
     let select = Query::select()
-        .columns(["chat_user_id", "tag", "subscribed_at", "expires_at"])
+        .columns(["id", "chat_user_id", "tag", "subscribed_at", "expires_at"])
         .from("subscriptions")
         .and_where(among)
         .order_by("chat_user_id", sea_orm::sea_query::Order::Asc)

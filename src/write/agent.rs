@@ -165,6 +165,17 @@ pub(super) async fn find(
         .collect())
 }
 
+/// Holds an agent: until the transaction ends no other writes to it and its users. Whether there is one.
+pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<bool, DbErr> {
+    let dialect = transaction.dialect();
+    let sql = format!(
+        "SELECT id FROM agents WHERE id = $1{}",
+        dialect.locking("agents")
+    );
+    let found = transaction.rows(dialect.raw(sql, [id.into()])).await?;
+    Ok(!found.is_empty())
+}
+
 /// The columns that follow from a name.
 fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, String) {
     let text = search::text([name, Some(external_id), Some(&Noun::Agent.encode(id))]);

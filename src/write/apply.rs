@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use sea_orm::DbErr;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::chat_user::{Movement, Profile};
@@ -18,7 +19,7 @@ use crate::entity::role::MessageRole;
 use crate::error::Result;
 
 /// What became of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
     /// Its message is stored now; or it has none, and told something new of its session or its user.
     Recorded,
@@ -29,7 +30,7 @@ pub enum Fate {
 }
 
 /// What became of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// One per event, in their order.
     pub fates: Vec<Fate>,
@@ -46,15 +47,23 @@ pub async fn apply<'e>(
     writer: &Writer,
     events: impl IntoIterator<Item = &'e Event>,
 ) -> Result<Outcome> {
-    let events: Vec<_> = events.into_iter().collect();
-    let valid = events.iter().map(|event| event.validate()).collect();
-    writer.transaction(&Batch { events, valid }).await
+    writer.transaction(&Batch::of(events)).await
 }
 
 /// Events that go in together, each with whether it can.
-struct Batch<'e> {
+#[derive(Debug)]
+pub struct Batch<'e> {
     events: Vec<&'e Event>,
     valid: Vec<Result<(), Rejection>>,
+}
+
+impl<'e> Batch<'e> {
+    /// A batch of these events.
+    pub fn of(events: impl IntoIterator<Item = &'e Event>) -> Self {
+        let events: Vec<_> = events.into_iter().collect();
+        let valid = events.iter().map(|event| event.validate()).collect();
+        Self { events, valid }
+    }
 }
 
 impl Work for Batch<'_> {
@@ -163,6 +172,7 @@ async fn store(
     }
     for one in &placed {
         moved.known_since(users.id(one.user), one.agent.id, one.event.started_at());
+        moved.stopped(users.id(one.user), one.event.user.stopped_at);
     }
     for (one, recorded) in said.iter().zip(&recorded) {
         if *recorded {
@@ -227,7 +237,12 @@ impl<'p, 'a> Said<'p, 'a> {
             user: placed.user,
             session: placed.session,
             idle: placed.agent.idle,
-            draft: message::Draft::new(message, users.id(placed.user), by_rule),
+            draft: message::Draft::new(
+                message,
+                users.id(placed.user),
+                users.alias(placed.agent.id, placed.event),
+                by_rule,
+            ),
         })
     }
 }
@@ -276,6 +291,12 @@ impl Moved {
         };
         least(&mut self.users.entry(user).or_default().created_at);
         least(&mut self.agents.entry(agent).or_default().created_at);
+    }
+
+    /// A time at which the user stopped the bot.
+    fn stopped(&mut self, user: Uuid, at: Option<Timestamp>) {
+        let movement = self.users.entry(user).or_default();
+        movement.stopped_at = movement.stopped_at.max(at);
     }
 
     fn message(&mut self, agent: Uuid, draft: &message::Draft<'_>) {

@@ -87,7 +87,7 @@ impl Work for SetBlock<'_> {
             return Ok(Ok(()));
         }
         let columns = (
-            Key(self.id),
+            Key(row.id),
             set.map(|_| self.now),
             set.and_then(|block| block.until),
             set.and_then(|block| block.reason.as_deref()),

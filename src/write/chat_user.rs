@@ -4,6 +4,7 @@
     reason = "the derive that writes rows as arrays borrows each field"
 )]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::{ActiveEnum, DbErr, FromQueryResult};
@@ -12,11 +13,18 @@ use uuid::Uuid;
 
 use super::event::{Event, UserPart, said};
 use crate::clock::Timestamp;
+use crate::db::dialect::Dialect;
 use crate::db::{Column, Key, Rows, Transaction};
 use crate::entity::chat_user::Model;
 use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
 use crate::read::search;
+
+/// Tags as they are stored, when there are none.
+const NO_TAGS: &str = "[]";
+
+/// A time before all others.
+const LEAST: i64 = i64::MIN + 1;
 
 /// How far the counters of a user move.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +37,8 @@ pub(super) struct Movement {
     /// The latest start of a session that is new.
     pub(super) last_start: Option<Timestamp>,
     pub(super) created_at: Option<Timestamp>,
+    /// The latest time at which the user stopped the bot.
+    pub(super) stopped_at: Option<Timestamp>,
 }
 
 type NaturalKey<'a> = (Uuid, Platform, &'a str);
@@ -37,7 +47,12 @@ type NaturalKey<'a> = (Uuid, Platform, &'a str);
 pub(super) struct Profile<'a> {
     drafts: Vec<Draft<'a>>,
     places: HashMap<NaturalKey<'a>, usize>,
+    /// Former ids of users whom events name as they were before they were merged into others.
+    aliases: HashMap<NaturalKey<'a>, Uuid>,
 }
+
+/// Whether stored messages of a user are in sessions by rule (`write::idle`), as a column.
+const HAS_RULE: &str = "EXISTS (SELECT 1 FROM messages WHERE messages.chat_user_id = chat_users.id AND messages.by_rule = 1) AS has_rule";
 
 /// A user of the batch: as stored, and as it is to be.
 struct Draft<'a> {
@@ -45,12 +60,14 @@ struct Draft<'a> {
     /// The first event of theirs that is taken: what their id is made of.
     first: &'a Event,
     id: Option<Uuid>,
+    /// Who they are on their platform, where events name somebody who was merged into them.
+    merged_into: Option<(Platform, String)>,
     /// Since when a stored user is known.
     known_since: Option<Timestamp>,
     stored: Option<Fields>,
     fields: Fields,
     wanted: bool,
-    /// Whether stored messages of theirs are in sessions by rule (`write::idle`).
+    /// See [`HAS_RULE`].
     has_rule: bool,
 }
 
@@ -163,9 +180,29 @@ struct Row<'a> {
     messages: i64,
     own_messages: i64,
     cost: i64,
+    stopped_at: Option<Timestamp>,
 }
 
 impl Draft<'_> {
+    fn fill(&mut self, row: Model, has_rule: bool) {
+        self.id = Some(row.id);
+        self.known_since = Some(row.created_at);
+        self.has_rule = has_rule;
+        let stored = Fields::from(row);
+        self.fields = stored.clone();
+        self.stored = Some(stored);
+    }
+
+    /// Who the stored user is, on their platform.
+    fn stored_as(&self) -> (Platform, &str) {
+        let (_, platform, platform_id) = self.key;
+        self.merged_into
+            .as_ref()
+            .map_or((platform, platform_id), |(platform, platform_id)| {
+                (*platform, platform_id)
+            })
+    }
+
     fn row(&self, id: Uuid, by: &Movement) -> Row<'_> {
         let (agent, platform, platform_id) = self.key;
         let fields = &self.fields;
@@ -185,7 +222,7 @@ impl Draft<'_> {
             phone_number: fields.phone_number.as_deref(),
             profile_picture_url: fields.profile_picture_url.as_deref(),
             language: fields.language.as_deref(),
-            tags: fields.tags.as_deref().unwrap_or("[]"),
+            tags: fields.tags.as_deref().unwrap_or(NO_TAGS),
             settings: fields.settings.as_deref().unwrap_or("{}"),
             search_text: fields.search_text(id, platform_id),
             last_interaction_at: by.last_start.max(last_message_at).unwrap_or(created_at),
@@ -195,6 +232,7 @@ impl Draft<'_> {
             messages: by.messages,
             own_messages: by.own_messages,
             cost: by.cost,
+            stopped_at: by.stopped_at.filter(|_| by.stopped_at > last_message_at),
         }
     }
 }
@@ -205,6 +243,7 @@ impl<'a> Profile<'a> {
         let mut users = Self {
             drafts: Vec::new(),
             places: HashMap::new(),
+            aliases: HashMap::new(),
         };
         for (agent, event) in events {
             let key = (agent, event.user.platform, event.user.platform_id.as_str());
@@ -213,6 +252,7 @@ impl<'a> Profile<'a> {
                     key,
                     first: event,
                     id: None,
+                    merged_into: None,
                     known_since: None,
                     stored: None,
                     fields: Fields::default(),
@@ -250,8 +290,7 @@ impl<'a> Profile<'a> {
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT chat_users.*, \
-             EXISTS (SELECT 1 FROM messages WHERE messages.chat_user_id = chat_users.id AND messages.by_rule = 1) AS has_rule \
+            "SELECT chat_users.*, {HAS_RULE} \
              FROM {wanted} AS wanted JOIN chat_users ON chat_users.agent_id = wanted.agent \
              AND chat_users.platform = wanted.platform_name AND chat_users.platform_id = wanted.id_there"
         );
@@ -259,21 +298,70 @@ impl<'a> Profile<'a> {
             .rows(transaction.dialect().raw(sql, [rows.value()]))
             .await?;
         for found in found {
+            let has_rule = found.try_get("", "has_rule")?;
             let row = Model::from_query_result(&found, "")?;
             if let Some(&place) =
                 self.places
                     .get(&(row.agent_id, row.platform, row.platform_id.as_str()))
             {
+                self.drafts[place].fill(row, has_rule);
+            }
+        }
+        self.find_merged(transaction).await
+    }
+
+    /// Fills in what is stored of those who are not there, because they were merged into others. An event then speaks of the
+    /// user they were merged into.
+    async fn find_merged(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
+        const COLUMNS: [(&str, Column); 4] = [
+            ("place", Column::Int),
+            ("agent", Column::Uuid),
+            ("platform_name", Column::Text),
+            ("id_there", Column::Text),
+        ];
+        let missing = self.drafts.iter().enumerate();
+        let missing = missing.filter(|(_, draft)| draft.id.is_none());
+        let rows: Vec<_> = missing
+            .map(|(place, draft)| (place, Key(draft.key.0), draft.key.1, draft.key.2))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows = Rows::new(&COLUMNS, &rows);
+        let wanted = rows.subquery(transaction.dialect(), "$1");
+        let sql = format!(
+            "SELECT chat_users.*, {HAS_RULE}, wanted.place, chat_user_aliases.id AS alias FROM {wanted} AS wanted \
+             JOIN chat_user_aliases ON chat_user_aliases.agent_id = wanted.agent \
+             AND chat_user_aliases.platform = wanted.platform_name AND chat_user_aliases.platform_id = wanted.id_there \
+             JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id ORDER BY wanted.place"
+        );
+        let statement = transaction.dialect().raw(sql, [rows.value()]);
+        for row in transaction.rows(statement).await? {
+            let place: i64 = row.try_get("", "place")?;
+            let place = usize::try_from(place).unwrap_or_default();
+            let key = self.drafts[place].key;
+            self.aliases.insert(key, row.try_get("", "alias")?);
+            let has_rule = row.try_get("", "has_rule")?;
+            let row = Model::from_query_result(&row, "")?;
+            let there = self
+                .drafts
+                .iter()
+                .position(|draft| draft.id == Some(row.id));
+            if let Some(there) = there {
+                self.places.insert(key, there);
+            } else {
                 let draft = &mut self.drafts[place];
-                draft.id = Some(row.id);
-                draft.known_since = Some(row.created_at);
-                draft.has_rule = found.try_get("", "has_rule")?;
-                let stored = Fields::from(row);
-                draft.fields = stored.clone();
-                draft.stored = Some(stored);
+                draft.merged_into = Some((row.platform, row.platform_id.clone()));
+                draft.fill(row, has_rule);
             }
         }
         Ok(())
+    }
+
+    /// The former id of the user whom an event names, where that one was merged into another.
+    pub(super) fn alias(&self, agent: Uuid, event: &'a Event) -> Option<Uuid> {
+        let key = (agent, event.user.platform, event.user.platform_id.as_str());
+        self.aliases.get(&key).copied()
     }
 
     /// Leaves out of the movements of stored users the times from which they were known already.
@@ -373,7 +461,7 @@ impl<'a> Profile<'a> {
         new: &[usize],
         movements: &BTreeMap<Uuid, Movement>,
     ) -> Result<(), DbErr> {
-        const COLUMNS: [(&str, Column); 22] = [
+        const COLUMNS: [(&str, Column); 23] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
             ("platform", Column::Text),
@@ -396,6 +484,7 @@ impl<'a> Profile<'a> {
             ("total_chat_messages", Column::Int),
             ("total_messages_sent", Column::Int),
             ("total_cost_micros", Column::Int),
+            ("stopped_at", Column::Int),
         ];
         let rows: Vec<_> = new
             .iter()
@@ -407,6 +496,12 @@ impl<'a> Profile<'a> {
         transaction
             .insert_all("chat_users", &COLUMNS, &rows)
             .await?;
+        let tagged: Vec<_> = rows
+            .iter()
+            .filter(|row| row.tags != NO_TAGS)
+            .map(|row| (row.id, row.agent, row.tags))
+            .collect();
+        list_by_tag(transaction, &tagged).await?;
         let texts = rows
             .iter()
             .map(|row| (row.id, row.agent, row.platform, &*row.search_text));
@@ -420,7 +515,8 @@ impl<'a> Profile<'a> {
             .iter()
             .filter_map(|draft| {
                 let before = draft.stored.clone()?;
-                let (agent, platform, platform_id) = draft.key;
+                let agent = draft.key.0;
+                let (platform, platform_id) = draft.stored_as();
                 (before != draft.fields).then(|| Rewrite {
                     id: draft.id.unwrap_or_default(),
                     agent,
@@ -498,6 +594,16 @@ pub(super) async fn rewrite(
     transaction
         .update("chat_users", &COLUMNS, &rows, &set.join(", "))
         .await?;
+    let tagged: Vec<_> = changed
+        .iter()
+        .filter(|change| change.before.tags != change.after.tags)
+        .map(|change| {
+            let tags = change.after.tags.as_deref().unwrap_or(NO_TAGS);
+            (Key(change.id), Key(change.agent), tags)
+        })
+        .collect();
+    unlist(transaction, &tagged).await?;
+    list_by_tag(transaction, &tagged).await?;
     let found_by_more = changed
         .iter()
         .zip(&rows)
@@ -505,6 +611,47 @@ pub(super) async fn rewrite(
     let texts =
         found_by_more.map(|(change, row)| (row.0, Key(change.agent), change.platform, &*row.10));
     index(transaction, texts).await
+}
+
+/// A user with the tags that are to be listed: id, agent, tags.
+type Tagged<'a> = (Key, Key, &'a str);
+
+const TAGGED: [(&str, Column); 3] = [
+    ("id", Column::Uuid),
+    ("agent", Column::Uuid),
+    ("tags", Column::Text),
+];
+
+/// Takes users out of the lists by tag.
+async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), DbErr> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let rows = Rows::new(&TAGGED, users);
+    let batch = rows.subquery(transaction.dialect(), "$1");
+    let sql = format!(
+        "DELETE FROM chat_user_tags WHERE chat_user_id IN (SELECT id FROM {batch} AS batch)"
+    );
+    let statement = transaction.dialect().raw(sql, [rows.value()]);
+    transaction.execute(statement).await?;
+    Ok(())
+}
+
+/// Puts users into the lists by tag, in none of which they are.
+async fn list_by_tag(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), DbErr> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    let rows = Rows::new(&TAGGED, users);
+    let batch = rows.subquery(transaction.dialect(), "$1");
+    let sql = format!(
+        "INSERT INTO chat_user_tags (tag, agent_id, chat_user_id) \
+         SELECT tag.value, batch.agent, batch.id FROM {batch} AS batch CROSS JOIN {}",
+        transaction.dialect().each_tag("batch.tags")
+    );
+    let statement = transaction.dialect().raw(sql, [rows.value()]);
+    transaction.execute(statement).await?;
+    Ok(())
 }
 
 /// Lets a search find users, of these agents and platforms, by these search texts.
@@ -557,6 +704,7 @@ enum Part {
     OwnMessages,
     Cost,
     CreatedAt,
+    Stopped,
 }
 
 impl Movement {
@@ -566,6 +714,10 @@ impl Movement {
             (Part::OwnMessages, self.own_messages != 0),
             (Part::Cost, self.cost != 0),
             (Part::CreatedAt, self.created_at.is_some()),
+            (
+                Part::Stopped,
+                self.own_messages != 0 || self.stopped_at.is_some(),
+            ),
         ];
         let moved = moved.into_iter().filter(|(_, moved)| *moved);
         moved.map(|(part, _)| part).collect()
@@ -574,8 +726,21 @@ impl Movement {
 
 impl Part {
     /// How it moves, by what the batch says.
-    const fn set(self) -> &'static str {
-        match self {
+    fn set(self, dialect: Dialect) -> Cow<'static, str> {
+        let set = match self {
+            // Whoever writes is back. What counts is which of the two was later, and not which was told first.
+            Self::Stopped => {
+                let later = |one: &str, other: &str| {
+                    format!(
+                        "{}(COALESCE({one}, {LEAST}), COALESCE({other}, {LEAST}))",
+                        dialect.greatest()
+                    )
+                };
+                let stopped = later("chat_users.stopped_at", "batch.stopped_at");
+                let wrote = later("chat_users.last_message_at", "batch.message_at");
+                return format!("stopped_at = CASE WHEN {stopped} > {wrote} THEN {stopped} END")
+                    .into();
+            }
             Self::Sessions => "total_sessions = total_sessions + batch.sessions",
             Self::OwnMessages => {
                 "total_messages_sent = total_messages_sent + batch.own_messages, \
@@ -588,7 +753,8 @@ impl Part {
             Self::CreatedAt => {
                 "created_at = CASE WHEN batch.created_at < chat_users.created_at THEN batch.created_at ELSE chat_users.created_at END"
             }
-        }
+        };
+        set.into()
     }
 }
 
@@ -597,7 +763,7 @@ async fn count_together(
     parts: &[Part],
     users: &[(Uuid, Movement)],
 ) -> Result<(), DbErr> {
-    const COLUMNS: [(&str, Column); 8] = [
+    const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("sessions", Column::Int),
         ("messages", Column::Int),
@@ -606,6 +772,7 @@ async fn count_together(
         ("message_at", Column::Int),
         ("message_id", Column::Uuid),
         ("created_at", Column::Int),
+        ("stopped_at", Column::Int),
     ];
     let rows: Vec<_> = users
         .iter()
@@ -620,19 +787,20 @@ async fn count_together(
                 message_at,
                 message_id.map(Key),
                 by.created_at,
+                by.stopped_at,
             )
         })
         .collect();
     let always = format!(
         "total_chat_messages = total_chat_messages + batch.messages, \
-         last_interaction_at = {greatest}(COALESCE(batch.message_at, {least}), COALESCE(chat_users.last_message_at, {least}), \
+         last_interaction_at = {greatest}(COALESCE(batch.message_at, {LEAST}), COALESCE(chat_users.last_message_at, {LEAST}), \
          COALESCE((SELECT MAX(started_at) FROM sessions WHERE sessions.chat_user_id = chat_users.id), chat_users.created_at))",
         greatest = transaction.dialect().greatest(),
-        least = i64::MIN + 1,
     );
+    let dialect = transaction.dialect();
     let set = parts
         .iter()
-        .fold(always, |set, part| format!("{set}, {}", part.set()));
+        .fold(always, |set, part| format!("{set}, {}", part.set(dialect)));
     transaction
         .update("chat_users", &COLUMNS, &rows, &set)
         .await

@@ -70,6 +70,9 @@ pub struct UserPart {
     /// Settings: all of them.
     #[serde(default)]
     pub settings: Option<serde_json::Map<String, serde_json::Value>>,
+    /// When the user stopped the bot. Of several reports the latest counts, and only as long as the user has not written since.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
 }
 
 /// What an event says of its session.
@@ -184,10 +187,10 @@ fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// Why an event cannot be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     /// The key at fault, dotted: `user.platform_id`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// What is wrong with it.
     pub reason: Cow<'static, str>,
 }
@@ -331,7 +334,7 @@ pub fn said(line: Option<&String>) -> Option<&str> {
 /// A refusal.
 pub fn reject(key: &'static str, reason: impl Into<Cow<'static, str>>) -> Rejection {
     Rejection {
-        key,
+        key: key.into(),
         reason: reason.into(),
     }
 }

@@ -15,6 +15,8 @@ use crate::id::derive;
 pub(super) struct Draft<'a> {
     pub(super) id: Uuid,
     pub(super) user: Uuid,
+    /// The id of the user as whom they sent it, where that one was merged into them.
+    sent_as: Option<Uuid>,
     /// Its session; nil until it is known.
     pub(super) session: Uuid,
     /// Whether its session follows from the times around it.
@@ -24,13 +26,22 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// A message of a user.
-    pub(super) fn new(message: &'a MessagePart, user: Uuid, by_rule: bool) -> Self {
+    pub(super) fn new(
+        message: &'a MessagePart,
+        user: Uuid,
+        sent_as: Option<Uuid>,
+        by_rule: bool,
+    ) -> Self {
+        let sender = sent_as.unwrap_or(user);
+        let seed: [&[u8]; 3] = [
+            b"message",
+            sender.as_bytes(),
+            message.external_id.as_bytes(),
+        ];
         Self {
-            id: derive(
-                message.sent_at,
-                &[b"message", user.as_bytes(), message.external_id.as_bytes()],
-            ),
+            id: derive(message.sent_at, &seed),
             user,
+            sent_as,
             session: Uuid::nil(),
             by_rule,
             message,
@@ -39,7 +50,7 @@ impl<'a> Draft<'a> {
 
     /// What makes it the message it is: the same again is a duplicate.
     pub(super) fn key(&self) -> (Uuid, &'a str) {
-        (self.user, &self.message.external_id)
+        (self.sent_as.unwrap_or(self.user), &self.message.external_id)
     }
 
     /// Whether it has a value in one of the columns that most messages leave empty.
@@ -52,6 +63,7 @@ impl<'a> Draft<'a> {
             ..
         } = self.message;
         self.by_rule
+            || self.sent_as.is_some()
             || reply_to.is_some()
             || tokens.is_some()
             || response_time_ms.is_some()
@@ -64,31 +76,47 @@ pub(super) async fn find(
     transaction: &Transaction,
     drafts: &[&Draft<'_>],
 ) -> Result<HashSet<Uuid>, DbErr> {
-    const COLUMNS: [(&str, Column); 3] = [
+    const COLUMNS: [(&str, Column); 4] = [
         ("draft", Column::Uuid),
         ("user", Column::Uuid),
         ("id_there", Column::Text),
+        ("alias", Column::Uuid),
     ];
-    if drafts.is_empty() {
-        return Ok(HashSet::new());
+    let (own, others): (Vec<&Draft<'_>>, Vec<&Draft<'_>>) =
+        drafts.iter().partition(|draft| draft.sent_as.is_none());
+    let mut stored = HashSet::new();
+    for (drafts, sent_as) in [(own, "IS NULL"), (others, "= wanted.alias")] {
+        if drafts.is_empty() {
+            continue;
+        }
+        let rows: Vec<_> = drafts
+            .iter()
+            .map(|draft| {
+                (
+                    Key(draft.id),
+                    Key(draft.user),
+                    &draft.message.external_id,
+                    draft.sent_as.map(Key),
+                )
+            })
+            .collect();
+        let rows = Rows::new(&COLUMNS, &rows);
+        let wanted = rows.subquery(transaction.dialect(), "$1");
+        let sql = format!(
+            "SELECT wanted.draft FROM {wanted} AS wanted JOIN messages ON messages.chat_user_id = wanted.user \
+             AND messages.external_id = wanted.id_there AND messages.sent_as {sent_as}"
+        );
+        let found = transaction
+            .rows(transaction.dialect().raw(sql, [rows.value()]))
+            .await?;
+        for row in found {
+            stored.insert(row.try_get("", "draft")?);
+        }
     }
-    let rows: Vec<_> = drafts
-        .iter()
-        .map(|draft| (Key(draft.id), Key(draft.user), &draft.message.external_id))
-        .collect();
-    let rows = Rows::new(&COLUMNS, &rows);
-    let wanted = rows.subquery(transaction.dialect(), "$1");
-    let sql = format!(
-        "SELECT wanted.draft FROM {wanted} AS wanted \
-         JOIN messages ON messages.chat_user_id = wanted.user AND messages.external_id = wanted.id_there"
-    );
-    let found = transaction
-        .rows(transaction.dialect().raw(sql, [rows.value()]))
-        .await?;
-    found.iter().map(|row| row.try_get("", "draft")).collect()
+    Ok(stored)
 }
 
-const COLUMNS: [(&str, Column); 14] = [
+const COLUMNS: [(&str, Column); 15] = [
     ("id", Column::Uuid),
     ("session_id", Column::Uuid),
     ("chat_user_id", Column::Uuid),
@@ -98,6 +126,7 @@ const COLUMNS: [(&str, Column); 14] = [
     ("attachments", Column::Text),
     ("sent_at", Column::Int),
     ("cost_micros", Column::Int),
+    ("sent_as", Column::Uuid),
     ("by_rule", Column::Int),
     ("reply_to", Column::Text),
     ("tokens", Column::Int),
@@ -148,6 +177,7 @@ impl Serialize for Row<'_> {
         row.serialize_element(sent_at)?;
         row.serialize_element(cost_micros)?;
         if self.more {
+            row.serialize_element(&self.draft.sent_as.map(Key))?;
             row.serialize_element(&i32::from(self.draft.by_rule))?;
             row.serialize_element(reply_to)?;
             row.serialize_element(tokens)?;

@@ -8,15 +8,19 @@ pub mod block;
 mod chat_user;
 pub mod event;
 pub mod idle;
+pub mod idempotency;
 mod lanes;
+pub mod merge;
 mod message;
 pub mod profile;
 mod session;
 pub mod settle;
+pub mod stopped;
 pub mod subscription;
+pub mod tagging;
 pub mod verify;
 
-pub use apply::{Fate, Outcome, apply};
+pub use apply::{Batch, Fate, Outcome, apply};
 pub use lanes::apply_in_lanes;
 
 /// Tags as they are stored: a JSON array of distinct texts, sorted.

@@ -2,9 +2,10 @@
 //! seen, and told in the audit log.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -71,9 +72,9 @@ const MAX_LINE: usize = 2_000;
 /// Longest tag, in characters.
 const MAX_TAG: usize = 255;
 /// Most tags of a user.
-const MAX_TAGS: usize = 100;
+pub(super) const MAX_TAGS: usize = 100;
 /// Largest settings of a user, as JSON, in bytes.
-const MAX_SETTINGS: usize = 64 << 10;
+pub(super) const MAX_SETTINGS: usize = 64 << 10;
 
 impl Change {
     /// Checks the values and puts them into the form that they are kept in.
@@ -98,7 +99,7 @@ impl Change {
         }
     }
 
-    const fn action(&self) -> AuditAction {
+    pub(super) const fn action(&self) -> AuditAction {
         match self {
             Self::Profile(_) => AuditAction::ChatUserUpdated,
             Self::Tag(_) => AuditAction::ChatUserTagged,
@@ -108,7 +109,7 @@ impl Change {
     }
 
     /// What a user is after the change.
-    fn applied(&self, to: &Fields) -> Result<Fields, Refused> {
+    pub(super) fn applied(&self, to: &Fields) -> Result<Fields, Refused> {
         let mut after = to.clone();
         match self {
             Self::Profile(patch) => patch.apply(&mut after),
@@ -301,7 +302,7 @@ fn language(given: &str) -> Form {
 }
 
 /// Why a user was not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refused {
     /// Nobody has this id.
     NotFound,
@@ -311,6 +312,10 @@ pub enum Refused {
     TooManyTags,
     /// The settings would be too large.
     SettingsTooLarge,
+    /// The user is in the list twice, under two ids.
+    Twice,
+    /// The user would have too many subscriptions.
+    TooManySubscriptions,
     /// Another change of the same request was refused, and all or none were to be made.
     Together,
 }
@@ -337,6 +342,12 @@ impl Work for ChangeUsers<'_> {
             .iter()
             .map(|change| change.outcome(&stored))
             .collect();
+        let mut seen = HashSet::new();
+        for outcome in &mut outcomes {
+            if matches!(outcome, Ok((row, _, _)) if !seen.insert(row.id)) {
+                *outcome = Err(Refused::Twice);
+            }
+        }
         if self.together && outcomes.iter().any(Result::is_err) {
             for outcome in &mut outcomes {
                 if outcome.is_ok() {
@@ -345,39 +356,61 @@ impl Work for ChangeUsers<'_> {
             }
         }
         let mut fates = Vec::with_capacity(outcomes.len());
-        let mut rewrites = Vec::new();
-        let mut entries = Vec::new();
+        let mut made = Vec::new();
         for (change, outcome) in self.changes.iter().zip(outcomes) {
-            fates.push(
-                outcome
-                    .as_ref()
-                    .map(|(_, before, after)| before != after)
-                    .map_err(|refused| *refused),
-            );
-            let Some((row, before, after)) =
-                outcome.ok().filter(|(_, before, after)| before != after)
-            else {
-                continue;
-            };
-            entries.push(Entry {
-                action: change.change.action(),
-                agent: Some(row.agent_id),
-                chat_user: Some(row.id),
-                changes: differences(&before, &after),
-            });
-            rewrites.push(Rewrite {
-                id: row.id,
-                agent: row.agent_id,
-                platform: row.platform,
-                platform_id: &row.platform_id,
-                before,
-                after,
-            });
+            match outcome {
+                Err(refused) => fates.push(Err(refused)),
+                Ok((row, before, after)) => {
+                    fates.push(Ok(before != after));
+                    made.push(Made {
+                        row,
+                        action: change.change.action(),
+                        before,
+                        after,
+                    });
+                }
+            }
         }
-        chat_user::rewrite(transaction, &rewrites).await?;
-        audit::enter(transaction, self.by, &entries).await?;
+        write(transaction, self.by, &made).await?;
         Ok(fates)
     }
+}
+
+/// What is to become of a user.
+pub(super) struct Made<'a> {
+    pub(super) row: &'a Model,
+    pub(super) action: AuditAction,
+    pub(super) before: Fields,
+    pub(super) after: Fields,
+}
+
+/// Makes users what they are to be, as far as they are not, and enters it in the log.
+pub(super) async fn write(
+    transaction: &Transaction,
+    by: &Caller,
+    made: &[Made<'_>],
+) -> Result<(), DbErr> {
+    let mut rewrites = Vec::new();
+    let mut entries = Vec::new();
+    for one in made.iter().filter(|one| one.before != one.after) {
+        let row = one.row;
+        entries.push(Entry {
+            action: one.action,
+            agent: Some(row.agent_id),
+            chat_user: Some(row.id),
+            changes: differences(&one.before, &one.after),
+        });
+        rewrites.push(Rewrite {
+            id: row.id,
+            agent: row.agent_id,
+            platform: row.platform,
+            platform_id: &row.platform_id,
+            before: one.before.clone(),
+            after: one.after.clone(),
+        });
+    }
+    chat_user::rewrite(transaction, &rewrites).await?;
+    audit::enter(transaction, by, &entries).await
 }
 
 impl UserChange {
@@ -399,7 +432,8 @@ impl UserChange {
     }
 }
 
-/// Users by id. Until the transaction ends nobody else writes to them: their agents are held, as by everyone who writes.
+/// Users by the ids that are asked for: their own, or of those who were merged into them. Until the transaction ends nobody
+/// else writes to them: their agents are held, as by everyone who writes.
 pub(super) async fn find(
     transaction: &Transaction,
     ids: impl Iterator<Item = Uuid>,
@@ -409,18 +443,28 @@ pub(super) async fn find(
     let wanted = ids.subquery(dialect, "$1");
     let hold = format!(
         "SELECT agents.id FROM agents WHERE id IN (SELECT chat_users.agent_id FROM {wanted} AS wanted \
-         JOIN chat_users ON chat_users.id = wanted.id) ORDER BY external_id{}",
+         JOIN chat_users ON chat_users.id = wanted.id UNION ALL SELECT chat_user_aliases.agent_id FROM {wanted} AS wanted \
+         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) ORDER BY external_id{}",
         dialect.locking("agents")
     );
     transaction.rows(dialect.raw(hold, [ids.value()])).await?;
     let sql = format!(
-        "SELECT chat_users.* FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id"
+        "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id \
+         UNION ALL SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted \
+         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id \
+         JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id"
     );
-    let found: Vec<Model> = transaction.fetch(dialect.raw(sql, [ids.value()])).await?;
-    Ok(found.into_iter().map(|row| (row.id, row)).collect())
+    let found = transaction.rows(dialect.raw(sql, [ids.value()])).await?;
+    let asked = |row: &QueryResult| {
+        Ok((
+            row.try_get("", "asked")?,
+            Model::from_query_result(row, "")?,
+        ))
+    };
+    found.iter().map(asked).collect()
 }
 
-fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
+pub(super) fn differences(before: &Fields, after: &Fields) -> Vec<Difference> {
     let text = |value: &Option<String>| Value::from(value.clone());
     let values = |fields: &Fields| {
         [

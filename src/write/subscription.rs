@@ -7,9 +7,13 @@ use uuid::Uuid;
 use super::audit::{self, Caller, Difference, Entry};
 use super::profile::{self, Invalid, Refused};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Work};
+use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::subscription::Model;
+use crate::id::derive;
+
+/// Most subscriptions of a user.
+pub const MAX_SUBSCRIPTIONS: i64 = 1_000;
 
 /// What is to become of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,19 +66,24 @@ impl Work for SetSubscription<'_> {
             return Ok(Err(Refused::NotFound));
         };
         let dialect = transaction.dialect();
-        let key = || [SqlValue::from(self.id), SqlValue::from(self.tag)];
-        let sql = "SELECT chat_user_id, tag, subscribed_at, expires_at FROM subscriptions WHERE chat_user_id = $1 AND tag = $2";
+        let key = || [SqlValue::from(row.id), SqlValue::from(self.tag)];
+        let sql = "SELECT id, chat_user_id, tag, subscribed_at, expires_at FROM subscriptions WHERE chat_user_id = $1 AND tag = $2";
         let stored: Vec<Model> = transaction.fetch(dialect.raw(sql, key())).await?;
         let holds = |one: &&Model| one.expires_at.is_none_or(|at| at > self.now);
         let before = stored.first().filter(holds);
         let after = match self.wish {
             Wish::Subscribed(expires_at) => {
                 let since = before.map_or(self.now, |one| one.subscribed_at);
-                let sql = "INSERT INTO subscriptions (chat_user_id, tag, subscribed_at, expires_at) VALUES ($1, $2, $3, $4) \
+                if stored.is_empty() && count(transaction, &[row.id]).await? >= MAX_SUBSCRIPTIONS {
+                    return Ok(Err(Refused::TooManySubscriptions));
+                }
+                let seed: [&[u8]; 3] = [b"subscription", row.id.as_bytes(), self.tag.as_bytes()];
+                let id = derive(self.now, &seed);
+                let sql = "INSERT INTO subscriptions (chat_user_id, tag, subscribed_at, expires_at, id) VALUES ($1, $2, $3, $4, $5) \
                            ON CONFLICT (chat_user_id, tag) DO UPDATE \
                            SET subscribed_at = excluded.subscribed_at, expires_at = excluded.expires_at";
-                let times = [since.into(), SqlValue::from(expires_at)];
-                let values = key().into_iter().chain(times);
+                let rest = [since.into(), SqlValue::from(expires_at), id.into()];
+                let values = key().into_iter().chain(rest);
                 transaction.execute(dialect.raw(sql, values)).await?;
                 self.told(expires_at)
             }
@@ -103,6 +112,18 @@ impl Work for SetSubscription<'_> {
         }
         Ok(Ok(()))
     }
+}
+
+/// To how many different things users are subscribed, all of them together, whether the subscriptions still hold or not.
+pub(super) async fn count(transaction: &Transaction, users: &[Uuid]) -> Result<i64, DbErr> {
+    let dialect = transaction.dialect();
+    let ids = Rows::ids(users.iter().copied());
+    let sql = format!(
+        "SELECT COUNT(DISTINCT tag) AS count FROM {} AS wanted JOIN subscriptions ON subscriptions.chat_user_id = wanted.id",
+        ids.subquery(dialect, "$1")
+    );
+    let rows = transaction.rows(dialect.raw(sql, [ids.value()])).await?;
+    rows.first().map_or(Ok(0), |row| row.try_get("", "count"))
 }
 
 impl SetSubscription<'_> {

@@ -77,7 +77,10 @@ const FIGURES: [Figure; 18] = [
     (
         "sessions",
         "platform",
-        "(SELECT platform FROM chat_users WHERE chat_users.id = chat_user_id)",
+        // A session stays on the platform on which it was held, also when its user was merged into one of another platform.
+        "(SELECT CASE WHEN EXISTS (SELECT 1 FROM chat_user_aliases WHERE chat_user_aliases.chat_user_id = sessions.chat_user_id \
+          AND chat_user_aliases.platform = sessions.platform) THEN sessions.platform ELSE chat_users.platform END \
+          FROM chat_users WHERE chat_users.id = sessions.chat_user_id)",
     ),
     (
         "agents",

@@ -1,6 +1,7 @@
 //! The write path: any order of arrival ends in the same rows, whose figures equal a recount; nothing counts twice; nobody's
 //! mistake stops others; writers at the same time lose nothing.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
@@ -578,15 +579,15 @@ pub(crate) fn line() -> Value {
 }
 
 /// Applies lines; what became of each, a rejection by its key.
-pub(crate) async fn fates(world: &World, lines: &[Value]) -> Vec<&'static str> {
+pub(crate) async fn fates(world: &World, lines: &[Value]) -> Vec<Cow<'static, str>> {
     let events: Vec<_> = lines.iter().cloned().map(event).collect();
     let outcome = apply(&world.database.writer, &events).await.unwrap();
-    let told = |fate: &Fate| match fate {
-        Fate::Recorded => "recorded",
-        Fate::Duplicate => "duplicate",
+    let told = |fate| match fate {
+        Fate::Recorded => "recorded".into(),
+        Fate::Duplicate => "duplicate".into(),
         Fate::Rejected(rejection) => rejection.key,
     };
-    outcome.fates.iter().map(told).collect()
+    outcome.fates.into_iter().map(told).collect()
 }
 
 /// A message of one of ten users in one of their sessions.

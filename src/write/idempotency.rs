@@ -1,0 +1,300 @@
+//! Requests that are done once, however often they are sent: those that come with a key.
+//!
+//! What comes of each transaction of such a request is committed with it, under the key and the transaction's place in the
+//! request. When the request is sent again, whether the first one was answered, cut off or is still under way, a transaction
+//! that has been committed is not run again: what came of it then comes of it now. So nothing has to be reserved
+//! beforehand, and nothing has to be cleaned up after a crash. The answer is kept beside it, last of all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sea_orm::{DbErr, FromQueryResult, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tracing::Instrument;
+
+use crate::clock::Timestamp;
+use crate::db::tally::TALLY;
+use crate::db::{Reader, Transaction, Work, Writer};
+use crate::error::{Client, Internal, Result};
+
+/// How long a key is kept, in microseconds: a day.
+const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
+/// Largest answer that is kept, in bytes. A larger one is made anew when it is asked for again.
+const MAX_ANSWER: usize = 1 << 20;
+/// How many keys that are too old are removed whenever an answer is kept.
+const REMOVED: u64 = 20;
+
+/// A request that came with a key.
+#[derive(Debug)]
+pub struct Once {
+    /// Whose key it is.
+    owner: String,
+    key: String,
+    /// What is asked for, as a hash.
+    request: String,
+    now: Timestamp,
+    /// How many transactions it has begun.
+    steps: AtomicUsize,
+}
+
+/// An answer that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The status it had in HTTP.
+    pub status: u16,
+    /// Its body.
+    pub body: String,
+}
+
+/// Where the changes of a request go.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    writer: Writer,
+    once: Option<Arc<Once>>,
+}
+
+/// The key came with another request before.
+#[derive(Clone, Copy, Debug)]
+struct Taken;
+
+/// A key that is stored.
+#[derive(FromQueryResult)]
+struct Row {
+    request: String,
+    outcomes: String,
+    status: Option<i64>,
+    answer: Option<String>,
+}
+
+impl Changes {
+    /// Changes that are made once, when the request came with a key.
+    pub fn new(writer: Writer, once: Option<Arc<Once>>) -> Self {
+        Self { writer, once }
+    }
+
+    /// Runs `work` in a transaction and commits what it did, unless this has been done for the same request.
+    pub async fn transaction<W>(&self, work: &W) -> Result<W::Output>
+    where
+        W: Work<Output: Serialize + DeserializeOwned>,
+    {
+        let Some(once) = &self.once else {
+            return self.writer.transaction(work).await;
+        };
+        let place = once.steps.fetch_add(1, Ordering::Relaxed);
+        let step = Step { once, place, work };
+        Ok(self
+            .writer
+            .transaction(&step)
+            .await?
+            .map_err(|Taken| Client::KeyTaken)?)
+    }
+}
+
+impl Changes {
+    /// As [`Self::transaction`], but goes on to its end when the request has had its time and nobody waits for it any more.
+    pub async fn to_the_end<W>(&self, work: W) -> Result<W::Output>
+    where
+        W: Work<Output: Serialize + DeserializeOwned> + Send + 'static,
+    {
+        let changes = self.clone();
+        let tally = TALLY.try_with(Arc::clone).unwrap_or_default();
+        let running = async move { changes.transaction(&work).await };
+        let running = TALLY.scope(tally, running).in_current_span();
+        tokio::spawn(running)
+            .await
+            .map_err(|error| Internal::Io(error.to_string()))?
+    }
+}
+
+impl Once {
+    /// A request, by the key that its owner gave it and a hash of what it asks for.
+    pub fn new(owner: String, key: String, request: String) -> Self {
+        Self {
+            owner,
+            key,
+            request,
+            now: Timestamp::now(),
+            steps: AtomicUsize::new(0),
+        }
+    }
+
+    /// What tells the key from all others.
+    pub fn name(&self) -> (&str, &str) {
+        (&self.owner, &self.key)
+    }
+
+    /// The answer that is kept.
+    pub async fn kept(&self, reader: &Reader) -> Result<Option<Kept>> {
+        let sql = "SELECT request, outcomes, status, answer FROM idempotency_keys \
+                   WHERE owner = $1 AND idempotency_key = $2 AND created_at > $3";
+        let [owner, key] = self.values();
+        let values = [owner, key, self.oldest().into()];
+        let rows: Vec<Row> = reader.fetch(reader.dialect().raw(sql, values)).await?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        if row.request != self.request {
+            return Err(Client::KeyTaken.into());
+        }
+        Ok(row.kept())
+    }
+
+    /// Keeps the answer, unless one is kept. The one that is kept now; none when it is too large.
+    pub async fn keep(&self, writer: &Writer, answer: &Kept) -> Result<Option<Kept>> {
+        let work = Keep { once: self, answer };
+        Ok(writer
+            .transaction(&work)
+            .await?
+            .map_err(|Taken| Client::KeyTaken)?)
+    }
+
+    fn values(&self) -> [Value; 2] {
+        [self.owner.as_str().into(), self.key.as_str().into()]
+    }
+
+    /// Keys from before are as good as none.
+    const fn oldest(&self) -> Timestamp {
+        Timestamp(self.now.0.saturating_sub(KEPT))
+    }
+
+    /// The key's row, made when there is none. Until the transaction ends nobody else has it: whoever comes with the same key
+    /// waits here, before anything is done.
+    async fn hold(&self, transaction: &Transaction) -> Result<Result<Row, Taken>, DbErr> {
+        let dialect = transaction.dialect();
+        let sql = "INSERT INTO idempotency_keys (owner, idempotency_key, request, created_at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (owner, idempotency_key) DO UPDATE \
+                   SET request = excluded.request, created_at = excluded.created_at, outcomes = '{}', status = NULL, answer = NULL \
+                   WHERE idempotency_keys.created_at <= $5";
+        let rest = [
+            self.request.as_str().into(),
+            self.now.into(),
+            self.oldest().into(),
+        ];
+        let values = self.values().into_iter().chain(rest);
+        transaction.execute(dialect.raw(sql, values)).await?;
+        let sql = format!(
+            "SELECT request, outcomes, status, answer FROM idempotency_keys WHERE owner = $1 AND idempotency_key = $2{}",
+            dialect.locking("idempotency_keys")
+        );
+        let rows: Vec<Row> = transaction.fetch(dialect.raw(sql, self.values())).await?;
+        let row = rows.into_iter().next().ok_or(DbErr::RecordNotInserted)?;
+        Ok(if row.request == self.request {
+            Ok(row)
+        } else {
+            Err(Taken)
+        })
+    }
+}
+
+impl Row {
+    fn kept(self) -> Option<Kept> {
+        let status = u16::try_from(self.status?).ok()?;
+        let body = self.answer?;
+        Some(Kept { status, body })
+    }
+}
+
+/// A transaction of a request, at its place among them.
+struct Step<'a, W> {
+    once: &'a Once,
+    place: usize,
+    work: &'a W,
+}
+
+impl<W> Work for Step<'_, W>
+where
+    W: Work<Output: Serialize + DeserializeOwned>,
+{
+    type Output = Result<W::Output, Taken>;
+
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+        let row = match self.once.hold(transaction).await? {
+            Ok(row) => row,
+            Err(taken) => return Ok(Err(taken)),
+        };
+        let mut outcomes: BTreeMap<usize, Box<RawValue>> =
+            serde_json::from_str(&row.outcomes).map_err(unreadable)?;
+        if let Some(outcome) = outcomes.get(&self.place) {
+            let outcome = serde_json::from_str(outcome.get()).map_err(unreadable)?;
+            return Ok(Ok(outcome));
+        }
+        let outcome = self.work.run(transaction).await?;
+        let told = serde_json::value::to_raw_value(&outcome).map_err(unreadable)?;
+        outcomes.insert(self.place, told);
+        let outcomes = serde_json::to_string(&outcomes).map_err(unreadable)?;
+        let sql =
+            "UPDATE idempotency_keys SET outcomes = $3 WHERE owner = $1 AND idempotency_key = $2";
+        let values = self.once.values().into_iter().chain([outcomes.into()]);
+        let statement = transaction.dialect().raw(sql, values);
+        transaction.execute(statement).await?;
+        Ok(Ok(outcome))
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what becomes of an error"
+)]
+fn unreadable(error: serde_json::Error) -> DbErr {
+    DbErr::Json(Internal::Corrupt(error.to_string()).to_string())
+}
+
+/// Keeps an answer.
+struct Keep<'a> {
+    once: &'a Once,
+    answer: &'a Kept,
+}
+
+impl Work for Keep<'_> {
+    type Output = Result<Option<Kept>, Taken>;
+
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+        let row = match self.once.hold(transaction).await? {
+            Ok(row) => row,
+            Err(taken) => return Ok(Err(taken)),
+        };
+        if let Some(kept) = row.kept() {
+            return Ok(Ok(Some(kept)));
+        }
+        self.forget_old(transaction).await?;
+        if self.answer.body.len() > MAX_ANSWER {
+            return Ok(Ok(None));
+        }
+        let sql = "UPDATE idempotency_keys SET status = $3, answer = $4 WHERE owner = $1 AND idempotency_key = $2";
+        let answer = [
+            i64::from(self.answer.status).into(),
+            self.answer.body.as_str().into(),
+        ];
+        let values = self.once.values().into_iter().chain(answer);
+        let statement = transaction.dialect().raw(sql, values);
+        transaction.execute(statement).await?;
+        Ok(Ok(Some(self.answer.clone())))
+    }
+}
+
+impl Keep<'_> {
+    /// Removes some keys that are too old. Others who do the same meanwhile are left to their rows.
+    async fn forget_old(&self, transaction: &Transaction) -> Result<(), DbErr> {
+        let dialect = transaction.dialect();
+        let sql = format!(
+            "DELETE FROM idempotency_keys WHERE (owner, idempotency_key) IN \
+             (SELECT owner, idempotency_key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT {REMOVED}{})",
+            dialect.passing_over("idempotency_keys")
+        );
+        let oldest = [self.once.oldest().into()];
+        transaction.execute(dialect.raw(sql, oldest)).await?;
+        Ok(())
+    }
+}
+
+/// Forgets every answer that is kept: whatever of somebody stands in one is gone. What has been done stays done: a request
+/// that is sent again finds what came of it, and its answer is made anew. How many there were.
+pub async fn forget_answers(transaction: &Transaction) -> Result<u64, DbErr> {
+    let sql = "UPDATE idempotency_keys SET status = NULL, answer = NULL WHERE answer IS NOT NULL";
+    transaction
+        .execute(transaction.dialect().raw(sql, []))
+        .await
+}

@@ -1,0 +1,361 @@
+//! `Idempotency-Key`: what is sent again has no second effect and gets the answer it had.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use futures_util::future::join_all;
+use parlour::config::{LimitSettings, Limits, ServeSettings};
+use parlour::http::Server;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::harness::{Start, World, everywhere};
+use crate::served::{Served, at};
+
+const DAY: u64 = 24 * 60 * 60 * 1_000_000;
+const RENAME: &str =
+    "mutation ($id: ID!, $name: String) { updateChatUser(input: {id: $id, name: $name}) {
+    chatUser { name version } userErrors { code message field } } }";
+const SETTINGS: &str = "mutation ($id: ID!, $settings: JSONObject!) { updateChatUserSettings(input: {id: $id, settings: $settings}) {
+    chatUser { version settings } userErrors { code } } }";
+
+/// What came back: status, headers and body.
+#[derive(Debug)]
+struct Reply(StatusCode, HeaderMap, String);
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.2).unwrap()
+    }
+
+    fn is_replayed(&self) -> bool {
+        self.1.contains_key("idempotent-replayed")
+    }
+
+    fn code(&self) -> Value {
+        self.json()["errors"][0]["extensions"]["code"].take()
+    }
+}
+
+fn server(world: &World) -> Server {
+    let limits = LimitSettings::default().limits();
+    Server::new(world.database.clone(), &ServeSettings::default(), limits).unwrap()
+}
+
+async fn send(server: &Server, keys: &[&str], body: &Value) -> Reply {
+    let mut request = Request::post("/graphql")
+        .header("content-type", "application/json")
+        .header("accept", "application/graphql-response+json");
+    for key in keys {
+        request = request.header("idempotency-key", *key);
+    }
+    let request = request.body(Body::from(body.to_string())).unwrap();
+    let response = server.routes().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    Reply(
+        head.status,
+        head.headers,
+        String::from_utf8(bytes.to_vec()).unwrap(),
+    )
+}
+
+fn rename(user: &str, name: &str) -> Value {
+    json!({ "query": RENAME, "variables": { "id": user, "name": name } })
+}
+
+async fn somebody(world: &World) -> String {
+    let data = world
+        .ask("{ chatUsers(first: 1) { nodes { id } } }", Value::Null)
+        .await;
+    data["chatUsers"]["nodes"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+async fn version(world: &World, user: &str) -> i64 {
+    let query = "query ($id: ID!) { chatUser(id: $id) { version } }";
+    let data = world.ask(query, json!({ "id": user })).await;
+    data["chatUser"]["version"].as_i64().unwrap()
+}
+
+async fn sql(world: &World, sql: &str) {
+    world.database.writer.execute(sql).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_again_gets_the_same_answer() {
+    everywhere(Start::Audience, async |world| {
+        let server = server(world);
+        let user = somebody(world).await;
+        let before = version(world, &user).await;
+        let first = send(&server, &["k-1"], &rename(&user, "One")).await;
+        assert_eq!(
+            first.json()["data"]["updateChatUser"]["chatUser"],
+            json!({ "name": "One", "version": before + 1 })
+        );
+        assert!(!first.is_replayed());
+        // Something else happens in between, and another server answers.
+        send(&server, &[], &rename(&user, "Two")).await;
+        let other = self::server(world);
+        let again = send(&other, &["k-1"], &rename(&user, "One")).await;
+        assert_eq!((again.0, &again.2), (first.0, &first.2));
+        assert!(again.is_replayed());
+        assert_eq!(version(world, &user).await, before + 2);
+        // Under another key it is another request, and so it is without one.
+        send(&server, &["k-2"], &rename(&user, "Three")).await;
+        send(&server, &[], &rename(&user, "Four")).await;
+        assert_eq!(version(world, &user).await, before + 4);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_for_one_request() {
+    everywhere(Start::Audience, async |world| {
+        let server = server(world);
+        let user = somebody(world).await;
+        let before = version(world, &user).await;
+        send(&server, &["k"], &rename(&user, "One")).await;
+        let mut named = rename(&user, "One");
+        named["query"] = json!(RENAME.replace("mutation", "mutation Named"));
+        for other in [rename(&user, "Two"), named] {
+            let reply = send(&server, &["k"], &other).await;
+            assert_eq!(reply.0, StatusCode::UNPROCESSABLE_ENTITY);
+            assert_eq!(reply.code(), "CONFLICT", "{}", reply.2);
+        }
+        assert_eq!(version(world, &user).await, before + 1);
+        // Two bodies at once: one is the first.
+        let bodies: Vec<_> = (0..16)
+            .map(|at| rename(&user, &format!("Name {}", at % 2)))
+            .collect();
+        let replies = join_all(bodies.iter().map(|body| send(&server, &["both"], body))).await;
+        let made = replies
+            .iter()
+            .filter(|reply| reply.0 == StatusCode::OK)
+            .count();
+        let refused = replies
+            .iter()
+            .filter(|reply| reply.0 == StatusCode::UNPROCESSABLE_ENTITY)
+            .count();
+        assert_eq!((made, refused), (8, 8), "{replies:?}");
+        assert_eq!(version(world, &user).await, before + 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_at_once_one_has_an_effect() {
+    everywhere(Start::Audience, async |world| {
+        // Two servers, as two copies of the program would be.
+        let servers = [server(world), server(world)];
+        let user = somebody(world).await;
+        let before = version(world, &user).await;
+        let body = json!({ "query": SETTINGS, "variables": { "id": user, "settings": { "a": 1 } } });
+        let replies = join_all((0..100).map(|at| send(&servers[at % 2], &["hundred"], &body))).await;
+        for reply in &replies {
+            assert_eq!((reply.0, &reply.2), (StatusCode::OK, &replies[0].2));
+        }
+        assert_eq!(version(world, &user).await, before + 1);
+
+        let create = "mutation { createAgent(input: {externalId: \"once\"}) { agent { id } userErrors { code } } }";
+        let body = json!({ "query": create });
+        let replies = join_all((0..100).map(|at| send(&servers[at % 2], &["agent"], &body))).await;
+        for reply in &replies {
+            assert_eq!(reply.2, replies[0].2);
+            assert_eq!(reply.json()["data"]["createAgent"]["userErrors"], json!([]));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_before_a_crash_is_not_done_again() {
+    everywhere(Start::Audience, async |world| {
+        let user = somebody(world).await;
+        let before = version(world, &user).await;
+        let two = "mutation ($id: ID!) {
+            a: updateChatUser(input: {id: $id, name: \"A\"}) { chatUser { version } userErrors { code } }
+            create: createAgent(input: {externalId: \"crash\"}) { agent { externalId } userErrors { code } }
+            b: updateChatUser(input: {id: $id, name: \"B\"}) { chatUser { version } userErrors { code } } }";
+        let body = json!({ "query": two, "variables": { "id": user } });
+        let first = send(&server(world), &["crash"], &body).await;
+        assert_eq!(version(world, &user).await, before + 2);
+        // As after a crash before the answer was kept: each transaction is known, none is run again.
+        sql(world, "UPDATE idempotency_keys SET status = NULL, answer = NULL").await;
+        let again = send(&server(world), &["crash"], &body).await;
+        assert!(!again.is_replayed());
+        assert_eq!(again.json()["data"]["create"], first.json()["data"]["create"]);
+        assert_eq!(version(world, &user).await, before + 2);
+        // As after a crash between two of them.
+        sql(world, "UPDATE idempotency_keys SET status = NULL, answer = NULL, outcomes = '{\"0\":[{\"Ok\":true}]}'").await;
+        let again = send(&server(world), &["crash"], &body).await;
+        assert_eq!(again.json()["data"]["create"]["userErrors"][0]["code"], "CONFLICT");
+        assert_eq!(version(world, &user).await, before + 2, "the name was B already");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_leaves_what_it_had_acknowledged() {
+    everywhere(Start::Audience, async |world| {
+        let user = somebody(world).await;
+        let before = version(world, &user).await;
+        let body = rename(&user, "Kept").to_string();
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nContent-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let first = {
+            // Dropped, it is killed.
+            let served = Served::start(at(world));
+            served.send(&head, &body)
+        };
+        let served = Served::start(at(world));
+        let again = served.send(&head, &body);
+        assert_eq!((again.status, &again.body), (first.status, &first.body));
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        served.stop();
+        assert_eq!(version(world, &user).await, before + 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_kept_for_a_day() {
+    everywhere(Start::Audience, async |world| {
+        let server = server(world);
+        let user = somebody(world).await;
+        let before = version(world, &user).await;
+        for at in 0..30 {
+            send(&server, &[&format!("old-{at}")], &json!({ "query": "mutation { unblockChatUser(input: {id: \"nobody\"}) { userErrors { code } } }" })).await;
+        }
+        send(&server, &["k"], &rename(&user, "One")).await;
+        sql(world, &format!("UPDATE idempotency_keys SET created_at = created_at - {}", DAY - 60_000_000)).await;
+        assert!(send(&server, &["k"], &rename(&user, "One")).await.is_replayed());
+        sql(world, "UPDATE idempotency_keys SET created_at = created_at - 60000001").await;
+        let other = send(&server, &["k"], &rename(&user, "Two")).await;
+        assert_eq!(other.json()["data"]["updateChatUser"]["chatUser"]["version"], before + 2);
+        // What is too old goes away by and by.
+        send(&server, &["new"], &rename(&user, "Three")).await;
+        let dialect = world.database.reader.dialect();
+        let rows = world.database.reader.rows(dialect.raw("SELECT idempotency_key FROM idempotency_keys", [])).await.unwrap();
+        assert_eq!(rows.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_tell_of_mistakes_are_kept_and_refusals_are_not() {
+    everywhere(Start::Audience, async |world| {
+        let server = server(world);
+        let user = somebody(world).await;
+        let create = json!({ "query": "mutation { createAgent(input: {externalId: \"support\"}) { agent { id } userErrors { code } } }" });
+        let first = send(&server, &["user-error"], &create).await;
+        assert_eq!(first.json()["data"]["createAgent"]["userErrors"][0]["code"], "CONFLICT");
+        let again = send(&server, &["user-error"], &create).await;
+        assert!(again.is_replayed());
+        assert_eq!(again.2, first.2);
+        // An error of a field is an answer too.
+        let ids: Vec<_> = (0..251).map(|_| &user).collect();
+        let many = json!({ "query": "mutation ($ids: [ID!]!) { tagChatUsers(input: {ids: $ids, tags: [\"a\"]}) { count } }", "variables": { "ids": ids } });
+        let first = send(&server, &["error"], &many).await;
+        assert_eq!(first.code(), "BAD_USER_INPUT");
+        let again = send(&server, &["error"], &many).await;
+        assert!(again.is_replayed());
+        assert_eq!((again.0, &again.2), (first.0, &first.2));
+        // What was refused before anything ran has not used the key up.
+        for refused in [
+            json!({ "query": "mutation { nothing }" }),
+            json!({ "query": "mutation {" }),
+            json!({ "query": RENAME, "variables": {} }),
+        ] {
+            let reply = send(&server, &["refused"], &refused).await;
+            assert_eq!(reply.0, StatusCode::BAD_REQUEST, "{}", reply.2);
+        }
+        let reply = send(&server, &["refused"], &rename(&user, "After")).await;
+        assert_eq!(reply.json()["data"]["updateChatUser"]["chatUser"]["name"], "After");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_visible_and_single_and_for_mutations() {
+    everywhere(Start::Audience, async |world| {
+        let server = server(world);
+        let user = somebody(world).await;
+        let (long, longest) = ("x".repeat(256), "x".repeat(255));
+        for keys in [
+            vec![""],
+            vec!["two words"],
+            vec![&long],
+            vec!["a", "b"],
+            vec!["a\tb"],
+        ] {
+            let reply = send(&server, &keys, &rename(&user, "Name")).await;
+            assert_eq!(
+                (reply.0, reply.code()),
+                (StatusCode::BAD_REQUEST, "BAD_USER_INPUT".into()),
+                "{keys:?}"
+            );
+            let reply = send(&server, &keys, &json!({ "query": "{ __typename }" })).await;
+            assert_eq!(reply.0, StatusCode::OK, "of a query it is not looked at");
+        }
+        let reply = send(&server, &[&longest], &rename(&user, "Name")).await;
+        assert_eq!(reply.0, StatusCode::OK);
+
+        let limits = Limits {
+            batch: 5,
+            ..LimitSettings::default().limits()
+        };
+        let server =
+            Server::new(world.database.clone(), &ServeSettings::default(), limits).unwrap();
+        let batch = json!([{ "query": "{ __typename }" }, rename(&user, "In a batch")]);
+        let answers = send(&server, &["batch"], &batch).await.json();
+        assert_eq!(answers[0]["data"]["__typename"], "Query");
+        assert_eq!(
+            answers[1]["errors"][0]["extensions"]["code"],
+            "BAD_USER_INPUT"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_can_be_forgotten_and_what_was_done_is_still_known() {
+    struct Forget;
+    impl parlour::db::Work for Forget {
+        type Output = u64;
+        async fn run(&self, transaction: &parlour::db::Transaction) -> Result<u64, sea_orm::DbErr> {
+            parlour::write::idempotency::forget_answers(transaction).await
+        }
+    }
+    everywhere(Start::Audience, async |world| {
+        let server = Arc::new(server(world));
+        let user = somebody(world).await;
+        let before = version(world, &user).await;
+        send(&server, &["k"], &rename(&user, "A secret")).await;
+        assert_eq!(world.database.writer.transaction(&Forget).await.unwrap(), 1);
+        let dialect = world.database.reader.dialect();
+        let rows = world
+            .database
+            .reader
+            .rows(dialect.raw(
+                "SELECT outcomes FROM idempotency_keys WHERE answer IS NULL",
+                [],
+            ))
+            .await
+            .unwrap();
+        let outcomes: String = rows[0].try_get("", "outcomes").unwrap();
+        assert!(!outcomes.contains("secret"), "{outcomes}");
+        send(&server, &[], &rename(&user, "Another")).await;
+        let again = send(&server, &["k"], &rename(&user, "A secret")).await;
+        assert_eq!(
+            again.json()["data"]["updateChatUser"]["chatUser"],
+            json!({ "name": "Another", "version": before + 2 })
+        );
+    })
+    .await;
+}
