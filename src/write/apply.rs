@@ -158,8 +158,7 @@ async fn store(
         moved.session(&users, &sessions, session);
     }
     for ((one, draft), recorded) in placed.iter().zip(&drafts).zip(&recorded) {
-        moved.known_since(users.id(one.user), one.agent, one.event.started_at());
-        moved.stopped(users.id(one.user), one.event.user.stopped_at);
+        moved.told(users.id(one.user), one);
         if *recorded {
             fates[one.at] = Fate::Recorded;
             moved.message(one, draft, users.id(one.user), sessions.id(one.session));
@@ -245,10 +244,11 @@ impl Moved {
         least(&mut self.agents.entry(agent).or_default().created_at);
     }
 
-    /// A time at which the user stopped the bot.
-    fn stopped(&mut self, user: Uuid, at: Option<Timestamp>) {
+    /// What an event says of times, whether its message is stored or not.
+    fn told(&mut self, user: Uuid, one: &Placed<'_>) {
+        self.known_since(user, one.agent, one.event.started_at());
         let movement = self.users.entry(user).or_default();
-        movement.stopped_at = movement.stopped_at.max(at);
+        movement.stopped_at = movement.stopped_at.max(one.event.user.stopped_at);
     }
 
     fn message(&mut self, one: &Placed<'_>, draft: &message::Draft<'_>, user: Uuid, session: Uuid) {
