@@ -12,7 +12,7 @@ use super::message::{Message, MessageConnection, MessageOrder};
 use super::money::Money;
 use super::scalar::JsonObject;
 use super::session::{SessionConnection, SessionOrder};
-use super::subscription::Subscription;
+use super::subscription::SubscriptionConnection;
 use super::{loaders, now, reader, stored};
 use crate::clock::Timestamp;
 use crate::entity;
@@ -227,8 +227,26 @@ impl ChatUser {
     }
 
     /// What the user subscribes to now, in alphabetical order.
-    async fn subscriptions(&self, context: &Context<'_>) -> Result<Vec<Subscription>> {
-        super::subscription::of(context, self.0.id).await
+    async fn subscriptions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
+    ) -> Result<SubscriptionConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        Ok(super::subscription::list(context, self.0.id, page)?.batched())
     }
 
     /// The earliest session start or message.

@@ -20,14 +20,13 @@ use uuid::Uuid;
 
 use crate::db::Reader;
 use crate::db::tally;
-use crate::entity::{message, subscription};
+use crate::entity::message;
 use crate::error::{Client, Error, Result};
 use crate::id;
 use crate::read::chat_user::{self, ChatUserFilter, Platforms};
 use crate::read::columns::Columns;
 use crate::read::message::by_external_ids;
 use crate::read::page::{Query, Slice};
-use crate::read::subscription::of_users;
 use crate::read::{Noun, batch, search};
 
 /// How many rows one request may read.
@@ -48,10 +47,6 @@ pub(super) struct CountOf<N: Noun>(id::Noun, Uuid, N::Filter);
 /// How the audience of one agent divides by platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PlatformsOf(Uuid, ChatUserFilter);
-
-/// What a user subscribes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct SubscriptionsOf(Uuid);
 
 /// What is unique of a message where the data comes from (`read::message::ExternalKey`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -135,12 +130,6 @@ impl Loaders {
             .load_one(PlatformsOf(agent, filter))
             .await?
             .unwrap_or_default())
-    }
-
-    /// What a user subscribes to, also what has expired.
-    pub(super) async fn subscriptions(&self, user: Uuid) -> Result<Vec<subscription::Model>> {
-        let found = self.0.load_one(SubscriptionsOf(user)).await?;
-        Ok(found.unwrap_or_default())
     }
 
     /// The message that has this external id where another one came from.
@@ -254,24 +243,6 @@ impl Loader<PlatformsOf> for Batch {
                     .into_iter()
                     .map(|(agent, counts)| (PlatformsOf(agent, filter.clone()), counts)),
             );
-        }
-        Ok(answers)
-    }
-}
-
-impl Loader<SubscriptionsOf> for Batch {
-    type Value = Vec<subscription::Model>;
-    type Error = Error;
-
-    async fn load(
-        &self,
-        keys: &[SubscriptionsOf],
-    ) -> Result<HashMap<SubscriptionsOf, Self::Value>> {
-        let users: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let mut answers: HashMap<_, Vec<_>> = HashMap::new();
-        for row in of_users(&self.reader, &users).await? {
-            let key = SubscriptionsOf(row.chat_user_id);
-            answers.entry(key).or_default().push(row);
         }
         Ok(answers)
     }

@@ -8,6 +8,7 @@ use super::chat_user::ChatUser;
 use super::loaders;
 use super::message::Message;
 use super::session::Session;
+use super::subscription::Subscription;
 use crate::entity;
 use crate::error::Result;
 use crate::id::{self, Noun};
@@ -30,6 +31,8 @@ pub(super) enum Node {
     Message(Message),
     /// An audit entry.
     AuditEntry(AuditEntry),
+    /// A subscription of a user.
+    Subscription(Subscription),
 }
 
 /// What an id names; `None` for garbage and for what is not there.
@@ -59,5 +62,9 @@ pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>
             .by_id::<entity::audit_entry::Entity>(id)
             .await?
             .map(|row| Node::AuditEntry(row.into())),
+        Noun::Subscription => loaders
+            .by_id::<entity::subscription::Entity>(id)
+            .await?
+            .map(|row| Node::Subscription(row.into())),
     })
 }

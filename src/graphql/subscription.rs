@@ -1,26 +1,79 @@
 //! What users subscribe to: what is shown of it, and how it is made and ended. (Nothing of GraphQL's own subscriptions.)
 
-use async_graphql::{Context, ID, InputObject, SimpleObject};
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
 use uuid::Uuid;
 
+use super::chat_user::ChatUser;
+use super::connection::{Connection, Listed, PageArguments};
 use super::update::{UpdateChatUserPayload, UserError, payload};
 use super::{caller, loaders, now, writer};
 use crate::clock::Timestamp;
+use crate::entity;
+use crate::entity::subscription::{Entity, Model};
 use crate::error::Result;
 use crate::id::Noun;
+use crate::read::Scope;
+use crate::read::page::Order;
+use crate::read::subscription::{SubscriptionFilter, SubscriptionOrderField};
 use crate::write::profile::Refused;
 use crate::write::subscription::{SetSubscription, Wish, check};
 
+/// A list of subscriptions.
+pub(super) type SubscriptionConnection = Connection<Entity>;
+
 /// Something that a user wants to hear of.
-#[derive(SimpleObject)]
-#[graphql(name = "ChatUserSubscription")]
-pub(super) struct Subscription {
+pub(super) struct Subscription(Arc<Model>);
+
+impl From<Arc<Model>> for Subscription {
+    fn from(row: Arc<Model>) -> Self {
+        Self(row)
+    }
+}
+
+impl Listed for Entity {
+    type Node = Subscription;
+    type Extras = EmptyMutation;
+    const NAME: &'static str = "ChatUserSubscription";
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] =
+        &[("chatUser", &["chat_user_id"])];
+
+    fn extras(_: Scope, _: &SubscriptionFilter) -> EmptyMutation {
+        EmptyMutation
+    }
+}
+
+/// Something that a user wants to hear of.
+#[Object(name = "ChatUserSubscription")]
+impl Subscription {
+    /// The id: opaque, and unique in the whole graph.
+    pub(super) async fn id(&self) -> ID {
+        Noun::Subscription.encode(self.0.id).into()
+    }
+
+    /// The user.
+    async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
+        Ok(loaders(context)
+            .by_id::<entity::chat_user::Entity>(self.0.chat_user_id)
+            .await?
+            .map(ChatUser::from))
+    }
+
     /// What it is to.
-    tag: String,
+    async fn tag(&self) -> &str {
+        &self.0.tag
+    }
+
     /// Since when.
-    subscribed_at: Timestamp,
+    async fn subscribed_at(&self) -> Timestamp {
+        self.0.subscribed_at
+    }
+
     /// When it ends by itself; null for until it is ended.
-    expires_at: Option<Timestamp>,
+    async fn expires_at(&self) -> Option<Timestamp> {
+        self.0.expires_at
+    }
 }
 
 /// A subscription that is to be.
@@ -43,20 +96,21 @@ pub(super) struct UnsubscribeChatUserInput {
     tag: String,
 }
 
-/// What a user subscribes to now.
-pub(super) async fn of(context: &Context<'_>, user: Uuid) -> Result<Vec<Subscription>> {
-    let now = now(context);
-    let rows = loaders(context).subscriptions(user).await?;
-    let rows = rows
-        .into_iter()
-        .filter(|row| row.expires_at.is_none_or(|at| at > now));
-    Ok(rows
-        .map(|row| Subscription {
-            tag: row.tag,
-            subscribed_at: row.subscribed_at,
-            expires_at: row.expires_at,
-        })
-        .collect())
+/// What a user subscribes to now, by tag.
+pub(super) fn list(
+    context: &Context<'_>,
+    user: Uuid,
+    page: PageArguments,
+) -> Result<SubscriptionConnection> {
+    let filter = SubscriptionFilter {
+        hold_at: Some(now(context)),
+    };
+    let order = Order {
+        field: SubscriptionOrderField::Tag,
+        descending: false,
+    };
+    let scope = Scope::Of(Noun::ChatUser, user);
+    Connection::new(context, scope, filter, order, page)
 }
 
 /// Subscribes a user.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -91,8 +93,7 @@ fn hash(parts: [&[u8]; 3]) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    let digits = hash.finalize();
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    BASE64_URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
 /// Who has come with the same key waits for their turn here, before they take anything that others could use.

@@ -1,4 +1,5 @@
 //! Bytes in, bytes out. A request to `/graphql` goes through the files in this order: negotiate → guard → document → execute → respond.
+//! Around execute, for mutations with a key: idempotency.
 
 mod cost;
 mod document;
@@ -344,8 +345,9 @@ async fn answer(
     match once {
         None => running(None).await,
         Some(once) => {
-            let running = running(Some(once.clone()));
-            idempotency::once(shared, once, caller, running).await
+            // Few requests have a key: the others are not to carry the room for it.
+            let running = Box::pin(running(Some(once.clone())));
+            Box::pin(idempotency::once(shared, once, caller, running)).await
         }
     }
 }

@@ -56,6 +56,8 @@ pub enum SortColumn {
     Int(&'static str),
     /// Integers that may be NULL.
     NullableInt(&'static str),
+    /// Text, never NULL.
+    Text(&'static str),
     /// Text that may be NULL.
     NullableText(&'static str),
 }
@@ -109,7 +111,7 @@ impl<F: SortField> Order<F> {
     /// The sort column of this direction.
     pub fn column(self) -> String {
         match self.field.column() {
-            SortColumn::Int(name) => name.to_owned(),
+            SortColumn::Int(name) | SortColumn::Text(name) => name.to_owned(),
             SortColumn::NullableInt(name) | SortColumn::NullableText(name) => {
                 format!("{name}_{}", if self.descending { "desc" } else { "asc" })
             }
@@ -119,6 +121,7 @@ impl<F: SortField> Order<F> {
     /// Those columns, and what a row's place in this order is told by.
     pub fn with_key<N: Noun<Field = F>>(self, columns: Columns<N>) -> Columns<N> {
         let (SortColumn::Int(name)
+        | SortColumn::Text(name)
         | SortColumn::NullableInt(name)
         | SortColumn::NullableText(name)) = self.field.column();
         columns.with(name)
@@ -180,11 +183,10 @@ impl Position {
             );
         }
         let key = match (order.field.column(), key) {
-            (SortColumn::NullableText(_), serde_json::Value::String(text))
-                if !text.contains('\0') =>
-            {
-                Key::Text(text)
-            }
+            (
+                SortColumn::Text(_) | SortColumn::NullableText(_),
+                serde_json::Value::String(text),
+            ) if !text.contains('\0') => Key::Text(text),
             (
                 SortColumn::Int(_) | SortColumn::NullableInt(_),
                 serde_json::Value::Number(number),

@@ -1,23 +1,90 @@
-//! Subscriptions: those of many users in one statement.
+//! Subscriptions: what their lists can be filtered and ordered by.
 
-use sea_orm::sea_query::Query;
+use async_graphql::Enum;
+use sea_orm::DbErr;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
-use crate::db::Reader;
-use crate::entity::subscription::Model;
+use super::columns::Row;
+use super::page::{Key, SortColumn, SortField};
+use super::{Filter, Noun};
+use crate::clock::Timestamp;
+use crate::db::dialect::Dialect;
+use crate::entity::subscription::{Entity, Model};
 use crate::error::Result;
+use crate::id;
 
-/// What users subscribe to, also what has expired; of each user by tag.
-pub async fn of_users(reader: &Reader, users: &[Uuid]) -> Result<Vec<Model>> {
-    let among = reader
-        .dialect()
-        .among("subscriptions.chat_user_id", users.iter().copied());
-    let select = Query::select()
-        .columns(["id", "chat_user_id", "tag", "subscribed_at", "expires_at"])
-        .from("subscriptions")
-        .and_where(among)
-        .order_by("chat_user_id", sea_orm::sea_query::Order::Asc)
-        .order_by("tag", sea_orm::sea_query::Order::Asc)
-        .to_owned();
-    reader.fetch(reader.dialect().statement(&select)).await
+impl Noun for Entity {
+    type Filter = SubscriptionFilter;
+    type Field = SubscriptionOrderField;
+    const NOUN: id::Noun = id::Noun::Subscription;
+    const TABLE: &'static str = "subscriptions";
+
+    fn id(row: &Model) -> Uuid {
+        row.id
+    }
+
+    fn decode(row: &Row<'_>) -> Result<Model, DbErr> {
+        Ok(Model {
+            id: row.next()?,
+            chat_user_id: row.next()?,
+            tag: row.next()?,
+            subscribed_at: row.next()?,
+            expires_at: row.next()?,
+        })
+    }
+
+    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+        (parent == id::Noun::ChatUser).then_some("chat_user_id")
+    }
+}
+
+/// What a list of subscriptions is filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SubscriptionFilter {
+    /// Those that hold at this time.
+    pub hold_at: Option<Timestamp>,
+}
+
+impl Filter for SubscriptionFilter {
+    fn condition(&self, _: Dialect) -> Result<Condition> {
+        let Some(at) = self.hold_at else {
+            return Ok(Condition::all());
+        };
+        let expires_at = || Expr::col((Entity::TABLE, "expires_at"));
+        Ok(Condition::any()
+            .add(expires_at().is_null())
+            .add(expires_at().gt(at)))
+    }
+
+    fn is_open(&self) -> bool {
+        false
+    }
+}
+
+/// What a list of subscriptions is ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum SubscriptionOrderField {
+    /// What they are to.
+    Tag,
+}
+
+impl SortField for SubscriptionOrderField {
+    type Row = Model;
+
+    fn column(self) -> SortColumn {
+        SortColumn::Text("tag")
+    }
+
+    fn key(self, row: &Model) -> Option<Key> {
+        Some((&row.tag).into())
+    }
+
+    fn naturally_descending(self) -> bool {
+        false
+    }
+
+    fn is_time(self) -> bool {
+        false
+    }
 }

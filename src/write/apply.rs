@@ -171,8 +171,7 @@ async fn store(
         moved.session(&users, &sessions, session);
     }
     for one in &placed {
-        moved.known_since(users.id(one.user), one.agent.id, one.event.started_at());
-        moved.stopped(users.id(one.user), one.event.user.stopped_at);
+        moved.told(users.id(one.user), one);
     }
     for (one, recorded) in said.iter().zip(&recorded) {
         if *recorded {
@@ -293,10 +292,13 @@ impl Moved {
         least(&mut self.agents.entry(agent).or_default().created_at);
     }
 
-    /// A time at which the user stopped the bot.
-    fn stopped(&mut self, user: Uuid, at: Option<Timestamp>) {
-        let movement = self.users.entry(user).or_default();
-        movement.stopped_at = movement.stopped_at.max(at);
+    /// What an event says of times, whether its message is stored or not.
+    fn told(&mut self, user: Uuid, one: &Placed<'_>) {
+        self.known_since(user, one.agent.id, one.event.started_at());
+        if let Some(at) = one.event.user.stopped_at {
+            let movement = self.users.entry(user).or_default();
+            movement.stopped_at = movement.stopped_at.max(Some(at));
+        }
     }
 
     fn message(&mut self, agent: Uuid, draft: &message::Draft<'_>) {

@@ -74,7 +74,7 @@ impl Work for SetSubscription<'_> {
         let after = match self.wish {
             Wish::Subscribed(expires_at) => {
                 let since = before.map_or(self.now, |one| one.subscribed_at);
-                if stored.is_empty() && count(transaction, &[row.id]).await? >= MAX_SUBSCRIPTIONS {
+                if stored.is_empty() && !self.has_room(transaction, row.id).await? {
                     return Ok(Err(Refused::TooManySubscriptions));
                 }
                 let seed: [&[u8]; 3] = [b"subscription", row.id.as_bytes(), self.tag.as_bytes()];
@@ -127,6 +127,17 @@ pub(super) async fn count(transaction: &Transaction, users: &[Uuid]) -> Result<i
 }
 
 impl SetSubscription<'_> {
+    /// Whether the user may have one more; where there are as many as may be, those that have ended make room.
+    async fn has_room(&self, transaction: &Transaction, user: Uuid) -> Result<bool, DbErr> {
+        if count(transaction, &[user]).await? < MAX_SUBSCRIPTIONS {
+            return Ok(true);
+        }
+        let sql = "DELETE FROM subscriptions WHERE chat_user_id = $1 AND expires_at <= $2";
+        let values = [SqlValue::from(user), self.now.into()];
+        let statement = transaction.dialect().raw(sql, values);
+        Ok(transaction.execute(statement).await? > 0)
+    }
+
     fn told(&self, expires_at: Option<Timestamp>) -> Value {
         json!({ "tag": self.tag, "expiresAt": expires_at.map(Timestamp::to_rfc3339) })
     }

@@ -234,13 +234,13 @@ async fn whose_values_come_first_can_be_said() {
         let take = json!(["NAME", "EMAIL", "SETTINGS"]);
         let payload = merge(world, json!({ "into": into, "from": from, "take": take })).await;
         assert_eq!(payload["userErrors"], json!([]));
-        let query = "query ($id: ID!) { chatUser(id: $id) { name email settings block { reason until } subscriptions { tag expiresAt } auditLog { totalCount } } }";
+        let query = "query ($id: ID!) { chatUser(id: $id) { name email settings block { reason until } subscriptions { nodes { tag expiresAt } } auditLog { totalCount } } }";
         let one = world.ask(query, json!({ "id": into })).await["chatUser"].take();
         assert_eq!(one, json!({
             "name": "Ann Telegram", "email": "ann@example.org",
             "settings": { "theme": "light", "mail": { "daily": true, "weekly": true } },
             "block": { "reason": "long", "until": "2091-01-01T00:00:00Z" },
-            "subscriptions": [{ "tag": "long", "expiresAt": null }, { "tag": "short", "expiresAt": "2091-01-01T00:00:00Z" }, { "tag": "theirs", "expiresAt": null }],
+            "subscriptions": { "nodes": [{ "tag": "long", "expiresAt": null }, { "tag": "short", "expiresAt": "2091-01-01T00:00:00Z" }, { "tag": "theirs", "expiresAt": null }] },
             "auditLog": { "totalCount": 8 },
         }));
         is_counted(world).await;

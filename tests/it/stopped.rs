@@ -7,7 +7,7 @@ use crate::harness::{Start, World, everywhere};
 const RECORD: &str = "mutation ($events: [EventInput!]!) { recordMessages(input: {events: $events}) { recorded rejected } }";
 
 /// A message of a user, or of the agent to them, with what is said of the user beside it.
-fn event(at: &str, role: &str, stopped_at: Value) -> Value {
+fn event(at: &str, role: &str, stopped_at: &Value) -> Value {
     json!({
         "agent": { "externalId": "bot" },
         "user": { "platform": "TELEGRAM", "platformId": "7", "stoppedAt": stopped_at },
@@ -45,15 +45,12 @@ async fn clear(world: &World) {
 async fn the_order_in_which_it_is_told_does_not_matter() {
     everywhere(Start::Empty, async |world| {
         let none = Value::Null;
-        let wrote = [
-            event("10:00", "USER", none.clone()),
-            event("14:00", "USER", none.clone()),
-        ];
+        let wrote = [event("10:00", "USER", &none), event("14:00", "USER", &none)];
         let told = [
-            event("10:30", "AGENT", time("11:00")),
-            event("10:31", "AGENT", time("13:00")),
+            event("10:30", "AGENT", &time("11:00")),
+            event("10:31", "AGENT", &time("13:00")),
         ];
-        let later = event("10:32", "AGENT", time("15:00"));
+        let later = event("10:32", "AGENT", &time("15:00"));
         let mut orders = Vec::new();
         for first in 0..4 {
             for second in (0..4).filter(|second| *second != first) {
@@ -88,7 +85,7 @@ async fn the_order_in_which_it_is_told_does_not_matter() {
                     time("15:00"),
                     "{order:?} in {batches}"
                 );
-                record(world, &[&event("15:00", "USER", none.clone())]).await;
+                record(world, &[&event("15:00", "USER", &none)]).await;
                 assert_eq!(
                     user(world).await["stoppedAt"],
                     none,
@@ -110,7 +107,7 @@ async fn the_order_in_which_it_is_told_does_not_matter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_tells_who_has_stopped_it_and_who_is_back() {
     everywhere(Start::Empty, async |world| {
-        record(world, &[&event("10:00", "USER", Value::Null)]).await;
+        record(world, &[&event("10:00", "USER", &Value::Null)]).await;
         let somebody = user(world).await;
         let set = async |input: Value| -> Value {
             let query = "mutation ($input: SetChatUserStoppedInput!) { setChatUserStopped(input: $input) { chatUser { id stoppedAt } userErrors { code field } } }";

@@ -358,25 +358,25 @@ async fn a_subscription_holds_until_its_time_or_until_it_is_ended() {
         let user = some(world, 1).await.remove(0);
         let subscribe = async |input: Value| -> Value {
             let query = "mutation ($input: SubscribeChatUserInput!) { subscribeChatUser(input: $input) {
-                chatUser { subscriptions { tag expiresAt } } userErrors { code field } } }";
+                chatUser { subscriptions { nodes { tag expiresAt } } } userErrors { code field } } }";
             world.ask(query, json!({ "input": input })).await["subscribeChatUser"].take()
         };
         let later = "2999-01-01T00:00:00Z";
         subscribe(json!({ "id": user, "tag": " news " })).await;
         let payload = subscribe(json!({ "id": user, "tag": "deals", "expiresAt": later })).await;
         let both = json!([{ "tag": "deals", "expiresAt": later }, { "tag": "news", "expiresAt": null }]);
-        assert_eq!(payload["chatUser"]["subscriptions"], both, "{payload}");
+        assert_eq!(payload["chatUser"]["subscriptions"]["nodes"], both, "{payload}");
         // Again is another end; the same again is no change.
         let payload = subscribe(json!({ "id": user, "tag": "news", "expiresAt": later })).await;
-        assert_eq!(payload["chatUser"]["subscriptions"][1]["expiresAt"], later);
+        assert_eq!(payload["chatUser"]["subscriptions"]["nodes"][1]["expiresAt"], later);
         subscribe(json!({ "id": user, "tag": "news", "expiresAt": later })).await;
         assert_eq!(audit_log(world, &user).await["totalCount"], 3);
 
         world.database.writer.execute("UPDATE subscriptions SET expires_at = 1 WHERE tag = 'deals'").await.unwrap();
-        let end = "mutation ($id: ID!) { unsubscribeChatUser(input: {id: $id, tag: \"news\"}) { chatUser { subscriptions { tag } } userErrors { code } } }";
+        let end = "mutation ($id: ID!) { unsubscribeChatUser(input: {id: $id, tag: \"news\"}) { chatUser { subscriptions { nodes { tag } } } userErrors { code } } }";
         for _ in 0..2 {
             let payload = world.ask(end, json!({ "id": user })).await;
-            assert_eq!(payload["unsubscribeChatUser"], json!({ "chatUser": { "subscriptions": [] }, "userErrors": [] }));
+            assert_eq!(payload["unsubscribeChatUser"], json!({ "chatUser": { "subscriptions": { "nodes": [] } }, "userErrors": [] }));
         }
         let log = audit_log(world, &user).await;
         assert_eq!(log["totalCount"], 4);
@@ -385,6 +385,53 @@ async fn a_subscription_holds_until_its_time_or_until_it_is_ended() {
         let payload = subscribe(json!({ "id": user, "tag": " ", "expiresAt": "2000-01-01T00:00:00Z" })).await;
         assert_eq!(payload["userErrors"], json!([{ "code": "INVALID", "field": ["tag"] }, { "code": "INVALID", "field": ["expiresAt"] }]));
         assert_eq!(subscribe(json!({ "id": "nobody", "tag": "news" })).await["userErrors"][0]["code"], "NOT_FOUND");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_come_by_pages_and_are_not_without_number() {
+    everywhere(Start::Audience, async |world| {
+        let user = some(world, 1).await.remove(0);
+        let subscribe = async |from: usize, to: usize, end: &str| -> Value {
+            let fields: Vec<_> = (from..to).map(|at| format!("s{at}: subscribeChatUser(input: {{id: $id, tag: \"tag {at:04}\"{end}}}) {{ userErrors {{ code field }} }}")).collect();
+            let fields = fields.join(" ");
+            world.ask(&format!("mutation ($id: ID!) {{ {fields} }}"), json!({ "id": user })).await
+        };
+        for at in 0..10 {
+            subscribe(at * 100, at * 100 + 100, if at == 9 { ", expiresAt: \"2999-01-01T00:00:00Z\"" } else { "" }).await;
+        }
+        let one = subscribe(1_000, 1_001, "").await;
+        assert_eq!(one["s1000"]["userErrors"], json!([{ "code": "INVALID", "field": ["tag"] }]));
+        // Again is no other one.
+        assert_eq!(subscribe(5, 6, "").await["s5"]["userErrors"], json!([]));
+
+        let page = "query ($id: ID!, $after: String) { chatUser(id: $id) { subscriptions(first: 70, after: $after) {
+            totalCount pageInfo { hasNextPage hasPreviousPage endCursor } nodes { id tag chatUser { id } } } } }";
+        let mut tags = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let data = world.ask(page, json!({ "id": user, "after": after })).await;
+            let list = &data["chatUser"]["subscriptions"];
+            assert_eq!(list["totalCount"], 1_000);
+            assert_eq!(list["pageInfo"]["hasPreviousPage"], json!(!tags.is_empty()));
+            for node in list["nodes"].as_array().unwrap() {
+                assert_eq!(node["chatUser"]["id"], json!(user));
+                tags.push(node["tag"].as_str().unwrap().to_owned());
+            }
+            if list["pageInfo"]["hasNextPage"] == json!(false) {
+                let node = "query ($id: ID!) { node(id: $id) { __typename ... on ChatUserSubscription { tag } } }";
+                let found = world.ask(node, json!({ "id": list["nodes"][0]["id"] })).await;
+                assert_eq!(found["node"]["__typename"], "ChatUserSubscription");
+                break;
+            }
+            after = list["pageInfo"]["endCursor"].clone();
+        }
+        assert_eq!(tags, (0..1_000).map(|at| format!("tag {at:04}")).collect::<Vec<_>>());
+
+        // Those that have ended make room.
+        world.database.writer.execute("UPDATE subscriptions SET expires_at = 1 WHERE tag >= 'tag 0900'").await.unwrap();
+        assert_eq!(subscribe(1_000, 1_001, "").await["s1000"]["userErrors"], json!([]));
     })
     .await;
 }
