@@ -19,15 +19,18 @@ pub enum Noun {
     Message,
     /// `audit_…`
     AuditEntry,
+    /// `deletion_…`
+    Deletion,
 }
 
 impl Noun {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Agent,
         Self::ChatUser,
         Self::Session,
         Self::Message,
         Self::AuditEntry,
+        Self::Deletion,
     ];
 
     /// What stands before the `_` of an id.
@@ -38,6 +41,7 @@ impl Noun {
             Self::Session => "session",
             Self::Message => "message",
             Self::AuditEntry => "audit",
+            Self::Deletion => "deletion",
         }
     }
 

@@ -5,6 +5,7 @@
 mod dialect;
 mod m0001_audience;
 mod m0002_changes;
+mod m0003_deletions;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_audience::Migration),
             Box::new(m0002_changes::Migration),
+            Box::new(m0003_deletions::Migration),
         ]
     }
 }

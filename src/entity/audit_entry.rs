@@ -56,6 +56,14 @@ pub enum AuditAction {
     ChatUserSubscribed,
     /// A user's subscription ended.
     ChatUserUnsubscribed,
+    /// A user was deleted softly: hidden, and kept.
+    ChatUserDeleted,
+    /// Everything personal about a user was erased.
+    ChatUserErased,
+    /// A user was removed for good.
+    ChatUserRemoved,
+    /// A user who had been hidden was shown again.
+    ChatUserRestored,
     /// An agent was made.
     AgentCreated,
     /// The name or the description of an agent was changed.

@@ -65,6 +65,8 @@ pub struct Model {
     pub block_reason: Option<String>,
     /// By whom.
     pub blocked_by: Option<String>,
+    /// When everything personal was taken out of the profile; absent for who was not erased.
+    pub erased_at: Option<Timestamp>,
     /// The agent.
     #[sea_orm(belongs_to, from = "agent_id", to = "id")]
     pub agent: HasOne<super::agent::Entity>,

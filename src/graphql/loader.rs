@@ -20,11 +20,12 @@ use uuid::Uuid;
 
 use crate::db::Reader;
 use crate::db::tally;
-use crate::entity::subscription;
+use crate::entity::{deletion, subscription};
 use crate::error::{Client, Error, Result};
 use crate::id;
 use crate::read::chat_user::{self, ChatUserFilter, Platforms};
 use crate::read::columns::Columns;
+use crate::read::deletion::by_ids as deletions;
 use crate::read::page::{Query, Slice};
 use crate::read::subscription::of_users;
 use crate::read::{Noun, batch, search};
@@ -51,6 +52,10 @@ pub(super) struct PlatformsOf(Uuid, ChatUserFilter);
 /// What a user subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubscriptionsOf(Uuid);
+
+/// The deletion of a user, by its own id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DeletionById(Uuid);
 
 /// Whether a text is the complete e-mail address of a user of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +141,11 @@ impl Loaders {
     pub(super) async fn subscriptions(&self, user: Uuid) -> Result<Vec<subscription::Model>> {
         let found = self.0.load_one(SubscriptionsOf(user)).await?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// The deletion of a user, by its own id.
+    pub(super) async fn deletion(&self, id: Uuid) -> Result<Option<deletion::Model>> {
+        self.0.load_one(DeletionById(id)).await
     }
 
     /// Whether a text is the complete e-mail address of a user of one agent.
@@ -258,6 +268,20 @@ impl Loader<SubscriptionsOf> for Batch {
             answers.entry(key).or_default().push(row);
         }
         Ok(answers)
+    }
+}
+
+impl Loader<DeletionById> for Batch {
+    type Value = deletion::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DeletionById]) -> Result<HashMap<DeletionById, Self::Value>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = deletions(&self.reader, &ids).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (DeletionById(row.id), row))
+            .collect())
     }
 }
 

@@ -4,6 +4,9 @@ use async_graphql::{Context, Object};
 
 use super::agent_change::{AgentPayload, CreateAgentInput, UpdateAgentInput};
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
+use super::deletion::{
+    DeleteChatUserInput, DeleteChatUserPayload, RestoreChatUserInput, RestoreChatUserPayload,
+};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
 use super::update::{
@@ -118,6 +121,25 @@ impl Mutation {
         #[graphql(desc = "The user.")] input: UnblockChatUserInput,
     ) -> Result<UpdateChatUserPayload> {
         super::block::unblock(context, input).await
+    }
+
+    /// Deletes a user: hides them, erases everything personal about them, or removes them. From this moment on the user is
+    /// not seen any more. Again: the deletion that there is already.
+    async fn delete_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user, and what is to become of them.")] input: DeleteChatUserInput,
+    ) -> Result<DeleteChatUserPayload> {
+        super::deletion::delete(context, input).await
+    }
+
+    /// Restores a user who was deleted softly.
+    async fn restore_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user.")] input: RestoreChatUserInput,
+    ) -> Result<RestoreChatUserPayload> {
+        super::deletion::restore(context, input).await
     }
 
     /// Changes some of the settings of a user, and leaves the others.

@@ -10,7 +10,7 @@ use super::filter::{
     Builder, Column, DateTimeFilter, IdFilter, MessageRoleFilter, StringFilter, Where,
 };
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun};
+use super::{Filter, Noun, hidden};
 use crate::db::dialect::Dialect;
 use crate::entity::message::{Entity, Model};
 use crate::error::Result;
@@ -38,6 +38,10 @@ impl Noun for Entity {
             sent_at: row.next()?,
             cost_micros: row.next()?,
         })
+    }
+
+    fn shown() -> Option<String> {
+        Some(hidden::shown("messages.chat_user_id"))
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

@@ -107,6 +107,11 @@ async fn store(
         });
     }
     sessions.find(transaction).await?;
+    let foreign = placed
+        .iter()
+        .filter(|one| sessions.is_foreign(one.session, users.stored_id(one.user)));
+    let foreign: Vec<_> = foreign.map(|one| one.session).collect();
+    sessions.release(transaction, &foreign).await?;
 
     // A session has one user: the one it is stored with, else the first who claims it here.
     placed.retain(|one| {

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
+use crate::entity::personal::ERASED;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 
@@ -172,9 +173,9 @@ impl Event {
     /// Whether the event can be stored at all, whatever is stored already.
     pub fn validate(&self) -> Result<(), Rejection> {
         id("agent.external_id", &self.agent.external_id)?;
-        id("user.platform_id", &self.user.platform_id)?;
-        id("session.external_id", &self.session.external_id)?;
-        id("message.external_id", &self.message.external_id)?;
+        personal_id("user.platform_id", &self.user.platform_id)?;
+        personal_id("session.external_id", &self.session.external_id)?;
+        personal_id("message.external_id", &self.message.external_id)?;
         for (key, line) in [
             ("agent.name", &self.agent.name),
             ("user.name", &self.user.name),
@@ -238,6 +239,15 @@ pub fn id(key: &'static str, id: &str) -> Result<(), Rejection> {
         return Err(reject(key, "must not be empty"));
     }
     text(key, Some(id), MAX_ID)
+}
+
+/// Whether a text can be an id that is erased one day, and is not erased yet.
+fn personal_id(key: &'static str, given: &str) -> Result<(), Rejection> {
+    if given.starts_with(ERASED) {
+        let reason = format!("starts with `{ERASED}`, as only ids do that were erased");
+        return Err(reject(key, reason));
+    }
+    id(key, given)
 }
 
 fn text(key: &'static str, text: Option<&str>, limit: usize) -> Result<(), Rejection> {

@@ -6,6 +6,7 @@ mod apply;
 pub mod audit;
 pub mod block;
 mod chat_user;
+pub mod deletion;
 pub mod event;
 mod lanes;
 mod message;

@@ -13,6 +13,7 @@ use super::chat_user::{self, Fields, Rewrite};
 use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;
+use crate::read::hidden;
 
 /// What is to become of a value: `None` leaves it, `Some(None)` clears it.
 pub type Patch = Option<Option<String>>;
@@ -305,6 +306,8 @@ fn language(given: &str) -> Form {
 pub enum Refused {
     /// Nobody has this id.
     NotFound,
+    /// The user was erased, and has no profile any more.
+    Erased,
     /// The profile is not at the version that was meant.
     Conflict,
     /// The user would have too many tags.
@@ -387,6 +390,9 @@ impl UserChange {
         stored: &'a HashMap<Uuid, Model>,
     ) -> Result<(&'a Model, Fields, Fields), Refused> {
         let row = stored.get(&self.id).ok_or(Refused::NotFound)?;
+        if row.erased_at.is_some() {
+            return Err(Refused::Erased);
+        }
         if self
             .if_version
             .is_some_and(|version| version != row.version)
@@ -404,6 +410,36 @@ pub(super) async fn find(
     transaction: &Transaction,
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Model>, DbErr> {
+    find_where(transaction, ids, &hidden::shown("chat_users.id")).await
+}
+
+/// The one user with an id, whose profile may be changed.
+pub(super) async fn find_one(
+    transaction: &Transaction,
+    id: Uuid,
+) -> Result<Result<Model, Refused>, DbErr> {
+    let found = find(transaction, [id].into_iter()).await?.remove(&id);
+    Ok(match found {
+        None => Err(Refused::NotFound),
+        Some(row) if row.erased_at.is_some() => Err(Refused::Erased),
+        Some(row) => Ok(row),
+    })
+}
+
+/// As [`find`], also of users who are hidden.
+pub(super) async fn find_also_hidden(
+    transaction: &Transaction,
+    id: Uuid,
+) -> Result<Option<Model>, DbErr> {
+    let mut found = find_where(transaction, [id].into_iter(), "true").await?;
+    Ok(found.remove(&id))
+}
+
+async fn find_where(
+    transaction: &Transaction,
+    ids: impl Iterator<Item = Uuid>,
+    shown: &str,
+) -> Result<HashMap<Uuid, Model>, DbErr> {
     let dialect = transaction.dialect();
     let ids = Rows::ids(ids);
     let wanted = ids.subquery(dialect, "$1");
@@ -414,7 +450,7 @@ pub(super) async fn find(
     );
     transaction.rows(dialect.raw(hold, [ids.value()])).await?;
     let sql = format!(
-        "SELECT chat_users.* FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id"
+        "SELECT chat_users.* FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown}"
     );
     let found: Vec<Model> = transaction.fetch(dialect.raw(sql, [ids.value()])).await?;
     Ok(found.into_iter().map(|row| (row.id, row)).collect())
