@@ -14,6 +14,7 @@ mod audience;
 mod cases;
 mod cli;
 mod connection;
+mod deletion;
 mod dice;
 mod entities;
 mod harness;
