@@ -156,7 +156,7 @@ pub(super) async fn delete(
                 by: caller(context),
             };
             let taken = writer(context).transaction(&work).await?;
-            deletion::work_on(writer(context), id).await?;
+            deletion::work_on(writer(context), id).await;
             taken
         }
     };

@@ -26,22 +26,27 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long the server waits before it looks again for work that nobody does.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Works on the deletions of a user, for a while.
-pub async fn work_on(writer: &Writer, user: Uuid) -> Result<()> {
+/// Works on the deletions of a user, for a while. They are taken already: what fails now is tried again later.
+pub async fn work_on(writer: &Writer, user: Uuid) {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
-        if writer.transaction(&Step { user }).await? != Progress::More {
+        if !matches!(writer.transaction(&Step { user }).await, Ok(Progress::More)) {
             break;
         }
     }
-    Ok(())
 }
 
-/// Does whatever is left to do.
+/// Does whatever is left to do. What fails does not keep the rest from being done; the first failure is told.
 pub async fn finish_all(database: &Database) -> Result<()> {
+    let mut outcome = Ok(());
     for user in unfinished(&database.reader).await? {
-        while database.writer.transaction(&Step { user }).await? == Progress::More {}
+        outcome = outcome.and(finish(&database.writer, user).await);
     }
+    outcome
+}
+
+async fn finish(writer: &Writer, user: Uuid) -> Result<()> {
+    while writer.transaction(&Step { user }).await? == Progress::More {}
     Ok(())
 }
 

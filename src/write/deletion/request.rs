@@ -103,7 +103,7 @@ impl DeleteUser<'_> {
             changes: Vec::new(),
         };
         audit::enter(transaction, self.by, &[entry]).await?;
-        let deletion = self.deletion(user, now, counts, transaction.offer());
+        let deletion = self.deletion(user, now, &counts, transaction.offer());
         insert(transaction, &deletion).await?;
         let id = deletion.id;
         if self.mode != DeletionMode::Soft {
@@ -119,7 +119,7 @@ impl DeleteUser<'_> {
         &self,
         user: &chat_user::Model,
         now: Timestamp,
-        counts: BTreeMap<&str, i64>,
+        counts: &BTreeMap<&str, i64>,
         offer: u8,
     ) -> Model {
         let seed: [&[u8]; 4] = [
@@ -137,7 +137,7 @@ impl DeleteUser<'_> {
             request_id: self.by.request_id.clone(),
             requested_at: now,
             finished_at: (self.mode == DeletionMode::Soft).then_some(now),
-            counts: step::told(&counts),
+            counts: step::told(counts),
             stage: TABLES[0].table.to_owned(),
             stage_at: START.0,
             stage_id: START.1,

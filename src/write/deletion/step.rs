@@ -75,8 +75,11 @@ struct Place {
 pub(super) async fn advance(transaction: &Transaction, mut job: Model) -> Result<(), DbErr> {
     let mut counts: BTreeMap<String, i64> = serde_json::from_str(&job.counts).unwrap_or_default();
     let mut room = ROWS;
-    while let Some(at) = TABLES.iter().position(|one| one.table == job.stage) {
-        let table = &TABLES[at];
+    let mut at = TABLES
+        .iter()
+        .position(|one| one.table == job.stage)
+        .unwrap_or_default();
+    while let Some(table) = TABLES.get(at) {
         let (count, end) = batch(transaction, &job, table, room).await?;
         *counts.entry(table.table.to_owned()).or_default() += count;
         room = room.saturating_sub(count.unsigned_abs() * table.weight());
@@ -85,14 +88,15 @@ pub(super) async fn advance(transaction: &Transaction, mut job: Model) -> Result
             break;
         }
         (job.stage_at, job.stage_id) = START;
-        TABLES
-            .get(at + 1)
-            .map_or(LAST, |next| next.table)
-            .clone_into(&mut job.stage);
-        if room < table.weight() {
+        at += 1;
+        if room == 0 {
             break;
         }
     }
+    TABLES
+        .get(at)
+        .map_or(LAST, |one| one.table)
+        .clone_into(&mut job.stage);
     if job.stage == LAST {
         finish(transaction, &job).await?;
         *counts.entry(PROFILE.table.to_owned()).or_default() += 1;
