@@ -479,7 +479,6 @@ async fn talkative(world: &World, messages: u32) -> Uuid {
     } else {
         "randomblob(16)"
     };
-    let session = |name: &str| format!("(SELECT id FROM sessions WHERE external_id = '{name}')");
     let count =
         "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n <";
     let start = 1_780_000_000_000_000_i64;
@@ -487,9 +486,11 @@ async fn talkative(world: &World, messages: u32) -> Uuid {
         format!("INSERT INTO sessions (id, agent_id, chat_user_id, external_id, platform, started_at, subject) {count} 2500)
             SELECT {id}, agent_id, chat_user_id, 'short ' || n, platform, {start} + n, 'Planted' FROM numbers, sessions WHERE external_id = 'short'"),
         format!("INSERT INTO messages (id, session_id, chat_user_id, external_id, role, text, sent_at, cost_micros) {count} {messages})
-            SELECT {id}, CASE WHEN n % 10 = 0 THEN {} ELSE {} END, chat_user_id, 'planted ' || n,
-                CASE WHEN n < 9000 AND n % 3 = 0 THEN 'USER' ELSE 'AGENT' END, 'Planted text', {start} + n * 1000, n % 5
-            FROM numbers, sessions WHERE external_id = 'short'", session("short"), session("long")),
+            SELECT {id}, (SELECT id FROM sessions WHERE sessions.agent_id = one.agent_id
+                    AND external_id = CASE WHEN n % 10 = 0 THEN 'short ' || (1 + n / 10 % 2500) ELSE 'long' END),
+                chat_user_id, 'planted ' || n, CASE WHEN n < 9000 AND n % 3 = 0 THEN 'USER' ELSE 'AGENT' END, 'Planted text',
+                {start} + n * 1000, n % 5
+            FROM numbers, sessions AS one WHERE one.external_id = 'short'"),
     ] {
         world.database.writer.execute(&sql).await.unwrap();
     }
