@@ -21,16 +21,19 @@ pub enum Noun {
     AuditEntry,
     /// `subscription_…`
     Subscription,
+    /// `deletion_…`
+    Deletion,
 }
 
 impl Noun {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Agent,
         Self::ChatUser,
         Self::Session,
         Self::Message,
         Self::AuditEntry,
         Self::Subscription,
+        Self::Deletion,
     ];
 
     /// What stands before the `_` of an id.
@@ -42,6 +45,7 @@ impl Noun {
             Self::Message => "message",
             Self::AuditEntry => "audit",
             Self::Subscription => "subscription",
+            Self::Deletion => "deletion",
         }
     }
 

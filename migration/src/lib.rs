@@ -5,6 +5,7 @@
 mod dialect;
 mod m0001_audience;
 mod m0002_changes;
+mod m0003_deletions;
 mod m0004_ingest;
 mod m0005_merges;
 mod m0006_idempotency;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_audience::Migration),
             Box::new(m0002_changes::Migration),
+            Box::new(m0003_deletions::Migration),
             Box::new(m0004_ingest::Migration),
             Box::new(m0005_merges::Migration),
             Box::new(m0006_idempotency::Migration),

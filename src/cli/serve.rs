@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::http;
 use crate::read::agent;
 use crate::telemetry::Telemetry;
+use crate::write::deletion;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -59,7 +60,14 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     let stop = asked_to_stop()?;
     println!("Parlour is ready at http://{address} (open to this machine, no token needed)");
     std::io::stdout().flush()?;
+    let finishing = tokio::spawn({
+        let database = database.clone();
+        async move { deletion::keep_finishing(&database).await }
+    });
     server.run(listener, stop).await?;
+    // A step that it is in the middle of is undone, and taken up again at the next start.
+    finishing.abort();
+    finishing.await.ok();
     database.close().await?;
     telemetry.shut_down().await;
     Ok(ExitCode::SUCCESS)

@@ -257,6 +257,47 @@ impl Dialect {
         self.raw(sql, [rows.value()])
     }
 
+    /// The statement that takes a user out of the index.
+    pub fn unindex(self, user: Uuid) -> Statement {
+        let sql = match self {
+            Self::Sqlite => {
+                "DELETE FROM chat_user_grams WHERE rowid = (SELECT number FROM chat_users WHERE id = $1)"
+            }
+            Self::Postgres => "DELETE FROM chat_user_grams WHERE chat_user_id = $1",
+        };
+        self.raw(sql, [user.into()])
+    }
+
+    /// The query for how many entries of the index are of the user whose id is `$1`.
+    pub fn index_entries(self) -> String {
+        let of_user = match self {
+            Self::Sqlite => "rowid = (SELECT number FROM chat_users WHERE id = $1)",
+            Self::Postgres => "chat_user_id = $1",
+        };
+        format!("SELECT COUNT(*) FROM chat_user_grams WHERE {of_user}")
+    }
+
+    /// The 32 hexadecimal digits of the id in `column`.
+    pub fn digits(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("lower(hex({column}))"),
+            Self::Postgres => format!("replace({column}::text, '-', '')"),
+        }
+    }
+
+    /// The changes of an audit entry in `column` as names of fields, without what they were before and after.
+    pub fn without_values(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!(
+                "(SELECT json_group_array(json_object('field', value ->> 'field')) FROM json_each({column}))"
+            ),
+            Self::Postgres => format!(
+                "(SELECT COALESCE(json_agg(json_build_object('field', change ->> 'field')), '[]')::text \
+                 FROM json_array_elements({column}::json) AS change)"
+            ),
+        }
+    }
+
     /// `column` starts with `text`, byte for byte.
     pub fn starts_with(self, column: &str, text: &str) -> Expr {
         let template = match self {
@@ -330,11 +371,11 @@ impl Dialect {
         }
     }
 
-    /// What ends a query for rows of `table` that are to be deleted: those that another transaction holds are not waited for.
-    pub fn passing_over(self, table: &str) -> String {
+    /// As [`Self::locking`], but rows that somebody else holds are passed over.
+    pub fn locking_free(self, table: &str) -> String {
         match self {
             Self::Sqlite => String::new(),
-            Self::Postgres => format!(" FOR UPDATE OF {table} SKIP LOCKED"),
+            Self::Postgres => format!("{} SKIP LOCKED", self.locking(table)),
         }
     }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::dialect::Dialect;
 use super::rows::{Column, Rows};
 use super::tally::Watch;
+use crate::clock::Timestamp;
 use crate::error::Result;
 
 /// How often a transaction is tried before its failure is reported.
@@ -78,7 +79,10 @@ impl Writer {
             tried += 1;
             match self.attempt(work, offer).await {
                 // Rows that were there already after all: another writer's, to be found now, or rows that have taken the ids.
-                Err(DbErr::RecordNotInserted) if tried < TRIES => offer += 1,
+                Err(DbErr::RecordNotInserted) if tried < TRIES => {
+                    // Somebody may have been erased and heard of again many times: then the ids next in line are taken too.
+                    offer = if tried < 3 { offer + 1 } else { any() };
+                }
                 Err(error) if tried < TRIES && self.dialect.is_conflict(&error) => {
                     tokio::time::sleep(Duration::from_millis(5 << tried)).await;
                 }
@@ -123,6 +127,11 @@ impl Writer {
     pub async fn close(self) -> Result<()> {
         Ok(self.connection.close().await?)
     }
+}
+
+/// Any number.
+fn any() -> u8 {
+    Timestamp::now().0.to_le_bytes()[0]
 }
 
 impl Transaction {

@@ -62,6 +62,14 @@ pub enum AuditAction {
     ChatUserStarted,
     /// A user was merged into another.
     ChatUsersMerged,
+    /// A user was deleted softly: hidden, and kept.
+    ChatUserDeleted,
+    /// Everything personal about a user was erased.
+    ChatUserErased,
+    /// A user was removed for good.
+    ChatUserRemoved,
+    /// A user who had been hidden was shown again.
+    ChatUserRestored,
     /// An agent was made.
     AgentCreated,
     /// The name, the description or the idle time of an agent was changed.

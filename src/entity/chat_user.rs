@@ -67,6 +67,8 @@ pub struct Model {
     pub blocked_by: Option<String>,
     /// When the user stopped the bot; absent for who has not, or has written since.
     pub stopped_at: Option<Timestamp>,
+    /// When everything personal was taken out of the profile; absent for who was not erased.
+    pub erased_at: Option<Timestamp>,
     /// The agent.
     #[sea_orm(belongs_to, from = "agent_id", to = "id")]
     pub agent: HasOne<super::agent::Entity>,

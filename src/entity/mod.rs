@@ -8,7 +8,9 @@
 pub mod agent;
 pub mod audit_entry;
 pub mod chat_user;
+pub mod deletion;
 pub mod message;
+pub mod personal;
 pub mod platform;
 pub mod role;
 pub mod session;

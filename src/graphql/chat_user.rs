@@ -221,6 +221,11 @@ impl ChatUser {
         self.0.stopped_at
     }
 
+    /// When everything personal about the user was erased; null for who was not erased.
+    async fn erased_at(&self) -> Option<Timestamp> {
+        self.0.erased_at
+    }
+
     /// Grows by one with each change of the profile. Give it as `ifVersion` to change only what you have seen.
     async fn version(&self) -> i64 {
         self.0.version

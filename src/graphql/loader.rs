@@ -20,11 +20,13 @@ use uuid::Uuid;
 
 use crate::db::Reader;
 use crate::db::tally;
+use crate::entity::deletion;
 use crate::entity::message;
 use crate::error::{Client, Error, Result};
 use crate::id;
 use crate::read::chat_user::{self, ChatUserFilter, Platforms};
 use crate::read::columns::Columns;
+use crate::read::deletion::by_ids as deletions;
 use crate::read::message::by_external_ids;
 use crate::read::page::{Query, Slice};
 use crate::read::{Noun, batch, search};
@@ -51,6 +53,10 @@ pub(super) struct PlatformsOf(Uuid, ChatUserFilter);
 /// What is unique of a message where the data comes from (`read::message::ExternalKey`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ByExternalId(Uuid, Option<Uuid>, String);
+
+/// The deletion of a user, by its own id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DeletionById(Uuid);
 
 /// Whether a text is the complete e-mail address of a user of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -141,6 +147,11 @@ impl Loaders {
         let (user, alias) = (beside.chat_user_id, beside.sent_as);
         let key = ByExternalId(user, alias, external_id.to_owned());
         self.0.load_one(key).await
+    }
+
+    /// The deletion of a user, by its own id.
+    pub(super) async fn deletion(&self, id: Uuid) -> Result<Option<deletion::Model>> {
+        self.0.load_one(DeletionById(id)).await
     }
 
     /// Whether a text is the complete e-mail address of a user of one agent.
@@ -264,6 +275,20 @@ impl Loader<ByExternalId> for Batch {
             (key, Arc::new(row))
         };
         Ok(rows.into_iter().map(named).collect())
+    }
+}
+
+impl Loader<DeletionById> for Batch {
+    type Value = deletion::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DeletionById]) -> Result<HashMap<DeletionById, Self::Value>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = deletions(&self.reader, &ids).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (DeletionById(row.id), row))
+            .collect())
     }
 }
 

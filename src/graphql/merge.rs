@@ -235,6 +235,11 @@ impl From<Obstacle> for UserError {
                 "is a user of another agent than the one who stays",
                 "from",
             ),
+            Obstacle::Erased => (
+                UserErrorCode::Invalid,
+                "one of the users was erased, and there is no profile to merge",
+                "from",
+            ),
             Obstacle::Conflict => (
                 UserErrorCode::Conflict,
                 "somebody else has changed the profile since: look at what it is now",

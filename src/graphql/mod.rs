@@ -6,6 +6,7 @@ mod audit_entry;
 mod block;
 mod chat_user;
 mod connection;
+mod deletion;
 pub mod loader;
 mod merge;
 mod message;

@@ -6,6 +6,9 @@ use super::agent_change::{
     AgentPayload, ArchiveAgentInput, CreateAgentInput, UnarchiveAgentInput, UpdateAgentInput,
 };
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
+use super::deletion::{
+    DeleteChatUserInput, DeleteChatUserPayload, RestoreChatUserInput, RestoreChatUserPayload,
+};
 use super::merge::{MergeChatUsersInput, MergeChatUsersPayload};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::stopped::SetChatUserStoppedInput;
@@ -162,6 +165,25 @@ impl Mutation {
         input: MergeChatUsersInput,
     ) -> Result<MergeChatUsersPayload> {
         super::merge::merge(context, input).await
+    }
+
+    /// Deletes a user: hides them, erases everything personal about them, or removes them. From this moment on the user is
+    /// not seen any more. Again: the deletion that there is already.
+    async fn delete_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user, and what is to become of them.")] input: DeleteChatUserInput,
+    ) -> Result<DeleteChatUserPayload> {
+        super::deletion::delete(context, input).await
+    }
+
+    /// Restores a user who was deleted softly.
+    async fn restore_chat_user(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user.")] input: RestoreChatUserInput,
+    ) -> Result<RestoreChatUserPayload> {
+        super::deletion::restore(context, input).await
     }
 
     /// Changes some of the settings of a user, and leaves the others.

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, Interface};
 use super::agent::Agent;
 use super::audit_entry::AuditEntry;
 use super::chat_user::ChatUser;
+use super::deletion::{self, Deletion};
 use super::loaders;
 use super::message::Message;
 use super::session::Session;
@@ -33,6 +34,8 @@ pub(super) enum Node {
     AuditEntry(AuditEntry),
     /// A subscription of a user.
     Subscription(Subscription),
+    /// The deletion of a user.
+    Deletion(Deletion),
 }
 
 /// What an id names; `None` for garbage and for what is not there.
@@ -66,5 +69,6 @@ pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>
             .by_id::<entity::subscription::Entity>(id)
             .await?
             .map(|row| Node::Subscription(row.into())),
+        Noun::Deletion => deletion::find(context, id).await?.map(Node::Deletion),
     })
 }

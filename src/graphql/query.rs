@@ -9,6 +9,7 @@ use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
 use super::block::BlockStatus;
 use super::chat_user::{ChatUser, ChatUserConnection, ChatUserOrder};
 use super::connection::{Connection, OrderDirection, PageArguments};
+use super::deletion::{self, Deletion, ErasureCheck};
 use super::merge::MergePreview;
 use super::node::{self, Node};
 use super::session::{Session, SessionConnection, SessionOrder};
@@ -72,6 +73,28 @@ impl Query {
             .by_id::<entity::agent::Entity>(id)
             .await?
             .map(Agent::from))
+    }
+
+    /// The deletion of a user. Null when no deletion has this id.
+    async fn deletion(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The deletion's id.")] id: ID,
+    ) -> Result<Option<Deletion>> {
+        match Noun::Deletion.decode(&id) {
+            Some(id) => deletion::find(context, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// How many rows hold something personal about a user: none, once they have been erased or removed. The rows are looked
+    /// at, all that the user has. Null for what is not the id of a user; a user who is not there any more has nothing.
+    async fn erasure_check(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The user's id.")] id: ID,
+    ) -> Result<Option<ErasureCheck>> {
+        deletion::check(context, &id).await
     }
 
     /// The agents.

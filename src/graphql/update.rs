@@ -53,9 +53,9 @@ pub(super) struct UpdateChatUsersInput {
 #[derive(SimpleObject)]
 pub(super) struct UpdateChatUserPayload {
     /// The user as they are now, whether the change was made or not. Null when nobody has the id.
-    chat_user: Option<ChatUser>,
+    pub(super) chat_user: Option<ChatUser>,
     /// Why the change was not made; empty when it was.
-    user_errors: Vec<UserError>,
+    pub(super) user_errors: Vec<UserError>,
 }
 
 /// What came of several changes.
@@ -316,6 +316,11 @@ impl From<Refused> for UserError {
     fn from(refused: Refused) -> Self {
         let (code, message, field) = match refused {
             Refused::NotFound => (UserErrorCode::NotFound, "nobody has this id", "id"),
+            Refused::Erased => (
+                UserErrorCode::Invalid,
+                "the user was erased, and there is no profile to change",
+                "id",
+            ),
             Refused::Conflict => (
                 UserErrorCode::Conflict,
                 "somebody else has changed the profile since: look at what it is now",

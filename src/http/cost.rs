@@ -17,7 +17,7 @@ use super::respond::Refusal;
 use super::size;
 use crate::graphql::PageLimits;
 
-/// What counting a list costs.
+/// What counting a list costs, or what is left of a user.
 const COUNT: u64 = 10;
 /// What the facets of a list cost.
 const FACETS: u64 = 20;
@@ -256,7 +256,7 @@ fn price(field: &Field) -> u64 {
 /// What a field costs besides its objects.
 fn extra(field: &Field, has: impl Fn(&str) -> bool) -> u64 {
     match field.name.as_str() {
-        "totalCount" => COUNT,
+        "totalCount" | "erasureCheck" => COUNT,
         "facets" => FACETS,
         _ if has("search") => SEARCH,
         _ => 0,

@@ -10,9 +10,10 @@ use super::filter::{
     AuditActionFilter, Builder, Column, DateTimeFilter, IdFilter, StringFilter, Where,
 };
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun};
+use super::{Filter, Noun, hidden};
 use crate::db::dialect::Dialect;
 use crate::entity::audit_entry::{Entity, Model};
+use crate::entity::personal::DELETIONS;
 use crate::error::Result;
 use crate::id;
 
@@ -37,6 +38,12 @@ impl Noun for Entity {
             at: row.next()?,
             changes: row.next()?,
         })
+    }
+
+    // What tells of a deletion says nothing about the user, and is shown.
+    fn shown() -> Option<String> {
+        let user = hidden::shown("audit_entries.chat_user_id");
+        Some(format!("({user} OR {DELETIONS})"))
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

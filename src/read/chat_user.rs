@@ -15,7 +15,7 @@ use super::filter::{
 };
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
-use super::{Filter, Noun, Scope};
+use super::{Filter, Noun, Scope, hidden};
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::entity::chat_user::{Entity, Model};
@@ -63,7 +63,12 @@ impl Noun for Entity {
             block_reason: row.next()?,
             blocked_by: row.next()?,
             stopped_at: row.next()?,
+            erased_at: row.next()?,
         })
+    }
+
+    fn shown() -> Option<String> {
+        Some(hidden::shown("chat_users.id"))
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

@@ -11,7 +11,7 @@ use super::filter::{
     StringFilter, Where,
 };
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun};
+use super::{Filter, Noun, hidden};
 use crate::db::dialect::Dialect;
 use crate::db::{Column as BatchColumn, Key as BatchKey, Reader, Rows};
 use crate::entity::message::{Entity, Model};
@@ -46,6 +46,10 @@ impl Noun for Entity {
             by_rule: row.next()?,
             sent_as: row.next()?,
         })
+    }
+
+    fn shown() -> Option<String> {
+        Some(hidden::shown("messages.chat_user_id"))
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

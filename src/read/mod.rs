@@ -7,7 +7,10 @@ pub mod audit_entry;
 pub mod batch;
 pub mod chat_user;
 pub mod columns;
+pub mod deletion;
+pub mod erasure;
 pub mod filter;
+pub mod hidden;
 pub mod message;
 pub mod page;
 pub mod search;
@@ -70,9 +73,18 @@ pub trait Noun:
         query.read(reader, scope, columns)
     }
 
+    /// What holds for the rows that may be seen, when it does not hold for all.
+    fn shown() -> Option<String> {
+        None
+    }
+
     /// Where every query of the noun starts: the rows that may be seen, and no column yet.
     fn visible() -> SelectStatement {
-        Query::select().from(Self::TABLE).to_owned()
+        let mut select = Query::select().from(Self::TABLE).to_owned();
+        if let Some(shown) = Self::shown() {
+            select.and_where(Expr::cust(shown));
+        }
+        select
     }
 }
 

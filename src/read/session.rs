@@ -11,7 +11,7 @@ use super::filter::{
     SessionStatusFilter, StringFilter, TagsFilter, Where,
 };
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun};
+use super::{Filter, Noun, hidden};
 use crate::db::dialect::Dialect;
 use crate::entity::session::{Entity, Model};
 use crate::error::Result;
@@ -45,6 +45,10 @@ impl Noun for Entity {
             language: row.next()?,
             tags: row.next()?,
         })
+    }
+
+    fn shown() -> Option<String> {
+        Some(hidden::shown("sessions.chat_user_id"))
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

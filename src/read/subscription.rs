@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::columns::Row;
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun};
+use super::{Filter, Noun, hidden};
 use crate::clock::Timestamp;
 use crate::db::dialect::Dialect;
 use crate::entity::subscription::{Entity, Model};
@@ -32,6 +32,10 @@ impl Noun for Entity {
             subscribed_at: row.next()?,
             expires_at: row.next()?,
         })
+    }
+
+    fn shown() -> Option<String> {
+        Some(hidden::shown("subscriptions.chat_user_id"))
     }
 
     fn parent_column(parent: id::Noun) -> Option<&'static str> {

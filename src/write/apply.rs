@@ -123,6 +123,13 @@ async fn store(
         });
     }
     sessions.find(transaction).await?;
+    let foreign = placed.iter().filter_map(|one| {
+        let stored_user = users.stored_id(one.user);
+        one.session
+            .filter(|&session| sessions.is_foreign(session, stored_user))
+    });
+    let foreign: Vec<_> = foreign.collect();
+    sessions.release(transaction, &foreign).await?;
 
     // A session has one user: the one it is stored with, else the first who claims it here.
     placed.retain(|one| {

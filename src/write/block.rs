@@ -78,9 +78,9 @@ impl Work for SetBlock<'_> {
             ("block_reason", Column::Text),
             ("blocked_by", Column::Text),
         ];
-        let mut found = profile::find(transaction, [self.id].into_iter()).await?;
-        let Some(row) = found.remove(&self.id) else {
-            return Ok(Err(Refused::NotFound));
+        let row = match profile::find_one(transaction, self.id).await? {
+            Ok(row) => row,
+            Err(refused) => return Ok(Err(refused)),
         };
         let set = self.block.as_ref();
         if row.blocked_at.is_none() && set.is_none() {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
+use crate::entity::personal::ERASED;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 
@@ -227,7 +228,7 @@ impl Event {
     /// Whether the event can be stored at all, whatever is stored already.
     pub fn validate(&self) -> Result<(), Rejection> {
         id("agent.external_id", &self.agent.external_id)?;
-        id("user.platform_id", &self.user.platform_id)?;
+        personal_id("user.platform_id", &self.user.platform_id)?;
         for (key, line) in [
             ("agent.name", &self.agent.name),
             ("user.name", &self.user.name),
@@ -262,7 +263,7 @@ impl SessionPart {
             };
             return says_nothing.then_some(()).ok_or_else(missing);
         };
-        id(ID, external_id)?;
+        personal_id(ID, external_id)?;
         if external_id.starts_with(BY_RULE) {
             let reason = format!("must not begin with `{BY_RULE}`");
             return Err(reject(ID, reason));
@@ -288,7 +289,7 @@ impl SessionPart {
 
 impl MessagePart {
     fn validate(&self) -> Result<(), Rejection> {
-        id("message.external_id", &self.external_id)?;
+        personal_id("message.external_id", &self.external_id)?;
         if let Some(reply_to) = &self.reply_to {
             id("message.reply_to", reply_to)?;
         }
@@ -345,6 +346,15 @@ pub fn id(key: &'static str, id: &str) -> Result<(), Rejection> {
         return Err(reject(key, "must not be empty"));
     }
     text(key, Some(id), MAX_ID)
+}
+
+/// Whether a text can be an id that is erased one day, and is not erased yet.
+fn personal_id(key: &'static str, given: &str) -> Result<(), Rejection> {
+    if given.starts_with(ERASED) {
+        let reason = format!("starts with `{ERASED}`, as only ids do that were erased");
+        return Err(reject(key, reason));
+    }
+    id(key, given)
 }
 
 fn text(key: &'static str, text: Option<&str>, limit: usize) -> Result<(), Rejection> {

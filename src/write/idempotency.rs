@@ -75,6 +75,11 @@ impl Changes {
         Self { writer, once }
     }
 
+    /// The writer, for what may be done any number of times.
+    pub const fn any(&self) -> &Writer {
+        &self.writer
+    }
+
     /// Runs `work` in a transaction and commits what it did, unless this has been done for the same request.
     pub async fn transaction<W>(&self, work: &W) -> Result<W::Output>
     where
@@ -282,7 +287,7 @@ impl Keep<'_> {
         let sql = format!(
             "DELETE FROM idempotency_keys WHERE (owner, idempotency_key) IN \
              (SELECT owner, idempotency_key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT {REMOVED}{})",
-            dialect.passing_over("idempotency_keys")
+            dialect.locking_free("idempotency_keys")
         );
         let oldest = [self.once.oldest().into()];
         transaction.execute(dialect.raw(sql, oldest)).await?;

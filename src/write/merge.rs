@@ -46,6 +46,8 @@ pub enum Obstacle {
     Same,
     /// They are users of two agents.
     OtherAgent,
+    /// One of them was erased.
+    Erased,
     /// The one who is to stay is not at the version that was meant.
     Conflict,
     /// There would be too many tags.
@@ -86,6 +88,9 @@ impl United {
         }
         if into.agent_id != from.agent_id {
             return Err(Obstacle::OtherAgent);
+        }
+        if into.erased_at.or(from.erased_at).is_some() {
+            return Err(Obstacle::Erased);
         }
         let (kept, given) = (Fields::from(into.clone()), Fields::from(from.clone()));
         let mut profile = kept.clone();

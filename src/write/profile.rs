@@ -14,6 +14,7 @@ use super::chat_user::{self, Fields, Rewrite};
 use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;
+use crate::read::hidden;
 
 /// What is to become of a value: `None` leaves it, `Some(None)` clears it.
 pub type Patch = Option<Option<String>>;
@@ -306,6 +307,8 @@ fn language(given: &str) -> Form {
 pub enum Refused {
     /// Nobody has this id.
     NotFound,
+    /// The user was erased, and has no profile any more.
+    Erased,
     /// The profile is not at the version that was meant.
     Conflict,
     /// The user would have too many tags.
@@ -420,6 +423,9 @@ impl UserChange {
         stored: &'a HashMap<Uuid, Model>,
     ) -> Result<(&'a Model, Fields, Fields), Refused> {
         let row = stored.get(&self.id).ok_or(Refused::NotFound)?;
+        if row.erased_at.is_some() {
+            return Err(Refused::Erased);
+        }
         if self
             .if_version
             .is_some_and(|version| version != row.version)
@@ -438,6 +444,36 @@ pub(super) async fn find(
     transaction: &Transaction,
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Model>, DbErr> {
+    find_where(transaction, ids, &hidden::shown("chat_users.id")).await
+}
+
+/// The one user with an id, whose profile may be changed.
+pub(super) async fn find_one(
+    transaction: &Transaction,
+    id: Uuid,
+) -> Result<Result<Model, Refused>, DbErr> {
+    let found = find(transaction, [id].into_iter()).await?.remove(&id);
+    Ok(match found {
+        None => Err(Refused::NotFound),
+        Some(row) if row.erased_at.is_some() => Err(Refused::Erased),
+        Some(row) => Ok(row),
+    })
+}
+
+/// As [`find`], also of users who are hidden.
+pub(super) async fn find_also_hidden(
+    transaction: &Transaction,
+    id: Uuid,
+) -> Result<Option<Model>, DbErr> {
+    let mut found = find_where(transaction, [id].into_iter(), "true").await?;
+    Ok(found.remove(&id))
+}
+
+async fn find_where(
+    transaction: &Transaction,
+    ids: impl Iterator<Item = Uuid>,
+    shown: &str,
+) -> Result<HashMap<Uuid, Model>, DbErr> {
     let dialect = transaction.dialect();
     let ids = Rows::ids(ids);
     let wanted = ids.subquery(dialect, "$1");
@@ -449,10 +485,10 @@ pub(super) async fn find(
     );
     transaction.rows(dialect.raw(hold, [ids.value()])).await?;
     let sql = format!(
-        "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id \
+        "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown} \
          UNION ALL SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted \
          JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id \
-         JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id"
+         JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id WHERE {shown}"
     );
     let found = transaction.rows(dialect.raw(sql, [ids.value()])).await?;
     let asked = |row: &QueryResult| {

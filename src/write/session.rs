@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::event::{BY_RULE, Event, SessionPart, said};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction};
+use crate::entity::personal::ERASED;
 use crate::entity::platform::Platform;
 use crate::entity::session::Model;
 use crate::id::derive;
@@ -176,6 +177,42 @@ impl<'a> Drafts<'a> {
                 let stored = Fields::from(row);
                 draft.fields = stored.clone();
                 draft.stored = Some(stored);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a session is stored as somebody else's.
+    pub(super) fn is_foreign(&self, session: usize, stored_user: Option<Uuid>) -> bool {
+        let owner = self.drafts[session].stored_owner;
+        owner.is_some() && owner != stored_user
+    }
+
+    /// Takes their ids off stored sessions whose users are being erased or removed at the moment: what happens under these ids
+    /// from now on is another session.
+    pub(super) async fn release(
+        &mut self,
+        transaction: &Transaction,
+        sessions: &[usize],
+    ) -> Result<(), DbErr> {
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let dialect = transaction.dialect();
+        let ids = Rows::ids(sessions.iter().map(|&session| self.id(session)));
+        let sql = format!(
+            "UPDATE sessions SET external_id = '{ERASED}' || {} FROM {} AS batch WHERE sessions.id = batch.id \
+             AND chat_user_id IN (SELECT chat_user_id FROM deletions WHERE finished_at IS NULL) RETURNING sessions.id",
+            dialect.digits("sessions.id"),
+            ids.subquery(dialect, "$1")
+        );
+        for row in transaction.rows(dialect.raw(sql, [ids.value()])).await? {
+            let id: Uuid = row.try_get("", "id")?;
+            for draft in self.drafts.iter_mut().filter(|one| one.id == Some(id)) {
+                draft.id = None;
+                draft.stored_owner = None;
+                draft.stored = None;
+                draft.fields = Fields::default();
             }
         }
         Ok(())

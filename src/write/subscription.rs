@@ -61,9 +61,9 @@ impl Work for SetSubscription<'_> {
     type Output = Result<(), Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let mut found = profile::find(transaction, [self.id].into_iter()).await?;
-        let Some(row) = found.remove(&self.id) else {
-            return Ok(Err(Refused::NotFound));
+        let row = match profile::find_one(transaction, self.id).await? {
+            Ok(row) => row,
+            Err(refused) => return Ok(Err(refused)),
         };
         let dialect = transaction.dialect();
         let key = || [SqlValue::from(row.id), SqlValue::from(self.tag)];

@@ -58,6 +58,7 @@ impl Work for TagNext<'_> {
         select
             .expr(Expr::cust("chat_users.*"))
             .and_where(Expr::col((Entity::TABLE, "agent_id")).eq(self.agent))
+            .and_where(Expr::col((Entity::TABLE, "erased_at")).is_null())
             .cond_where(self.condition.clone())
             .cond_where(self.makes_another(dialect))
             .and_where(Expr::col((Entity::TABLE, "id")).is_not_in(self.except.iter().copied()))

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::harness::{Answer, Kind, Start, World, everywhere};
 
 /// Tables that are never read from end to end.
-const BIG: [&str; 6] = [
+pub(crate) const BIG: [&str; 6] = [
     "agents",
     "chat_users",
     "chat_user_tags",
@@ -114,7 +114,7 @@ fn notes<'a>(query: &'a str, word: &str) -> Vec<&'a str> {
 }
 
 /// Whether a line of a plan reads a whole table. A subquery may bear its table's name: reading all of that is meant.
-fn scans(plan: &[String], line: &str, table: &str) -> bool {
+pub(crate) fn scans(plan: &[String], line: &str, table: &str) -> bool {
     let names = |line: &str, prefix: &str| {
         line.split_once(&format!("{prefix} {table}"))
             .is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '))
@@ -127,7 +127,7 @@ fn scans(plan: &[String], line: &str, table: &str) -> bool {
 
 /// The plans of all statements of an answer, each line by line. PostgreSQL is told that the tables are too big to scan or
 /// sort, as they are outside of tests.
-async fn plans(world: &World, answer: &Answer) -> Vec<Vec<String>> {
+pub(crate) async fn plans(world: &World, answer: &Answer) -> Vec<Vec<String>> {
     let statements = answer.tally.statements();
     let (settings, column): (&'static [&str], _) = match world.kind {
         Kind::Sqlite => (&[], "detail"),

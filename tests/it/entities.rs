@@ -18,6 +18,7 @@ async fn entities_and_tables_agree() {
         same::<entity::message::Entity>(world).await;
         same::<entity::audit_entry::Entity>(world).await;
         same::<entity::subscription::Entity>(world).await;
+        same::<entity::deletion::Entity>(world).await;
     })
     .await;
 }

@@ -31,7 +31,7 @@ pub(crate) fn at(world: &World) -> Command {
 pub(crate) struct Served {
     pub(crate) process: Child,
     output: BufReader<std::process::ChildStdout>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Served {
@@ -111,6 +111,18 @@ pub(crate) fn exchange(address: &str, head: &str, body: &str) -> Option<Answer> 
     let mut text = Vec::new();
     stream.read_to_end(&mut text).ok();
     Answer::parse(&String::from_utf8_lossy(&text))
+}
+
+/// Sends a question to a server that may not live long enough to answer it.
+pub(crate) fn post(address: &str, body: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    stream.read_to_end(&mut Vec::new()).ok();
 }
 
 impl Drop for Served {

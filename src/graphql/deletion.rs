@@ -1,0 +1,224 @@
+//! Users who are deleted and restored, the receipt, and the check that nothing is left.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+
+use super::chat_user::ChatUser;
+use super::update::{UpdateChatUserPayload, UserError, payload};
+use super::{caller, loaders, reader, stored, writer};
+use crate::clock::Timestamp;
+use crate::entity::deletion::{DeletionMode, Model};
+use crate::error::Result;
+use crate::id::Noun;
+use crate::read::erasure;
+use crate::write::deletion::{self, DeleteUser, RestoreUser, Taken};
+use crate::write::profile::Refused;
+
+/// The user who is to be deleted, and how.
+#[derive(Debug, InputObject)]
+pub(super) struct DeleteChatUserInput {
+    /// The user.
+    id: ID,
+    /// What is to become of them.
+    mode: DeletionMode,
+    /// The `version` that you have seen, as in `updateChatUser`.
+    if_version: Option<i64>,
+}
+
+/// The user who is to be restored.
+#[derive(Debug, InputObject)]
+pub(super) struct RestoreChatUserInput {
+    /// The user.
+    id: ID,
+}
+
+/// What came of a deletion.
+#[derive(SimpleObject)]
+pub(super) struct DeleteChatUserPayload {
+    /// The deletion: a receipt that can be looked at again. Null when nobody has the id.
+    deletion: Option<Deletion>,
+    /// Why nothing is deleted; empty when it is.
+    user_errors: Vec<UserError>,
+}
+
+/// What came of restoring a user.
+#[derive(SimpleObject)]
+pub(super) struct RestoreChatUserPayload {
+    /// The user. Null when nobody has the id.
+    chat_user: Option<ChatUser>,
+    /// Why the user is not restored; empty when they are.
+    user_errors: Vec<UserError>,
+}
+
+/// The deletion of a user: who asked for it and how, how far it is, and what it was.
+pub(super) struct Deletion(Model);
+
+impl From<Model> for Deletion {
+    fn from(row: Model) -> Self {
+        Self(row)
+    }
+}
+
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(super) enum DeletionStatus {
+    /// The user cannot be seen any more, and there are rows left to do. A server does them, also after a crash.
+    Running,
+    /// There is nothing left to do.
+    Done,
+}
+
+/// A table, and a number of its rows.
+#[derive(SimpleObject)]
+pub(super) struct TableRows {
+    /// The table.
+    table: String,
+    /// The number.
+    rows: i64,
+}
+
+/// The deletion of a user: who asked for it and how, how far it is, and what it was.
+#[Object]
+impl Deletion {
+    /// The id: opaque, and unique in the whole graph.
+    pub(super) async fn id(&self) -> ID {
+        Noun::Deletion.encode(self.0.id).into()
+    }
+
+    /// The id of the user.
+    async fn chat_user_id(&self) -> ID {
+        Noun::ChatUser.encode(self.0.chat_user_id).into()
+    }
+
+    /// What is to become of the user.
+    async fn mode(&self) -> DeletionMode {
+        self.0.mode
+    }
+
+    /// How far it is.
+    async fn status(&self) -> DeletionStatus {
+        match self.0.finished_at {
+            Some(_) => DeletionStatus::Done,
+            None => DeletionStatus::Running,
+        }
+    }
+
+    /// Who asked for it.
+    async fn actor(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// The id of the request that asked for it, as in its answer's `x-request-id`.
+    async fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// When it was asked for.
+    async fn requested_at(&self) -> Timestamp {
+        self.0.requested_at
+    }
+
+    /// When nothing was left to do; null while there is.
+    async fn finished_at(&self) -> Option<Timestamp> {
+        self.0.finished_at
+    }
+
+    /// How many rows of each table were hidden, erased or removed so far.
+    async fn rows(&self) -> Result<Vec<TableRows>> {
+        let counts: std::collections::BTreeMap<String, i64> = stored(&self.0.counts)?;
+        let rows = counts.into_iter();
+        Ok(rows
+            .map(|(table, rows)| TableRows { table, rows })
+            .collect())
+    }
+}
+
+/// What is left of a user that is personal.
+#[derive(SimpleObject)]
+pub(super) struct ErasureCheck {
+    /// How many rows hold something personal.
+    total: i64,
+    /// The same for each table, and for the search index (`chat_user_grams`).
+    rows: Vec<TableRows>,
+}
+
+/// Deletes a user.
+pub(super) async fn delete(
+    context: &Context<'_>,
+    input: DeleteChatUserInput,
+) -> Result<DeleteChatUserPayload> {
+    let taken = match Noun::ChatUser.decode(&input.id) {
+        None => Err(Refused::NotFound),
+        Some(id) => {
+            let work = DeleteUser {
+                id,
+                mode: input.mode,
+                if_version: input.if_version,
+                by: caller(context),
+            };
+            let taken = writer(context).transaction(&work).await?;
+            if let Ok(Taken { user, .. }) = taken {
+                deletion::work_on(writer(context).any(), user).await;
+            }
+            taken
+        }
+    };
+    loaders(context).forget();
+    Ok(match taken {
+        Ok(Taken { deletion, .. }) => DeleteChatUserPayload {
+            deletion: find(context, deletion).await?,
+            user_errors: Vec::new(),
+        },
+        Err(refused) => DeleteChatUserPayload {
+            deletion: None,
+            user_errors: vec![refused.into()],
+        },
+    })
+}
+
+/// Restores a user.
+pub(super) async fn restore(
+    context: &Context<'_>,
+    input: RestoreChatUserInput,
+) -> Result<RestoreChatUserPayload> {
+    let refused = match Noun::ChatUser.decode(&input.id) {
+        None => Err(Refused::NotFound),
+        Some(id) => {
+            let by = caller(context);
+            writer(context).transaction(&RestoreUser { id, by }).await?
+        }
+    };
+    loaders(context).forget();
+    let errors = refused.err().into_iter().map(UserError::from).collect();
+    let UpdateChatUserPayload {
+        chat_user,
+        user_errors,
+    } = payload(context, &input.id, errors).await?;
+    Ok(RestoreChatUserPayload {
+        chat_user,
+        user_errors,
+    })
+}
+
+/// A deletion by its id.
+pub(super) async fn find(context: &Context<'_>, id: uuid::Uuid) -> Result<Option<Deletion>> {
+    let row = loaders(context).deletion(id).await?;
+    Ok(row.map(Deletion::from))
+}
+
+/// What is left of a user; `None` for an id that is not a user's.
+pub(super) async fn check(context: &Context<'_>, id: &str) -> Result<Option<ErasureCheck>> {
+    let Some(id) = Noun::ChatUser.decode(id) else {
+        return Ok(None);
+    };
+    let left = erasure::left(reader(context), id).await?;
+    Ok(Some(ErasureCheck {
+        total: left.iter().map(|(_, rows)| rows).sum(),
+        rows: left
+            .into_iter()
+            .map(|(table, rows)| TableRows {
+                table: table.to_owned(),
+                rows,
+            })
+            .collect(),
+    }))
+}

@@ -1,0 +1,40 @@
+//! Deletions: by id, and those with work left to do.
+
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
+use sea_orm::{IdenStatic, Iterable};
+use uuid::Uuid;
+
+use crate::db::Reader;
+use crate::entity::deletion::{Column, Model};
+use crate::error::Result;
+
+/// How many users one look finds who are not deleted yet.
+const LOOK: u64 = 100;
+
+/// Deletions by id; ids that name nothing are missing from the answer.
+pub async fn by_ids(reader: &Reader, ids: &[Uuid]) -> Result<Vec<Model>> {
+    let among = reader.dialect().among("deletions.id", ids.iter().copied());
+    let select = Query::select()
+        .columns(Column::iter().map(|column| column.as_str()))
+        .from("deletions")
+        .and_where(among)
+        .to_owned();
+    reader.fetch(reader.dialect().statement(&select)).await
+}
+
+/// Users whose deletion is not finished, some of them.
+pub async fn unfinished(reader: &Reader) -> Result<Vec<Uuid>> {
+    let select = Query::select()
+        .column("chat_user_id")
+        .distinct()
+        .from("deletions")
+        .and_where(Expr::col("finished_at").is_null())
+        .order_by("chat_user_id", Order::Asc)
+        .limit(LOOK)
+        .to_owned();
+    let rows = reader.select(&select).await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.try_get("", "chat_user_id"))
+        .collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,43 @@
+//! Whether anything personal is left of a user: the rows themselves are looked at, not what was written down about them.
+
+use sea_orm::Value;
+use uuid::Uuid;
+
+use crate::db::Reader;
+use crate::db::dialect::Dialect;
+use crate::entity::personal::{ERASED, PROFILE, Personal, TABLES};
+use crate::error::Result;
+
+/// The text of SQL about a table, with what its words mean.
+pub fn spelled(dialect: Dialect, table: &Personal, text: &str) -> String {
+    let id = dialect.digits(&format!("{}.id", table.table));
+    text.replace("{erased_id}", &format!("'{ERASED}' || {id}"))
+        .replace(
+            "{without_values}",
+            &dialect.without_values("audit_entries.changes"),
+        )
+}
+
+/// How many rows of each table hold something personal about a user. The search index is called by what it is of.
+pub async fn left(reader: &Reader, user: Uuid) -> Result<Vec<(&'static str, i64)>> {
+    let dialect = reader.dialect();
+    let counts = std::iter::once(&PROFILE).chain(&TABLES).map(|personal| {
+        let left = spelled(dialect, personal, personal.left);
+        let Personal { table, user, .. } = personal;
+        let count = format!("SELECT COUNT(*) FROM {table} WHERE {user} = $1 AND ({left})");
+        (*table, count)
+    });
+    let search = ("chat_user_grams", dialect.index_entries());
+    let (names, counts): (Vec<_>, Vec<_>) = counts
+        .chain([search])
+        .map(|(name, count)| (name, format!("({count}) AS {name}")))
+        .unzip();
+    let sql = format!("SELECT {}", counts.join(", "));
+    let statement = dialect.raw(sql, [Value::from(user)]);
+    let found = reader.planned().rows(statement).await?;
+    let count = |name| match found.first() {
+        Some(row) => Ok((name, row.try_get("", name)?)),
+        None => Ok((name, 0)),
+    };
+    names.into_iter().map(count).collect()
+}
