@@ -210,7 +210,7 @@ impl Summary {
         }
         lines.push(format!(
             "  recorded    {}, with {}, {} and {} that are new",
-            counted(self.recorded, "message"),
+            counted(self.recorded, "line"),
             counted(self.agents, "agent"),
             counted(self.users, "user"),
             counted(self.sessions, "session"),
@@ -420,7 +420,7 @@ mod tests {
         assert_eq!(
             summary.in_words(0, None),
             format!(
-                "{counts}\n  recorded    1,000 messages, with {rest}\n  duplicates  0\n  rejected    2 lines"
+                "{counts}\n  recorded    1,000 lines, with {rest}\n  duplicates  0\n  rejected    2 lines"
             )
         );
         summary.rejected = 25;

@@ -444,6 +444,15 @@ impl Dialect {
         }
     }
 
+    /// What follows a table in FROM that is to be read by an index: one that holds few rows, of which a planner without
+    /// statistics knows nothing. PostgreSQL sees its size.
+    pub fn by_index(self, index: &str) -> String {
+        match self {
+            Self::Sqlite => format!(" INDEXED BY {index}"),
+            Self::Postgres => String::new(),
+        }
+    }
+
     /// How [`Self::children_of`] names the parent's id.
     pub const PARENT: &'static str = "parent.id";
 }

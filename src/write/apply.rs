@@ -131,20 +131,7 @@ async fn store(
     let foreign: Vec<_> = foreign.collect();
     sessions.release(transaction, &foreign).await?;
 
-    // A session has one user: the one it is stored with, else the first who claims it here.
-    placed.retain(|one| {
-        let stored_user = users.stored_id(one.user);
-        let owner = one
-            .session
-            .is_none_or(|session| sessions.claim(session, one.user, stored_user, one.event));
-        if !owner {
-            fates[one.at] = Fate::Rejected(reject(
-                "session.external_id",
-                "is a session of another user of this agent",
-            ));
-        }
-        owner
-    });
+    claim(&users, &mut sessions, &mut placed, &mut fates);
     for one in &placed {
         let user = users.merge(one.user, one.event);
         let session = one
@@ -170,23 +157,18 @@ async fn store(
             .map_or(Uuid::nil(), |session| sessions.id(session));
     }
 
+    let new: Vec<_> = said
+        .iter()
+        .zip(&recorded)
+        .filter_map(|(one, recorded)| recorded.then_some(one))
+        .collect();
+    for one in &new {
+        fates[one.placed.at] = Fate::Recorded;
+    }
     let mut moved = Moved::default();
-    for &user in &new_users {
-        moved.agents.entry(users.agent(user)).or_default().users += 1;
-    }
-    for &session in &new_sessions {
-        moved.session(&users, &sessions, session);
-    }
-    for one in &placed {
-        moved.told(users.id(one.user), one);
-    }
-    for (one, recorded) in said.iter().zip(&recorded) {
-        if *recorded {
-            fates[one.placed.at] = Fate::Recorded;
-            moved.message(one.placed.agent.id, &one.draft);
-        }
-    }
-    let unsettled = idle::Unsettled::of(&users, &sessions, &said, &recorded);
+    moved.rows(&users, &sessions, &new_users, &new_sessions);
+    moved.events(&users, &placed, &new);
+    let unsettled = idle::Unsettled::of(&users, &sessions, &new);
 
     users.forget_known(&mut moved.users);
 
@@ -198,11 +180,7 @@ async fn store(
             users.id(user)
         })
         .await?;
-    let new: Vec<_> = said
-        .iter()
-        .zip(&recorded)
-        .filter_map(|(one, recorded)| recorded.then_some(&one.draft))
-        .collect();
+    let new: Vec<_> = new.iter().map(|one| &one.draft).collect();
     message::insert(transaction, &new).await?;
     let new = new_sessions.iter().map(|&one| sessions.id(one)).collect();
     session::count(transaction, &moved.sessions, &new).await?;
@@ -221,6 +199,28 @@ async fn store(
         users: total(new_users.len()),
         sessions: total(named.count()),
     })
+}
+
+/// A session has one user: the one it is stored with, else the first who claims it here. The others are rejected.
+fn claim(
+    users: &Profile<'_>,
+    sessions: &mut session::Drafts<'_>,
+    placed: &mut Vec<Placed<'_>>,
+    fates: &mut [Fate],
+) {
+    placed.retain(|one| {
+        let stored_user = users.stored_id(one.user);
+        let owner = one
+            .session
+            .is_none_or(|session| sessions.claim(session, one.user, stored_user, one.event));
+        if !owner {
+            fates[one.at] = Fate::Rejected(reject(
+                "session.external_id",
+                "is a session of another user of this agent",
+            ));
+        }
+        owner
+    });
 }
 
 /// A message of an event, on its way.
@@ -281,6 +281,32 @@ struct Moved {
 }
 
 impl Moved {
+    /// Users and sessions that are new.
+    fn rows(
+        &mut self,
+        users: &Profile<'_>,
+        sessions: &session::Drafts<'_>,
+        new_users: &[usize],
+        new_sessions: &[usize],
+    ) {
+        for &user in new_users {
+            self.agents.entry(users.agent(user)).or_default().users += 1;
+        }
+        for &session in new_sessions {
+            self.session(users, sessions, session);
+        }
+    }
+
+    /// Events, and those of their messages that go in.
+    fn events(&mut self, users: &Profile<'_>, placed: &[Placed<'_>], new: &[&Said<'_, '_>]) {
+        for one in placed {
+            self.told(users.id(one.user), one);
+        }
+        for one in new {
+            self.message(one.placed.agent.id, &one.draft);
+        }
+    }
+
     fn session(&mut self, users: &Profile<'_>, sessions: &session::Drafts<'_>, session: usize) {
         let user = sessions.owner(session);
         let movement = self.users.entry(users.id(user)).or_default();

@@ -51,8 +51,13 @@ pub(super) struct Profile<'a> {
     aliases: HashMap<NaturalKey<'a>, Uuid>,
 }
 
-/// Whether stored messages of a user are in sessions by rule (`write::idle`), as a column.
-const HAS_RULE: &str = "EXISTS (SELECT 1 FROM messages WHERE messages.chat_user_id = chat_users.id AND messages.by_rule = 1) AS has_rule";
+/// A column with a value for users some of whose stored messages are in sessions by rule (`write::idle`).
+fn has_rule(dialect: Dialect) -> String {
+    format!(
+        "(SELECT messages.by_rule FROM messages{} WHERE messages.chat_user_id = chat_users.id AND messages.by_rule = 1 LIMIT 1) AS has_rule",
+        dialect.by_index("messages_by_rule")
+    )
+}
 
 /// A user of the batch: as stored, and as it is to be.
 struct Draft<'a> {
@@ -67,7 +72,7 @@ struct Draft<'a> {
     stored: Option<Fields>,
     fields: Fields,
     wanted: bool,
-    /// See [`HAS_RULE`].
+    /// Whether stored messages of theirs are in sessions by rule.
     has_rule: bool,
 }
 
@@ -290,15 +295,16 @@ impl<'a> Profile<'a> {
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT chat_users.*, {HAS_RULE} \
+            "SELECT chat_users.*, {has_rule} \
              FROM {wanted} AS wanted JOIN chat_users ON chat_users.agent_id = wanted.agent \
-             AND chat_users.platform = wanted.platform_name AND chat_users.platform_id = wanted.id_there"
+             AND chat_users.platform = wanted.platform_name AND chat_users.platform_id = wanted.id_there",
+            has_rule = has_rule(transaction.dialect()),
         );
         let found = transaction
             .rows(transaction.dialect().raw(sql, [rows.value()]))
             .await?;
         for found in found {
-            let has_rule = found.try_get("", "has_rule")?;
+            let has_rule = found.try_get::<Option<i64>>("", "has_rule")?.is_some();
             let row = Model::from_query_result(&found, "")?;
             if let Some(&place) =
                 self.places
@@ -330,10 +336,11 @@ impl<'a> Profile<'a> {
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT chat_users.*, {HAS_RULE}, wanted.place, chat_user_aliases.id AS alias FROM {wanted} AS wanted \
+            "SELECT chat_users.*, {has_rule}, wanted.place, chat_user_aliases.id AS alias FROM {wanted} AS wanted \
              JOIN chat_user_aliases ON chat_user_aliases.agent_id = wanted.agent \
              AND chat_user_aliases.platform = wanted.platform_name AND chat_user_aliases.platform_id = wanted.id_there \
-             JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id ORDER BY wanted.place"
+             JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id ORDER BY wanted.place",
+            has_rule = has_rule(transaction.dialect()),
         );
         let statement = transaction.dialect().raw(sql, [rows.value()]);
         for row in transaction.rows(statement).await? {
@@ -341,7 +348,7 @@ impl<'a> Profile<'a> {
             let place = usize::try_from(place).unwrap_or_default();
             let key = self.drafts[place].key;
             self.aliases.insert(key, row.try_get("", "alias")?);
-            let has_rule = row.try_get("", "has_rule")?;
+            let has_rule = row.try_get::<Option<i64>>("", "has_rule")?.is_some();
             let row = Model::from_query_result(&row, "")?;
             let there = self
                 .drafts

@@ -95,18 +95,8 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
-    /// Only those who have messages that name no session.
-    pub(super) fn of(
-        users: &Profile<'_>,
-        sessions: &Drafts<'_>,
-        said: &[Said<'_, '_>],
-        recorded: &[bool],
-    ) -> Self {
-        let new: Vec<_> = said
-            .iter()
-            .zip(recorded)
-            .filter_map(|(one, recorded)| recorded.then_some(one))
-            .collect();
+    /// Only those who have messages that name no session. `new` are the messages that go in.
+    pub(super) fn of(users: &Profile<'_>, sessions: &Drafts<'_>, new: &[&Said<'_, '_>]) -> Self {
         let loose = new.iter().filter(|one| one.draft.by_rule);
         let loose: HashSet<usize> = loose.map(|one| one.user).collect();
         let has_rule = |user: usize| loose.contains(&user) || users.has_rule(user);

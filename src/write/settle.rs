@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::{DbErr, FromQueryResult, Value};
+use sea_orm::{DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::event::BY_RULE;
@@ -221,8 +221,37 @@ async fn read(
     page: usize,
 ) -> Result<HashMap<Uuid, Page>, DbErr> {
     const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("since", Column::Int)];
+    let rows: Vec<_> = walks.iter().map(|walk| (Key(walk.user), walk.at)).collect();
+    let rows = Rows::new(&COLUMNS, &rows);
+    let limit = i64::try_from(page).unwrap_or(i64::MAX);
+    let mut pages: HashMap<Uuid, Page> = HashMap::new();
+    for (user, item) in read_messages(transaction, &rows, limit).await? {
+        pages.entry(user).or_default().messages.push(item);
+    }
+    for (user, item) in read_starts(transaction, &rows, limit).await? {
+        pages.entry(user).or_default().starts.push(item);
+    }
+    Ok(pages)
+}
+
+/// Messages, each with its user.
+async fn read_messages(
+    transaction: &Transaction,
+    walks: &Rows,
+    limit: i64,
+) -> Result<Vec<(Uuid, Item)>, DbErr> {
+    const COLUMNS: [&str; 8] = [
+        "id",
+        "chat_user_id",
+        "session_id",
+        "external_id",
+        "role",
+        "sent_at",
+        "cost_micros",
+        "by_rule",
+    ];
     #[derive(FromQueryResult)]
-    struct MessageRow {
+    struct Row {
         id: Uuid,
         chat_user_id: Uuid,
         session_id: Uuid,
@@ -234,8 +263,55 @@ async fn read(
         session_external_id: String,
         ended_at: Option<Timestamp>,
     }
+    let dialect = transaction.dialect();
+    let messages = dialect.for_each(
+        &walks.subquery(dialect, "$1"),
+        "messages",
+        &COLUMNS,
+        "WHERE messages.chat_user_id = one.id AND messages.sent_at >= one.since \
+         ORDER BY messages.sent_at, messages.id LIMIT $2",
+    );
+    let sql = format!(
+        "SELECT message.*, sessions.external_id AS session_external_id, sessions.ended_at \
+         FROM {messages} AS message JOIN sessions ON sessions.id = message.session_id"
+    );
+    let statement = dialect.raw(sql, [walks.value(), limit.into()]);
+    let found: Vec<Row> = transaction.fetch(statement).await?;
+    let items = found.into_iter().map(|row| {
+        let message = Message {
+            id: row.id,
+            own: row.role == MessageRole::User,
+            cost: row.cost_micros.unwrap_or(0),
+            session_external_id: row.session_external_id,
+            by_rule: row.by_rule == 1,
+        };
+        let item = Item {
+            at: row.sent_at,
+            external_id: row.external_id,
+            session: row.session_id,
+            ended_at: row.ended_at,
+            message: Some(message),
+        };
+        (row.chat_user_id, item)
+    });
+    Ok(items.collect())
+}
+
+/// Starts of the sessions that events named, each with its user.
+async fn read_starts(
+    transaction: &Transaction,
+    walks: &Rows,
+    limit: i64,
+) -> Result<Vec<(Uuid, Item)>, DbErr> {
+    const COLUMNS: [&str; 5] = [
+        "id",
+        "chat_user_id",
+        "external_id",
+        "started_at",
+        "ended_at",
+    ];
     #[derive(FromQueryResult)]
-    struct StartRow {
+    struct Row {
         id: Uuid,
         chat_user_id: Uuid,
         external_id: String,
@@ -243,85 +319,28 @@ async fn read(
         ended_at: Option<Timestamp>,
     }
     let dialect = transaction.dialect();
-    let rows: Vec<_> = walks.iter().map(|walk| (Key(walk.user), walk.at)).collect();
-    let rows = Rows::new(&COLUMNS, &rows);
-    let batch = rows.subquery(dialect, "$1");
-    let limit = Value::from(i64::try_from(page).unwrap_or(i64::MAX));
-
-    let messages = dialect.for_each(
-        &batch,
-        "messages",
-        &[
-            "id",
-            "chat_user_id",
-            "session_id",
-            "external_id",
-            "role",
-            "sent_at",
-            "cost_micros",
-            "by_rule",
-        ],
-        "WHERE messages.chat_user_id = one.id AND messages.sent_at >= one.since \
-         ORDER BY messages.sent_at, messages.id LIMIT $2",
+    let named = format!(
+        "WHERE sessions.chat_user_id = one.id AND sessions.started_at >= one.since \
+         AND substr(sessions.external_id, 1, {}) <> '{BY_RULE}' \
+         ORDER BY sessions.started_at, sessions.id LIMIT $2",
+        BY_RULE.len()
     );
-    let messages = format!(
-        "SELECT message.*, sessions.external_id AS session_external_id, sessions.ended_at \
-         FROM {messages} AS message JOIN sessions ON sessions.id = message.session_id"
-    );
-    let messages = dialect.raw(messages, [rows.value(), limit.clone()]);
-    let messages: Vec<MessageRow> = transaction.fetch(messages).await?;
-
-    let starts = dialect.for_each(
-        &batch,
-        "sessions",
-        &[
-            "id",
-            "chat_user_id",
-            "external_id",
-            "started_at",
-            "ended_at",
-        ],
-        &format!(
-            "WHERE sessions.chat_user_id = one.id AND sessions.started_at >= one.since \
-             AND substr(sessions.external_id, 1, {}) <> '{BY_RULE}' \
-             ORDER BY sessions.started_at, sessions.id LIMIT $2",
-            BY_RULE.len()
-        ),
-    );
-    let starts = dialect.raw(
-        format!("SELECT start.* FROM {starts} AS start"),
-        [rows.value(), limit],
-    );
-    let starts: Vec<StartRow> = transaction.fetch(starts).await?;
-
-    let mut pages: HashMap<Uuid, Page> = HashMap::new();
-    for row in messages {
-        let page = pages.entry(row.chat_user_id).or_default();
-        page.messages.push(Item {
-            at: row.sent_at,
-            external_id: row.external_id,
-            session: row.session_id,
-            ended_at: row.ended_at,
-            message: Some(Message {
-                id: row.id,
-                own: row.role == MessageRole::User,
-                cost: row.cost_micros.unwrap_or(0),
-                session_external_id: row.session_external_id,
-                by_rule: row.by_rule == 1,
-            }),
-        });
-    }
-    for row in starts {
-        let page = pages.entry(row.chat_user_id).or_default();
-        page.starts.push(Item {
+    let batch = walks.subquery(dialect, "$1");
+    let starts = dialect.for_each(&batch, "sessions", &COLUMNS, &named);
+    let sql = format!("SELECT start.* FROM {starts} AS start");
+    let statement = dialect.raw(sql, [walks.value(), limit.into()]);
+    let found: Vec<Row> = transaction.fetch(statement).await?;
+    let items = found.into_iter().map(|row| {
+        let item = Item {
             at: row.started_at,
             external_id: row.external_id,
             session: row.id,
             ended_at: row.ended_at,
             message: None,
-        });
-    }
-    Ok(pages)
+        };
+        (row.chat_user_id, item)
+    });
+    Ok(items.collect())
 }
 
 impl Page {

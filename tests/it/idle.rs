@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::audience::event;
+use crate::cases;
 use crate::harness::{Start, World, everywhere};
 use crate::ingest::{
     Batches, arrive, batches, block, clear, counted, dump, fates, line, lines, property,
@@ -297,6 +298,38 @@ async fn any_order_of_arrival_ends_where_the_rule_says() {
                 counted(world).await
             })
         });
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_read_from_end_to_end_to_find_a_session() {
+    const RECORD: &str = "mutation ($events: [EventInput!]!) { recordMessages(input: {events: $events}) { recorded } }";
+    everywhere(Start::Audience, async |world| {
+        let said = |id: &str, minute: usize| {
+            json!({ "agent": { "externalId": "desk" }, "user": { "platform": "WEB", "platformId": "desk-1" },
+                    "message": { "externalId": id, "role": "USER", "text": "", "sentAt": format!("2025-06-01T10:{minute:02}:00Z") } })
+        };
+        let told = json!({ "agent": { "externalId": "desk" }, "user": { "platform": "WEB", "platformId": "desk-1" },
+                           "session": { "externalId": "d-3", "endedAt": "2025-06-01T10:35:00Z" } });
+        let mut open = told.clone();
+        open["session"] = json!({ "externalId": "d-3", "startedAt": "2025-06-01T10:25:00Z" });
+        let mut plans = Vec::new();
+        for events in [json!([said("x", 40), said("y", 20)]), json!([open]), json!([told])] {
+            let answer = world.ask_with(RECORD, json!({ "events": events })).await;
+            assert!(answer.body["data"]["recordMessages"]["recorded"].as_i64() > Some(0), "{}", answer.body);
+            plans.extend(cases::plans(world, &answer).await);
+        }
+        for plan in &plans {
+            for table in ["messages", "sessions", "chat_users"] {
+                assert!(!plan.iter().any(|line| cases::scans(plan, line, table)), "{}", plan.join("\n"));
+            }
+        }
+        let plans = plans.concat();
+        for index in ["messages_by_rule", "messages_of_chat_user", "sessions_of_chat_user", "messages_of_session"] {
+            assert!(plans.iter().any(|line| line.contains(index)), "{index}: {}", plans.join("\n"));
+        }
+        counted(world).await.unwrap();
     })
     .await;
 }
