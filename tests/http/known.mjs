@@ -41,6 +41,21 @@ export const KNOWN = [
     request: { query: '{ __schema { description } }' },
     shows: (_, { query }) => /__schema \{ description/.test(query),
   },
+  // Directives that are deprecated came with a later draft than the library's.
+  {
+    name: 'introspection does not know of deprecated directives',
+    kind: 'data',
+    request: { query: '{ __type(name: "__Directive") { fields { name } } }' },
+    shows: ({ detail }, { query }) =>
+      /__schema \{ types|__Directive/.test(query) && /deprecationReason|isDeprecated/.test(detail),
+  },
+  // "Interface: must return the set of interfaces that this interface implements (if none, must return the empty set)."
+  {
+    name: 'the interfaces of an interface are null instead of none',
+    kind: 'data',
+    request: { query: '{ __type(name: "Node") { interfaces { name } } }' },
+    shows: ({ detail }, { query }) => /interfaces \{/.test(query) && detail.includes('null'),
+  },
   // Fields of one name are executed one after the other and their answers merged, not their selections: what fails in one
   // leaves the object of the other.
   {
