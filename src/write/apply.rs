@@ -123,14 +123,7 @@ async fn store(
         });
     }
     sessions.find(transaction).await?;
-    let foreign = placed.iter().filter_map(|one| {
-        let stored_user = users.stored_id(one.user);
-        one.session
-            .filter(|&session| sessions.is_foreign(session, stored_user))
-    });
-    let foreign: Vec<_> = foreign.collect();
-    sessions.release(transaction, &foreign).await?;
-
+    release(transaction, &users, &mut sessions, &placed).await?;
     claim(&users, &mut sessions, &mut placed, &mut fates);
     for one in &placed {
         let user = users.merge(one.user, one.event);
@@ -199,6 +192,22 @@ async fn store(
         users: total(new_users.len()),
         sessions: total(named.count()),
     })
+}
+
+/// Sessions of users who are being deleted give their ids away.
+async fn release(
+    transaction: &Transaction,
+    users: &Profile<'_>,
+    sessions: &mut session::Drafts<'_>,
+    placed: &[Placed<'_>],
+) -> Result<(), DbErr> {
+    let foreign = placed.iter().filter_map(|one| {
+        let stored_user = users.stored_id(one.user);
+        one.session
+            .filter(|&session| sessions.is_foreign(session, stored_user))
+    });
+    let foreign: Vec<_> = foreign.collect();
+    sessions.release(transaction, &foreign).await
 }
 
 /// A session has one user: the one it is stored with, else the first who claims it here. The others are rejected.

@@ -24,6 +24,7 @@ mod idempotency;
 mod idle;
 mod ingest;
 mod merges;
+mod model;
 mod oracle;
 mod record;
 mod schema;

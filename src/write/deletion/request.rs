@@ -102,13 +102,10 @@ impl DeleteUser<'_> {
     ) -> Result<Uuid, DbErr> {
         let now = Timestamp::now();
         hide(transaction, user.id, now).await?;
-        let (action, counts) = match self.mode {
-            DeletionMode::Soft => (
-                AuditAction::ChatUserDeleted,
-                hidden_rows(transaction, user).await?,
-            ),
-            DeletionMode::Erase => (AuditAction::ChatUserErased, BTreeMap::new()),
-            DeletionMode::Hard => (AuditAction::ChatUserRemoved, BTreeMap::new()),
+        let action = match self.mode {
+            DeletionMode::Soft => AuditAction::ChatUserDeleted,
+            DeletionMode::Erase => AuditAction::ChatUserErased,
+            DeletionMode::Hard => AuditAction::ChatUserRemoved,
         };
         let entry = Entry {
             action,
@@ -116,16 +113,18 @@ impl DeleteUser<'_> {
             chat_user: Some(user.id),
             changes: Vec::new(),
         };
+        let counts = if self.mode == DeletionMode::Soft {
+            hidden_rows(transaction, user).await?
+        } else {
+            idempotency::forget_answers(transaction).await?;
+            erase_profile(transaction, user.id, now).await?
+        };
         audit::enter(transaction, self.by, &[entry]).await?;
         let deletion = self.deletion(user, now, &counts, transaction.offer());
         insert(transaction, &deletion).await?;
         let id = deletion.id;
-        if self.mode != DeletionMode::Soft {
-            idempotency::forget_answers(transaction).await?;
-            erase_profile(transaction, user.id, now).await?;
-            if is_first {
-                step::advance(transaction, deletion).await?;
-            }
+        if self.mode != DeletionMode::Soft && is_first {
+            step::advance(transaction, deletion).await?;
         }
         Ok(id)
     }
@@ -211,22 +210,26 @@ async fn hidden_rows(
     Ok(counts)
 }
 
-/// Tables with a column of users that lead to a profile: by a former id, or by a tag.
-const AT_ONCE: [(&str, &str); 2] = [
-    ("chat_user_aliases", "chat_user_id"),
-    ("chat_user_tags", "chat_user_id"),
-];
+/// Tables with a few rows that lead to a profile: by what a user was called before, or by a tag.
+const AT_ONCE: [&str; 2] = ["chat_user_aliases", "chat_user_tags"];
 
-/// Takes everything personal out of a profile: what happens from now on under the same ids is somebody else's.
-async fn erase_profile(transaction: &Transaction, user: Uuid, now: Timestamp) -> Result<(), DbErr> {
+/// Takes everything personal out of a profile: what happens from now on under the same ids is somebody else's. How many rows
+/// of other tables went with it.
+async fn erase_profile(
+    transaction: &Transaction,
+    user: Uuid,
+    now: Timestamp,
+) -> Result<BTreeMap<&'static str, i64>, DbErr> {
     let dialect = transaction.dialect();
     transaction.execute(dialect.unindex(user)).await?;
-    for (table, column) in AT_ONCE {
-        let sql = format!("DELETE FROM {table} WHERE {column} = $1");
-        transaction.execute(dialect.raw(sql, [user.into()])).await?;
+    let mut counts = BTreeMap::new();
+    for table in AT_ONCE {
+        let sql = format!("DELETE FROM {table} WHERE chat_user_id = $1");
+        let rows = transaction.execute(dialect.raw(sql, [user.into()])).await?;
+        counts.insert(table, i64::try_from(rows).unwrap_or(i64::MAX));
     }
     let Rows::Kept { erased, .. } = PROFILE.rows else {
-        return Ok(());
+        return Ok(counts);
     };
     let sql = format!(
         "UPDATE chat_users SET {}, version = version + 1, erased_at = COALESCE(erased_at, $2) WHERE id = $1",
@@ -235,7 +238,7 @@ async fn erase_profile(transaction: &Transaction, user: Uuid, now: Timestamp) ->
     transaction
         .execute(dialect.raw(sql, [Value::from(user), now.into()]))
         .await?;
-    Ok(())
+    Ok(counts)
 }
 
 async fn insert(transaction: &Transaction, deletion: &Model) -> Result<(), DbErr> {
