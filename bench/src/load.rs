@@ -24,7 +24,7 @@ const BARE_BATCH: usize = 2_000;
 const BARE_ROWS: usize = 200_000;
 
 /// How loading went.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loading {
     pub(crate) messages: u64,
     pub(crate) taken: Duration,
@@ -40,13 +40,7 @@ pub(crate) async fn load(kind: Kind, url: &str, arguments: &Arguments) -> Result
     forget_peak();
     let database = store::database(url, true).await?;
     database.migrate_up().await?;
-    let mut loading = Loading {
-        messages: 0,
-        taken: Duration::ZERO,
-        peak_kib: None,
-        bare_messages: 0,
-        bare_taken: Duration::ZERO,
-    };
+    let mut loading = Loading::default();
     let mut events = audience(arguments.users, arguments.messages, arguments.seed);
     let mut batch = Vec::with_capacity(BATCH);
     loop {
@@ -112,7 +106,7 @@ type Message = (
 );
 
 /// Puts message rows into a table without any index.
-async fn bare(kind: Kind, url: &str, pool: &Pool, loading: &mut Loading) -> Result<()> {
+pub(crate) async fn bare(kind: Kind, url: &str, pool: &Pool, loading: &mut Loading) -> Result<()> {
     const SELECT: &str = "SELECT id, session_id, chat_user_id, external_id, role, text, attachments, sent_at, cost_micros \
                           FROM messages WHERE id > $1 ORDER BY id LIMIT $2";
     let mut target = Target::open(kind, url).await?;

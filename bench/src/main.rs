@@ -11,6 +11,7 @@ mod audience; // whom everything is about
 mod bare; // sqlx with nothing around it
 mod by_hand; // the statements that one would write
 mod endpoint; // the hand-written endpoint
+mod ingest; // recordMessages against bare INSERTs
 mod load; // write::apply against bare INSERTs
 mod measure; // four ways to the same answer, in turns
 mod plans; // EXPLAIN of Parlour's statements
@@ -124,11 +125,21 @@ async fn measure(store: Store, arguments: Arguments) -> Result<(Store, Results)>
         Some(_) => None,
     };
     sides.stop().await;
+    let is_wanted = |only: &String| "recordmessages".contains(&only.to_lowercase());
+    let recording = if arguments.only.as_ref().is_none_or(is_wanted) {
+        let empty = store::empty(store.kind, &arguments).await?;
+        let recording = ingest::record(&empty, arguments.seed).await?;
+        empty.close(false).await?;
+        Some(recording)
+    } else {
+        None
+    };
     let results = Results {
         kind: store.kind,
         description: load::describe(store.kind, &store.pool).await?,
         sample,
         loading: store.loading,
+        recording,
         shapes: measured,
         walk,
     };

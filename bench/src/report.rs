@@ -9,7 +9,7 @@ use crate::sample::Sample;
 use crate::shapes::Group;
 use crate::store::Kind;
 use crate::walk::Walk;
-use crate::{Arguments, Result};
+use crate::{Arguments, Result, ingest};
 
 /// What a held shape may take, in terms of its bare SQL.
 const LIMIT: f64 = 3.0;
@@ -23,6 +23,7 @@ pub(crate) struct Results {
     pub(crate) description: String,
     pub(crate) sample: Sample,
     pub(crate) loading: Option<Loading>,
+    pub(crate) recording: Option<Loading>,
     pub(crate) shapes: Vec<Measured>,
     pub(crate) walk: Option<Walk>,
 }
@@ -145,13 +146,27 @@ fn context(text: &mut String, results: &Results) -> Result<()> {
         all.messages,
         results.sample.users
     )?;
-    let Some(loading) = results.loading else {
+    if let Some(loading) = &results.loading {
+        writing(text, "Loading by batches of 20,000 events", loading)?;
+    } else {
         writeln!(
             text,
             "The audience was kept from an earlier run: loading was not measured.\n"
         )?;
-        return Ok(());
-    };
+    }
+    if let Some(recording) = &results.recording {
+        let what = format!(
+            "`recordMessages` from {} clients, {} events each time, into an empty database",
+            ingest::CLIENTS,
+            ingest::BATCH
+        );
+        writing(text, &what, recording)?;
+    }
+    Ok(())
+}
+
+/// A way of writing, against bare INSERTs.
+fn writing(text: &mut String, what: &str, loading: &Loading) -> Result<()> {
     let (ours, bare) = (
         rate(loading.messages, loading.taken),
         rate(loading.bare_messages, loading.bare_taken),
@@ -161,8 +176,8 @@ fn context(text: &mut String, results: &Results) -> Result<()> {
     });
     writeln!(
         text,
-        "Loading by batches of 20,000 events: **{:.1} ×** the time of bare INSERTs of the message \
-         rows alone into a table without any index ({ours:.0} against {bare:.0} messages/s){peak}.\n",
+        "{what}: **{:.1} ×** the time of bare INSERTs of the message rows alone into a table without any index \
+         ({ours:.0} against {bare:.0} messages/s){peak}.\n",
         bare / ours
     )?;
     Ok(())

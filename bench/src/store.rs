@@ -76,6 +76,22 @@ pub(crate) async fn open(kind: Kind, arguments: &Arguments) -> Result<Store> {
     })
 }
 
+/// A database with tables and no rows, beside the large one. It is not kept.
+pub(crate) async fn empty(kind: Kind, arguments: &Arguments) -> Result<Store> {
+    let place = Place::new(kind, "parlour_bench_recording".to_owned(), arguments)?;
+    place.remove().await?;
+    place.create().await?;
+    let database = database(&place.url(), false).await?;
+    database.migrate_up().await?;
+    Ok(Store {
+        kind,
+        database,
+        pool: Pool::open(kind, &place.url()).await?,
+        loading: None,
+        place,
+    })
+}
+
 /// Parlour's way to a database, as `serve` opens it, or as `import` does.
 pub(crate) async fn database(url: &str, bulk: bool) -> Result<Database> {
     let options = DatabaseOptions {
@@ -89,6 +105,11 @@ pub(crate) async fn database(url: &str, bulk: bool) -> Result<Database> {
 }
 
 impl Store {
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        self.place.url()
+    }
+
     /// Ends the connections, and throws the database away unless it is to be kept.
     pub(crate) async fn close(self, keep: bool) -> Result<()> {
         self.pool.close().await;

@@ -107,8 +107,9 @@ impl Dialect {
                         Column::Int | Column::Text => format!("value ->> {at} AS {name}"),
                     })
                     .collect();
+                // `jsonb_each`: a row stays in the binary form, and is not written out as text for each of its columns.
                 format!(
-                    "(SELECT {} FROM json_each({placeholder}))",
+                    "(SELECT {} FROM jsonb_each({placeholder}))",
                     columns.join(", ")
                 )
             }

@@ -52,6 +52,11 @@ impl Rows {
         dialect.rows(self.columns, placeholder)
     }
 
+    /// The bind, of a batch that is not needed any more.
+    pub fn into_value(self) -> Value {
+        Value::String(Some(self.json))
+    }
+
     /// The bind.
     pub fn value(&self) -> Value {
         Value::String(Some(self.json.clone()))

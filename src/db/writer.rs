@@ -183,7 +183,8 @@ impl Transaction {
         let sql = format!(
             "INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true ON CONFLICT DO NOTHING"
         );
-        self.execute(self.dialect.raw(sql, [rows.value()])).await
+        self.execute(self.dialect.raw(sql, [rows.into_value()]))
+            .await
     }
 
     /// Inserts rows that must all be new; when one is not, the whole transaction is undone and run again.
@@ -221,7 +222,8 @@ impl Transaction {
         let batch = rows.subquery(self.dialect, "$1");
         let sql =
             format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
-        self.execute(self.dialect.raw(sql, [rows.value()])).await?;
+        self.execute(self.dialect.raw(sql, [rows.into_value()]))
+            .await?;
         Ok(())
     }
 

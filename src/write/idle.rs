@@ -5,7 +5,7 @@
 //! the timeline, if that is at most the agent's idle time before and the session is not closed by then. Otherwise it opens
 //! one, which it is the head of.
 //!
-//! Here new messages are put into sessions by what the batch alone tells ([`gather`]), so that they go in like all others.
+//! Here new messages are put into sessions by what the batch alone tells (`gather`), so that they go in like all others.
 //! `settle` then puts right what the rest of the timeline tells.
 
 use std::collections::{BTreeMap, HashSet};
