@@ -266,6 +266,10 @@ pub struct ChatUserWhere {
     pub tags: Option<TagsFilter>,
     /// When the user stopped the bot.
     pub stopped_at: Option<DateTimeFilter>,
+    /// When the user was blocked, also where the block has ended by itself since.
+    pub blocked_at: Option<DateTimeFilter>,
+    /// When the block ends by itself, or did; absent for who is blocked until further notice, and for who is not blocked.
+    pub blocked_until: Option<DateTimeFilter>,
     /// The earliest session start or message.
     pub created_at: Option<DateTimeFilter>,
     /// The newest of the user's own messages and session starts.
@@ -327,6 +331,16 @@ impl Where for ChatUserWhere {
                 Column::nullable("chat_users.language"),
             )?)
             .add(builder.field("tags", self.tags.as_ref(), Column::tags_of_users())?)
+            .add(builder.field(
+                "blockedAt",
+                self.blocked_at.as_ref(),
+                Column::nullable("chat_users.blocked_at"),
+            )?)
+            .add(builder.field(
+                "blockedUntil",
+                self.blocked_until.as_ref(),
+                Column::nullable("chat_users.blocked_until"),
+            )?)
             .add(builder.field(
                 "stoppedAt",
                 self.stopped_at.as_ref(),

@@ -24,7 +24,7 @@ const DEFAULT_PAGE = 20;
 const LEFT_OUT = {
   fields: ['facets', 'auditLog', 'block', 'blockStatus', 'subscriptions', 'replyTo', 'cost', 'totalCost', 'mergePreview', 'stoppedAt', 'deletion', 'erasureCheck'],
   arguments: ['search'],
-  inputs: ['name', 'email', 'cost', 'totalCost', 'stoppedAt'],
+  inputs: ['name', 'email', 'cost', 'totalCost', 'stoppedAt', 'blockedAt', 'blockedUntil'],
   orders: ['NAME', 'COST', 'TOTAL_MESSAGES_SENT'],
 };
 
