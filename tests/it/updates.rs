@@ -321,9 +321,9 @@ async fn a_block_holds_until_its_time_or_until_it_is_lifted() {
         let blocked = json!({ "isBlocked": true, "block": { "reason": "spam", "until": null, "by": "anyone" },
             "chatUser": { "id": who["id"], "isBlocked": true } });
         assert_eq!(status().await, blocked);
-        let list = "{ chatUsers(where: {blockedAt: {isNull: false}, blockedUntil: {isNull: true}}) { nodes { id } } }";
-        let list = world.ask(list, Value::Null).await;
-        assert_eq!(list["chatUsers"]["nodes"], json!([{ "id": who["id"] }]));
+        let everyone = "{ chatUsers(where: {blockedAt: {isNull: false}, blockedUntil: {isNull: true}}) { nodes { id } } }";
+        let everyone = world.ask(everyone, Value::Null).await;
+        assert_eq!(everyone["chatUsers"]["nodes"], json!([{ "id": who["id"] }]));
 
         // A time takes the place of "until further notice"; once it has come nobody has to do anything.
         block(json!({ "id": who["id"], "until": "2999-01-01T00:00:00Z" })).await;
