@@ -4,7 +4,8 @@
 //! bytes ─ http ─ graphql/query ─ read/<noun> ─ db::Reader ─ SQLite | PostgreSQL
 //!                   │                └ filter → WHERE, page → keyset       ▲ db/dialect.rs: "how here?"
 //!                   └ graphql/loader ── read/batch: one statement per level
-//! files ─ cli/import, cli/demo ── write::apply(events) ─ db::Writer
+//! bytes ─ http ─ graphql/mutation ─ write/<change> ──── db::Writer
+//! files ─ cli/import, cli/demo ── write::apply(events) ─┘
 //! ```
 //!
 //! A lower station never names a higher one, and the same noun has the same file name at each:
