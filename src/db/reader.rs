@@ -1,18 +1,22 @@
 //! SELECT and nothing else: the connections behind a [`Reader`] are read-only in the database itself.
 
+use std::sync::Arc;
+
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult, Statement};
 
 use super::dialect::Dialect;
 use super::tally::Watch;
+use crate::caller::Principal;
 use crate::error::Result;
 
-/// Reads.
+/// Reads, in somebody's name.
 #[derive(Clone, Debug)]
 pub struct Reader {
     connection: DatabaseConnection,
     planned: DatabaseConnection,
     dialect: Dialect,
+    principal: Arc<Principal>,
 }
 
 impl Reader {
@@ -25,7 +29,22 @@ impl Reader {
             connection,
             planned,
             dialect,
+            principal: Arc::new(Principal::program()),
         }
+    }
+
+    /// The same connections, in the name of somebody who asks: what they may not see is not there.
+    #[must_use]
+    pub fn seen_by(&self, principal: Arc<Principal>) -> Self {
+        Self {
+            principal,
+            ..self.clone()
+        }
+    }
+
+    /// In whose name it reads.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// How this database says things.

@@ -27,10 +27,10 @@ use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, Schema, ValidationMode};
 
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Database, Reader};
 use crate::error::Internal;
-pub use crate::write::audit::Caller;
 use crate::write::idempotency::Changes;
 pub use crate::write::idempotency::{Kept, Once};
 pub use connection::Limits as PageLimits;
@@ -71,14 +71,15 @@ pub async fn execute(
     request: async_graphql::Request,
 ) -> async_graphql::Response {
     let batches = Batches::default();
+    let reader = database.reader.seen_by(caller.principal.clone());
     let request = request
-        .data(database.reader.clone())
+        .data(reader.clone())
         .data(Changes::new(database.writer.clone(), once))
         .data(caller)
         .data(Timestamp::now())
         .data(limits)
         .data(currency)
-        .data(Arc::new(Loaders::new(database.reader.clone(), &batches)));
+        .data(Arc::new(Loaders::new(reader, &batches)));
     batches.drive(graph.execute(request)).await
 }
 

@@ -15,9 +15,6 @@ use super::negotiate;
 use super::respond::{Answer, Refusal};
 use crate::graphql;
 
-/// Who asks, as long as nobody has to say who they are.
-pub(super) const ANYONE: &str = "anyone";
-
 /// Runs an operation of a document that has been checked.
 pub(super) async fn execute(
     shared: &Shared,
@@ -35,8 +32,8 @@ pub(super) async fn execute(
         &shared.database,
         shared.pages,
         shared.currency,
-        graphql::Caller {
-            actor: ANYONE.to_owned(),
+        crate::caller::Caller {
+            principal: caller.principal.clone(),
             request_id: caller.id.to_owned(),
         },
         once,

@@ -45,6 +45,7 @@ impl Given {
     /// A mutation that is to be done once.
     pub(super) fn once(
         &self,
+        owner: &str,
         text: &str,
         name: Option<&str>,
         variables: &Variables,
@@ -55,8 +56,7 @@ impl Given {
         let variables = serde_json::to_vec(variables).unwrap_or_default();
         let name = name.unwrap_or_default().as_bytes();
         let request = hash([text.as_bytes(), name, &variables]);
-        let owner = execute::ANYONE.to_owned();
-        Ok(Some(Arc::new(Once::new(owner, key, request))))
+        Ok(Some(Arc::new(Once::new(owner.to_owned(), key, request))))
     }
 
     fn key(&self) -> Result<Option<String>, Refusal> {

@@ -32,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
+use crate::caller::Principal;
 use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
@@ -68,6 +69,8 @@ struct Shared {
     cors: Vec<HeaderValue>,
     drain_timeout: Duration,
     draining: AtomicBool,
+    /// Who asks, as long as nobody has to say who they are.
+    anyone: Arc<Principal>,
 }
 
 impl std::fmt::Debug for Server {
@@ -79,6 +82,16 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A server over a database.
     pub fn new(database: Database, settings: &ServeSettings, limits: Limits) -> Result<Self> {
+        Self::open_to(Principal::anyone(), database, settings, limits)
+    }
+
+    /// A server that takes everybody for the same.
+    pub fn open_to(
+        anyone: Principal,
+        database: Database,
+        settings: &ServeSettings,
+        limits: Limits,
+    ) -> Result<Self> {
         let metrics = Metrics::default();
         Ok(Self(Arc::new(Shared {
             room: Room::new(limits.concurrency, &metrics),
@@ -101,6 +114,7 @@ impl Server {
             cors: settings.cors_origins()?,
             drain_timeout: settings.drain_timeout(),
             draining: AtomicBool::new(false),
+            anyone: Arc::new(anyone),
         })))
     }
 
@@ -210,6 +224,7 @@ async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Respons
     let method = request.method().clone();
     let mut caller = Caller {
         id,
+        principal: shared.anyone.clone(),
         method: &method,
         form,
         key: idempotency::Given::of(request.headers()),
@@ -237,6 +252,7 @@ async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Respons
 /// Who asks, and how.
 struct Caller<'a> {
     id: &'a str,
+    principal: Arc<Principal>,
     method: &'a Method,
     form: Form,
     key: idempotency::Given,
@@ -318,9 +334,12 @@ async fn answer(
     let (operation, name) = checked.operation(&meant)?;
     *named = name;
     let once = if operation.is_mutation() {
-        caller
-            .key
-            .once(&text, meant.name.as_deref(), &question.variables)?
+        caller.key.once(
+            &caller.principal.name,
+            &text,
+            meant.name.as_deref(),
+            &question.variables,
+        )?
     } else {
         None
     };

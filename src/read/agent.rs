@@ -54,7 +54,7 @@ impl Noun for Entity {
 
 /// Whether there is no agent at all, that is, no data.
 pub async fn none(reader: &Reader) -> Result<bool> {
-    let mut select = Entity::visible();
+    let mut select = Entity::visible(reader.principal());
     select.column((Entity::TABLE, "id")).limit(1);
     Ok(reader
         .rows(reader.dialect().statement(&select))

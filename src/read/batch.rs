@@ -19,7 +19,7 @@ pub async fn by_ids<N: Noun>(
     reader: &Reader,
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Arc<N::Model>>> {
-    let mut select = N::visible();
+    let mut select = N::visible(reader.principal());
     select.and_where(
         reader
             .dialect()
@@ -55,7 +55,7 @@ pub async fn pages<N: Noun>(
     }
     let column = column::<N>(parent)?;
     let columns = query.order.with_key(columns).with(column);
-    let mut children = query.select(reader.dialect(), Scope::All)?;
+    let mut children = query.select(reader, Scope::All)?;
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
     let statement =
         reader
@@ -99,7 +99,7 @@ pub async fn counts<N: Noun>(
     let among = reader
         .dialect()
         .among(&format!("{}.{column}", N::TABLE), parents.iter().copied());
-    let mut select = N::visible();
+    let mut select = N::visible(reader.principal());
     select
         .column((N::TABLE, column))
         .expr_as(Expr::cust("COUNT(*)"), "count")

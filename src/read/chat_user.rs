@@ -132,7 +132,7 @@ impl Filter for ChatUserFilter {
 /// The users into whom others were merged, with the ids of those; `condition` is one on `chat_user_aliases`.
 async fn merged(reader: &Reader, condition: Condition) -> Result<Vec<(Uuid, Model)>> {
     let columns = Columns::<Entity>::all();
-    let mut select = Entity::visible();
+    let mut select = Entity::visible(reader.principal());
     let led = Expr::cust("chat_users.id = chat_user_aliases.chat_user_id");
     select
         .columns(
@@ -164,7 +164,7 @@ pub async fn by_platform_id(
             .add(Expr::col((table, "platform")).eq(platform))
             .add(Expr::col((table, "platform_id")).eq(platform_id))
     };
-    let mut select = Entity::visible();
+    let mut select = Entity::visible(reader.principal());
     select.cond_where(named(Entity::TABLE));
     let found = Columns::<Entity>::all().fetch(reader, select).await?.pop();
     if found.is_some() {
@@ -183,7 +183,7 @@ pub async fn platforms(
     scope: Scope,
     filter: &ChatUserFilter,
 ) -> Result<Platforms> {
-    let mut select = Entity::visible();
+    let mut select = Entity::visible(reader.principal());
     select
         .column((Entity::TABLE, "platform"))
         .expr_as(Expr::cust("COUNT(*)"), "count")
@@ -205,7 +205,7 @@ pub async fn platforms_of(
     agents: &[Uuid],
     filter: &ChatUserFilter,
 ) -> Result<HashMap<Uuid, Platforms>> {
-    let mut select = Entity::visible();
+    let mut select = Entity::visible(reader.principal());
     select
         .column((Entity::TABLE, "agent_id"))
         .column((Entity::TABLE, "platform"))

@@ -26,6 +26,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{DbErr, EntityTrait, FromQueryResult, ModelTrait};
 use uuid::Uuid;
 
+use crate::caller::Principal;
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::error::Result;
@@ -79,7 +80,7 @@ pub trait Noun:
     }
 
     /// Where every query of the noun starts: the rows that may be seen, and no column yet.
-    fn visible() -> SelectStatement {
+    fn visible(_principal: &Principal) -> SelectStatement {
         let mut select = Query::select().from(Self::TABLE).to_owned();
         if let Some(shown) = Self::shown() {
             select.and_where(Expr::cust(shown));

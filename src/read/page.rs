@@ -20,7 +20,6 @@ use super::columns::Columns;
 use super::{Filter, Noun, Scope};
 use crate::clock::Timestamp;
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
 use crate::error::{Error, Result};
 
 /// A field that lists of a noun can be ordered by.
@@ -257,17 +256,17 @@ impl<N: Noun> Query<N> {
         columns: Columns<N>,
     ) -> Result<Slice<N>> {
         let columns = self.order.with_key(columns);
-        let select = self.select(reader.dialect(), scope)?;
+        let select = self.select(reader, scope)?;
         let rows = columns.fetch(&self.filter.suited(reader), select).await?;
         Ok(Slice::new(rows, &self.page))
     }
 
     /// The rows of the page plus one, in the page's direction; no column yet.
-    pub fn select(&self, dialect: Dialect, scope: Scope) -> Result<SelectStatement> {
-        let mut select = N::visible();
+    pub fn select(&self, reader: &Reader, scope: Scope) -> Result<SelectStatement> {
+        let mut select = N::visible(reader.principal());
         select
             .cond_where(scope.condition::<N>())
-            .cond_where(self.filter.condition(dialect)?);
+            .cond_where(self.filter.condition(reader.dialect())?);
         self.cut(&mut select);
         Ok(select)
     }
@@ -385,7 +384,7 @@ impl Position {
 
 /// How many rows a list has.
 pub async fn count<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -> Result<i64> {
-    let mut select = N::visible();
+    let mut select = N::visible(reader.principal());
     select
         .expr_as(Expr::cust("COUNT(*)"), "count")
         .cond_where(scope.condition::<N>())

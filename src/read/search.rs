@@ -122,7 +122,7 @@ impl Term {
 
 /// Whether a text is the complete e-mail address of someone: then only they are meant.
 pub async fn is_email(reader: &Reader, scope: Scope, text: &str) -> Result<bool> {
-    let mut select = chat_user::Entity::visible();
+    let mut select = chat_user::Entity::visible(reader.principal());
     select
         .column((chat_user::Entity::TABLE, "id"))
         .cond_where(scope.condition::<chat_user::Entity>())
@@ -138,7 +138,7 @@ pub async fn agents_with_email(
     agents: &[Uuid],
     text: &str,
 ) -> Result<HashSet<Uuid>> {
-    let mut select = chat_user::Entity::visible();
+    let mut select = chat_user::Entity::visible(reader.principal());
     select
         .distinct()
         .column((chat_user::Entity::TABLE, "agent_id"))
@@ -191,8 +191,7 @@ pub async fn page(
     text: &str,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
-    let dialect = reader.dialect();
-    let slice = look(reader, query, first_look(dialect, scope, query)?, columns).await?;
+    let slice = look(reader, query, first_look(reader, scope, query)?, columns).await?;
     if slice.more {
         return Ok(slice);
     }
@@ -201,9 +200,9 @@ pub async fn page(
         _ => None,
     };
     let platform = query.filter.platform.map(ActiveEnum::into_value);
-    let hits = match dialect.indexed(agent, platform.as_deref(), text) {
-        Some(indexed) => matching(dialect, scope, query, indexed)?,
-        None => walking(dialect, scope, query)?,
+    let hits = match reader.dialect().indexed(agent, platform.as_deref(), text) {
+        Some(indexed) => matching(reader, scope, query, indexed)?,
+        None => walking(reader, scope, query)?,
     };
     look(reader, query, hits, columns).await
 }
@@ -215,7 +214,7 @@ async fn look(
     hits: SelectStatement,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
-    let mut select = chat_user::Entity::visible();
+    let mut select = chat_user::Entity::visible(reader.principal());
     select.and_where(Expr::col((chat_user::Entity::TABLE, "id")).in_subquery(hits));
     query.sort(&mut select);
     let columns = query.order.with_key(columns);
@@ -224,8 +223,8 @@ async fn look(
 }
 
 /// Ids of the page among the first rows of the order.
-fn first_look(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
-    let mut first = chat_user::Entity::visible();
+fn first_look(reader: &Reader, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
+    let mut first = chat_user::Entity::visible(reader.principal());
     first.cond_where(scope.condition::<chat_user::Entity>());
     query.between(&mut first);
     query.sort(&mut first);
@@ -244,27 +243,27 @@ fn first_look(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<Selec
         .column((chat_user::Entity::TABLE, "id"))
         .from_subquery(first, chat_user::Entity::TABLE)
         .to_owned();
-    hits.cond_where(super::Filter::condition(&query.filter, dialect)?);
+    hits.cond_where(super::Filter::condition(&query.filter, reader.dialect())?);
     query.cut(&mut hits);
     Ok(hits)
 }
 
 /// Ids of the page, met by walking the order.
-fn walking(dialect: Dialect, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
-    let mut hits = query.select(dialect, scope)?;
+fn walking(reader: &Reader, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
+    let mut hits = query.select(reader, scope)?;
     hits.column((chat_user::Entity::TABLE, "id"));
     Ok(hits)
 }
 
 /// Ids of the page out of all matches, which the index finds first, without regard to the order.
 fn matching(
-    dialect: Dialect,
+    reader: &Reader,
     scope: Scope,
     query: &ChatUsers,
     indexed: Expr,
 ) -> Result<SelectStatement> {
     let table = chat_user::Entity::TABLE;
-    let mut matches = chat_user::Entity::visible();
+    let mut matches = chat_user::Entity::visible(reader.principal());
     matches
         .column((table, "id"))
         .cond_where(scope.condition::<chat_user::Entity>())
@@ -272,10 +271,10 @@ fn matching(
         // A fence: the planner must not trade these matches for a walk through some order.
         .limit(i64::MAX.unsigned_abs())
         .offset(0);
-    let mut hits = chat_user::Entity::visible();
+    let mut hits = chat_user::Entity::visible(reader.principal());
     hits.column((table, "id"))
         .and_where(Expr::col((table, "id")).in_subquery(matches))
-        .cond_where(super::Filter::condition(&query.filter, dialect)?);
+        .cond_where(super::Filter::condition(&query.filter, reader.dialect())?);
     query.cut(&mut hits);
     Ok(hits)
 }

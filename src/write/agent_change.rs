@@ -5,9 +5,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::agent;
-use super::audit::{self, Caller, Difference, Entry};
+use super::audit::{self, Difference, Entry};
 use super::idle::Idle;
 use super::profile::{Invalid, Patch, Refused, normal};
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Transaction, Work};
 use crate::entity::agent::Model;

@@ -5,19 +5,11 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction};
 use crate::entity::audit_entry::AuditAction;
 use crate::id::derive;
-
-/// Who asks for a change, and in which request.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// Who.
-    pub actor: String,
-    /// The request's id.
-    pub request_id: String,
-}
 
 /// Something that was changed.
 #[derive(Debug)]
@@ -72,7 +64,7 @@ pub(super) async fn enter(
                 entry.agent.map(Key),
                 entry.chat_user.map(Key),
                 sea_orm::ActiveEnum::into_value(entry.action),
-                &by.actor,
+                &by.principal.name,
                 &by.request_id,
                 at,
                 serde_json::to_string(&entry.changes).unwrap_or_else(|_| "[]".to_owned()),

@@ -6,8 +6,9 @@ use sea_orm::DbErr;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::audit::{self, Caller, Difference, Entry};
+use super::audit::{self, Difference, Entry};
 use super::profile::{self, Invalid, Refused};
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -91,7 +92,7 @@ impl Work for SetBlock<'_> {
             set.map(|_| self.now),
             set.and_then(|block| block.until),
             set.and_then(|block| block.reason.as_deref()),
-            set.map(|_| &self.by.actor),
+            set.map(|_| &self.by.principal.name),
         );
         let text = "blocked_at = batch.blocked_at, blocked_until = batch.blocked_until, \
                     block_reason = batch.block_reason, blocked_by = batch.blocked_by";

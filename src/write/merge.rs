@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::audit::{self, Caller, Difference, Entry};
+use super::audit::{self, Difference, Entry};
 use super::chat_user::{self, Fields, Rewrite};
 use super::profile::{self, MAX_SETTINGS, MAX_TAGS, differences};
 use super::subscription::MAX_SUBSCRIPTIONS;
 use super::{agent, settle, subscription};
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::audit::{self, Caller, Difference, Entry};
+use super::audit::{self, Difference, Entry};
 use super::chat_user::{self, Fields, Rewrite};
+use crate::caller::Caller;
 use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;

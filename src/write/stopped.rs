@@ -4,8 +4,9 @@ use sea_orm::{ActiveEnum, DbErr, Value as SqlValue};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::audit::{self, Caller, Difference, Entry};
+use super::audit::{self, Difference, Entry};
 use super::profile::{self, Refused};
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;

@@ -4,8 +4,9 @@ use sea_orm::{DbErr, Value as SqlValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::audit::{self, Caller, Difference, Entry};
+use super::audit::{self, Difference, Entry};
 use super::profile::{self, Invalid, Refused};
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;

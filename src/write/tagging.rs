@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::agent;
-use super::audit::Caller;
 use super::chat_user::Fields;
 use super::profile::{self, Change, Made};
+use crate::caller::Caller;
 use crate::db::dialect::Dialect;
 use crate::db::{Transaction, Work};
 use crate::entity::chat_user::{Entity, Model};
@@ -54,7 +54,7 @@ impl Work for TagNext<'_> {
             return Ok(None);
         }
         let dialect = transaction.dialect();
-        let mut select = Entity::visible();
+        let mut select = Entity::visible(&self.by.principal);
         select
             .expr(Expr::cust("chat_users.*"))
             .and_where(Expr::col((Entity::TABLE, "agent_id")).eq(self.agent))

@@ -1,11 +1,13 @@
 //! `tests/cases/<noun>/<behaviour>.graphql` and the answer beside it: the same on both databases, byte for byte.
 //!
-//! A comment line `# variables: {…}` gives variables, `# statements: N` the budget, `# index: NAME` an index that the plans
+//! A comment line `# caller: ROLE [AGENT…]` says who asks, with the agents they are limited to, `# variables: {…}` gives variables, `# statements: N` the budget, `# index: NAME` an index that the plans
 //! must use. Every statement is explained: none may scan a whole table.
 
 use std::path::{Path, PathBuf};
 
+use parlour::caller::{Agents, Principal};
 use parlour::db::{Transaction, Work};
+use parlour::id::Noun;
 use sea_orm::{DbErr, Statement};
 use serde_json::Value;
 
@@ -61,7 +63,15 @@ async fn check(world: &World, case: &Path) -> Result<(), String> {
     let variables = notes(&query, "variables")
         .first()
         .map_or(Value::Null, |json| serde_json::from_str(json).unwrap());
-    let answer = world.ask_with(&query, variables).await;
+    let answer = match notes(&query, "caller").first() {
+        Some(caller) => {
+            world
+                .seen_by(principal(caller))
+                .ask_with(&query, variables)
+                .await
+        }
+        None => world.ask_with(&query, variables).await,
+    };
 
     let file = case.with_extension("json");
     let actual = serde_json::to_string_pretty(&answer.body).unwrap() + "\n";
@@ -100,6 +110,21 @@ async fn check(world: &World, case: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// `ROLE [AGENT…]`
+fn principal(caller: &str) -> Principal {
+    let mut words = caller.split_whitespace();
+    let role = words
+        .next()
+        .map(|role| serde_json::from_value(role.into()).unwrap());
+    let agents: Vec<_> = words.map(|id| Noun::Agent.decode(id).unwrap()).collect();
+    let agents = if agents.is_empty() {
+        Agents::All
+    } else {
+        Agents::only(agents)
+    };
+    Principal::with_role("a test", role.unwrap(), agents)
 }
 
 /// What comment lines of a case say after a word.

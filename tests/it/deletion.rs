@@ -1,10 +1,11 @@
 //! Deleting users: hidden, erased, removed; nothing left of what was theirs, no figure wrong at any moment, no way to see them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parlour::caller::{Caller, Principal};
 use parlour::entity::deletion::DeletionMode;
-use parlour::graphql::Caller;
 use parlour::id::Noun;
 use parlour::write::deletion::{DeleteUser, Progress, Step, finish_all};
 use parlour::write::event::Event;
@@ -511,7 +512,7 @@ async fn many_rows_go_in_steps_and_figures_are_right_after_each() {
         for (mode, users) in [(DeletionMode::Erase, 2), (DeletionMode::Hard, 2)] {
             let user = talkative(world, 30_000).await;
             let id = json!(Noun::ChatUser.encode(user));
-            let by = Caller { actor: "someone".to_owned(), request_id: "steps".to_owned() };
+            let by = Caller { principal: Arc::new(Principal::program()), request_id: "steps".to_owned() };
             let work = DeleteUser { id: user, mode, if_version: None, by: &by };
             let deletion = world.database.writer.transaction(&work).await.unwrap().unwrap();
             let deletion = json!({ "id": Noun::Deletion.encode(deletion.deletion), "user": id });
@@ -546,7 +547,7 @@ async fn whoever_is_being_erased_can_be_removed() {
     everywhere(Start::Empty, async |world| {
         let user = talkative(world, 10_000).await;
         let by = Caller {
-            actor: "someone".to_owned(),
+            principal: Arc::new(Principal::program()),
             request_id: "both".to_owned(),
         };
         let ask = async |mode| {

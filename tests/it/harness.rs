@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use parlour::caller::Principal;
 use parlour::config::{LimitSettings, Limits, ServeSettings};
 use parlour::db::tally::{TALLY, Tally};
 use parlour::db::{Database, DatabaseOptions};
@@ -91,6 +92,17 @@ impl World {
             url,
             database,
             server,
+        }
+    }
+
+    /// The same world for somebody.
+    pub(crate) fn seen_by(&self, principal: Principal) -> Self {
+        let (database, settings) = (self.database.clone(), ServeSettings::default());
+        Self {
+            kind: self.kind,
+            url: self.url.clone(),
+            database: database.clone(),
+            server: Server::open_to(principal, database, &settings, limits()).unwrap(),
         }
     }
 

@@ -6,10 +6,11 @@ use sea_orm::{ActiveEnum, DbErr, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::audit::{self, Caller, Entry};
+use super::super::audit::{self, Entry};
 use super::super::idempotency;
 use super::super::profile::{self, Refused};
 use super::step::{self, START};
+use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -147,7 +148,7 @@ impl DeleteUser<'_> {
             agent_id: user.agent_id,
             chat_user_id: user.id,
             mode: self.mode,
-            actor: self.by.actor.clone(),
+            actor: self.by.principal.name.clone(),
             request_id: self.by.request_id.clone(),
             requested_at: now,
             finished_at: (self.mode == DeletionMode::Soft).then_some(now),

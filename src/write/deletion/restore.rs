@@ -3,9 +3,10 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::super::audit::{self, Caller, Entry};
+use super::super::audit::{self, Entry};
 use super::super::profile::{self, Refused};
 use super::request::{is_hidden, running};
+use crate::caller::Caller;
 use crate::db::{Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 
