@@ -4,22 +4,29 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 17] = [
+const MAY_NAME: [(&str, &[&str]); 18] = [
+    ("caller", &["clock"]),
     ("clock", &[]),
     ("decimal", &[]),
     ("error", &[]),
     ("id", &["clock"]),
     ("span", &[]),
-    ("db", &["clock", "error", "id", "span"]),
+    ("db", &["caller", "clock", "error", "id", "span"]),
     ("entity", &["clock", "id"]),
-    ("read", &["clock", "db", "decimal", "entity", "error", "id"]),
-    ("write", &["clock", "db", "entity", "error", "id", "read"]),
+    (
+        "read",
+        &["caller", "clock", "db", "decimal", "entity", "error", "id"],
+    ),
+    (
+        "write",
+        &["caller", "clock", "db", "entity", "error", "id", "read"],
+    ),
     ("demo", &["clock", "entity", "write"]),
     ("import", &["clock", "entity", "error", "write"]),
     (
         "graphql",
         &[
-            "clock", "db", "decimal", "entity", "error", "id", "read", "write",
+            "caller", "clock", "db", "decimal", "entity", "error", "id", "read", "write",
         ],
     ),
     ("config", &["db", "error", "graphql"]),
@@ -27,6 +34,7 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
     (
         "http",
         &[
+            "caller",
             "clock",
             "config",
             "db",
