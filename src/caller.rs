@@ -104,6 +104,8 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// The request's id.
     pub request_id: String,
+    /// The name of the operation, where it has one.
+    pub operation: Option<String>,
 }
 
 impl Permission {

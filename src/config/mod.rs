@@ -98,6 +98,9 @@ pub struct ServeSettings {
     /// Status codes of GraphQL errors [default: stable]
     #[arg(long, env = "PARLOUR_STATUS_PROFILE", value_name = "PROFILE")]
     pub status_profile: Option<StatusProfile>,
+    /// Enter in the audit log whose personal data was read, by whom and in which request [default: false]
+    #[arg(long, env = "PARLOUR_AUDIT_READS", value_name = "BOOL")]
+    pub audit_reads: Option<bool>,
     /// Time that requests under way are given after SIGTERM [default: 10000]
     #[arg(long, env = "PARLOUR_DRAIN_TIMEOUT", value_name = "MS")]
     pub drain_timeout: Option<u64>,
@@ -190,6 +193,11 @@ impl ServeSettings {
     /// Whether messages suggest names.
     pub fn suggestions(&self) -> bool {
         self.suggestions.unwrap_or(self.production != Some(true))
+    }
+
+    /// Whether reads of personal data are entered in the audit log.
+    pub fn audit_reads(&self) -> bool {
+        self.audit_reads.unwrap_or(false)
     }
 
     /// Status codes of GraphQL errors.

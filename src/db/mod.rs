@@ -2,13 +2,16 @@
 
 mod connect;
 pub mod dialect;
+mod disclosed;
 mod grams;
 mod reader;
 mod rows;
+
 pub mod tally;
 mod writer;
 
 pub use connect::{Database, DatabaseOptions};
+pub use disclosed::Disclosed;
 pub use reader::Reader;
 pub use rows::{Column, Key, Rows};
 pub use writer::{Transaction, Work, Writer};

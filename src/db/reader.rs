@@ -6,6 +6,7 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult, Statement};
 
 use super::dialect::Dialect;
+use super::disclosed::Disclosed;
 use super::tally::Watch;
 use crate::caller::Principal;
 use crate::error::Result;
@@ -17,6 +18,7 @@ pub struct Reader {
     planned: DatabaseConnection,
     dialect: Dialect,
     principal: Arc<Principal>,
+    disclosed: Option<Arc<Disclosed>>,
 }
 
 impl Reader {
@@ -30,6 +32,7 @@ impl Reader {
             planned,
             dialect,
             principal: Arc::new(Principal::program()),
+            disclosed: None,
         }
     }
 
@@ -40,6 +43,20 @@ impl Reader {
             principal,
             ..self.clone()
         }
+    }
+
+    /// The same reads, of which `disclosed` is told whose personal data they brought.
+    #[must_use]
+    pub fn noting(&self, disclosed: Arc<Disclosed>) -> Self {
+        Self {
+            disclosed: Some(disclosed),
+            ..self.clone()
+        }
+    }
+
+    /// Where it is told whose personal data was read, when somebody wants to know.
+    pub fn disclosed(&self) -> Option<&Disclosed> {
+        self.disclosed.as_deref()
     }
 
     /// In whose name it reads.

@@ -1,11 +1,11 @@
-//! `audit_entries`: who changed what, and when. Entries are added and never changed.
+//! `audit_entries`: who changed what and who read what, and when. Entries are added and never changed.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Timestamp;
 
-/// One change.
+/// One change, or what one request has read.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_entries")]
@@ -27,6 +27,10 @@ pub struct Model {
     pub at: Timestamp,
     /// What changed: a JSON array of `{field, before, after}`.
     pub changes: String,
+    /// The operation, where it has a name.
+    pub operation: Option<String>,
+    /// Whose personal data was read: a JSON array of ids in their text form.
+    pub chat_user_ids: String,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -78,4 +82,6 @@ pub enum AuditAction {
     AgentArchived,
     /// An agent that was put away takes new events again.
     AgentUnarchived,
+    /// Personal data of users was read, or what they and their agent said.
+    PersonalDataRead,
 }

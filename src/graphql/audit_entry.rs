@@ -1,4 +1,4 @@
-//! `AuditEntry`: who changed what, and when.
+//! `AuditEntry`: who changed what and who read what, and when.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ pub(super) fn list(
     Connection::new(context, scope, filter, order, page)
 }
 
-/// Who changed what, and when. Entries are added and never changed.
+/// Who changed what or read personal data, and when. Entries are added and never changed.
 #[Object]
 impl AuditEntry {
     /// The id: opaque, and unique in the whole graph.
@@ -101,7 +101,18 @@ impl AuditEntry {
         &self.0.request_id
     }
 
-    /// What changed, in alphabetical order.
+    /// The name of the operation that asked for it, where it has one.
+    async fn operation(&self) -> Option<&str> {
+        self.0.operation.as_deref()
+    }
+
+    /// The users whose personal data was read, at most a thousand: a request that reads of more has several entries. Empty
+    /// for a change.
+    async fn chat_user_ids(&self) -> Result<Vec<ID>> {
+        stored(&self.0.chat_user_ids)
+    }
+
+    /// What changed, in alphabetical order. Empty for a read.
     async fn changes(&self) -> Result<Vec<AuditChange>> {
         stored(&self.0.changes)
     }

@@ -25,14 +25,15 @@ mod update;
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, Schema, ValidationMode};
+use async_graphql::{EmptySubscription, Schema, ServerError, ValidationMode};
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::db::{Database, Reader};
-use crate::error::Internal;
+use crate::db::{Database, Disclosed, Reader};
+use crate::error::{Error, Internal};
 use crate::write::idempotency::Changes;
 pub use crate::write::idempotency::{Kept, Once};
+use crate::write::reading::ReadLog;
 pub use connection::Limits as PageLimits;
 use loader::{Batches, Loaders};
 pub use money::Currency;
@@ -59,28 +60,61 @@ pub fn sdl() -> String {
     schema().sdl_with_options(options)
 }
 
+/// What requests are answered with.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// The database.
+    pub database: Database,
+    /// How large pages are.
+    pub pages: PageLimits,
+    /// The currency of all costs.
+    pub currency: Currency,
+    /// Where it is noted whose personal data was read, when that is wanted.
+    pub reads: Option<ReadLog>,
+}
+
 /// Answers one request: its resolvers and the batches that they wait for run together, on one task. Its changes are made
-/// once, when it came with a key.
+/// once, when it came with a key. What it read of whom is noted before anybody has the answer.
 pub async fn execute(
     graph: &Graph,
-    database: &Database,
-    limits: PageLimits,
-    currency: Currency,
+    means: &Means,
     caller: Caller,
     once: Option<Arc<Once>>,
     request: async_graphql::Request,
 ) -> async_graphql::Response {
     let batches = Batches::default();
-    let reader = database.reader.seen_by(caller.principal.clone());
+    let Means {
+        database, reads, ..
+    } = means;
+    let (disclosed, now) = (Arc::new(Disclosed::default()), Timestamp::now());
+    let mut reader = database.reader.seen_by(caller.principal.clone());
+    if reads.is_some() {
+        reader = reader.noting(disclosed.clone());
+    }
     let request = request
         .data(reader.clone())
         .data(Changes::new(database.writer.clone(), once))
-        .data(caller)
-        .data(Timestamp::now())
-        .data(limits)
-        .data(currency)
+        .data(caller.clone())
+        .data(now)
+        .data(means.pages)
+        .data(means.currency)
         .data(Arc::new(Loaders::new(reader, &batches)));
-    batches.drive(graph.execute(request)).await
+    let response = batches.drive(graph.execute(request)).await;
+    let users = disclosed.take();
+    if let Some(reads) = reads
+        && !users.is_empty()
+        && let Err(error) = reads.note(&caller, now, users).await
+    {
+        return async_graphql::Response::from_errors(vec![unnoted(error)]);
+    }
+    response
+}
+
+/// Nobody gets an answer whose reads are not in the audit log.
+fn unnoted(error: Error) -> ServerError {
+    let mut told = ServerError::new(error.to_string(), None);
+    told.source = Some(Arc::new(error));
+    told
 }
 
 /// The reader of this request.

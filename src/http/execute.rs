@@ -29,12 +29,11 @@ pub(super) async fn execute(
     request.set_parsed_query(checked.executable.clone());
     let answering = AssertUnwindSafe(graphql::execute(
         &shared.graph,
-        &shared.database,
-        shared.pages,
-        shared.currency,
+        &shared.means,
         crate::caller::Caller {
             principal: caller.principal.clone(),
             request_id: caller.id.to_owned(),
+            operation: operation.name.as_ref().map(ToString::to_string),
         },
         once,
         request,

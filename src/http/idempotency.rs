@@ -129,7 +129,7 @@ pub(super) async fn once(
 ) -> Result<Answer, Refusal> {
     let answering = async {
         let _turn = shared.turns_of_keys.take(&once).await;
-        if let Some(kept) = once.kept(&shared.database.reader).await? {
+        if let Some(kept) = once.kept(&shared.means.database.reader).await? {
             return Ok(replayed(kept));
         }
         let mut answer = running.await?;
@@ -142,7 +142,7 @@ pub(super) async fn once(
             status: answer.status(caller.form, shared.profile).as_u16(),
             body: answer.body(),
         };
-        let kept = once.keep(&shared.database.writer, &sent).await?;
+        let kept = once.keep(&shared.means.database.writer, &sent).await?;
         Ok(match kept {
             Some(kept) if kept != sent => replayed(kept),
             _ => answer,

@@ -265,7 +265,7 @@ pub(super) async fn show(State(server): State<Server>) -> impl IntoResponse {
     metrics
         .kept_bytes
         .set(i64::try_from(bytes).unwrap_or(i64::MAX));
-    for (pool, open, idle) in shared.database.connections() {
+    for (pool, open, idle) in shared.means.database.connections() {
         for (state, count) in [
             ("open", i64::from(open)),
             ("idle", i64::try_from(idle).unwrap_or(i64::MAX)),

@@ -18,8 +18,8 @@ mod size;
 mod suggest;
 mod values;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -37,9 +37,10 @@ use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
 use crate::error::Result;
-use crate::graphql::{self, Currency, Graph, PageLimits};
+use crate::graphql::{self, Graph, Means};
 use crate::span;
 use crate::telemetry::RequestLine;
+use crate::write::reading::{Keeper, ReadLog};
 use document::{Documents, Meant, Named};
 use metrics::Metrics;
 use negotiate::{Asked, Form, Question};
@@ -52,10 +53,8 @@ use room::Room;
 pub struct Server(Arc<Shared>);
 
 struct Shared {
-    database: Database,
+    means: Means,
     graph: Graph,
-    pages: PageLimits,
-    currency: Currency,
     limits: Limits,
     documents: Arc<Documents>,
     persisted: Persisted,
@@ -64,6 +63,8 @@ struct Shared {
     /// One permit for each request that may be worked on at once.
     turns: Semaphore,
     turns_of_keys: idempotency::Turns,
+    /// What writes down whose personal data was read, until it is finished.
+    keeper: Mutex<Option<Keeper>>,
     profile: StatusProfile,
     playground: bool,
     cors: Vec<HeaderValue>,
@@ -93,12 +94,20 @@ impl Server {
         limits: Limits,
     ) -> Result<Self> {
         let metrics = Metrics::default();
+        let (reads, keeper) = settings
+            .audit_reads()
+            .then(|| ReadLog::start(database.writer.clone()))
+            .unzip();
         Ok(Self(Arc::new(Shared {
             room: Room::new(limits.concurrency, &metrics),
-            database,
+            means: Means {
+                database,
+                pages: settings.pages(),
+                currency: settings.currency()?,
+                reads,
+            },
+            keeper: Mutex::new(keeper),
             graph: graphql::schema(),
-            pages: settings.pages(),
-            currency: settings.currency()?,
             limits,
             documents: Arc::new(Documents::new(
                 limits,
@@ -156,7 +165,25 @@ impl Server {
             served = serving => served?,
             () = deadline => tracing::warn!("requests were still under way at the end of the drain timeout"),
         }
+        self.finish().await;
         Ok(())
+    }
+
+    /// Writes down what is still to be written about requests that have been answered. None may come any more.
+    pub async fn finish(&self) {
+        let keeper = self
+            .0
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(keeper) = keeper
+            && tokio::time::timeout(self.0.drain_timeout, keeper.finish())
+                .await
+                .is_err()
+        {
+            tracing::warn!("reads of personal data could not be written to the audit log in time");
+        }
     }
 }
 
@@ -346,7 +373,7 @@ async fn answer(
     let variables = shared
         .documents
         .variables(&checked, operation, question.variables)?;
-    let cost = cost::requested(&checked.typed, operation, &variables, shared.pages);
+    let cost = cost::requested(&checked.typed, operation, &variables, shared.means.pages);
     *spent = spent.saturating_add(cost);
     let max = shared.limits.cost;
     if *spent > max {

@@ -1,8 +1,8 @@
 //! Audit entries: what their lists can be filtered and ordered by.
 
-use async_graphql::{Enum, InputObject};
+use async_graphql::{Enum, ID, InputObject};
 use sea_orm::DbErr;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Expr};
 use uuid::Uuid;
 
 use super::columns::Row;
@@ -37,6 +37,8 @@ impl Noun for Entity {
             request_id: row.next()?,
             at: row.next()?,
             changes: row.next()?,
+            operation: row.next()?,
+            chat_user_ids: row.next()?,
         })
     }
 
@@ -89,8 +91,12 @@ pub struct AuditEntryWhere {
     pub actor: Option<StringFilter>,
     /// The request that asked for it.
     pub request_id: Option<StringFilter>,
+    /// The name of the operation that asked for it.
+    pub operation: Option<StringFilter>,
     /// When.
     pub at: Option<DateTimeFilter>,
+    /// Personal data of this user was read.
+    pub read_of: Option<ID>,
 }
 
 impl Where for AuditEntryWhere {
@@ -109,12 +115,30 @@ impl Where for AuditEntryWhere {
                 self.request_id.as_ref(),
                 column("audit_entries.request_id"),
             )?)
+            .add(builder.field(
+                "operation",
+                self.operation.as_ref(),
+                Column::nullable("audit_entries.operation"),
+            )?)
+            .add(
+                self.read_of
+                    .as_deref()
+                    .map_or_else(Condition::all, |user| read_of(builder.dialect(), user)),
+            )
             .add(builder.field("at", self.at.as_ref(), column("audit_entries.at"))?))
     }
 
     fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {
         (self.and.as_deref(), self.or.as_deref(), self.not.as_deref())
     }
+}
+
+/// Entries of reads of a user; garbage is nobody.
+fn read_of(dialect: Dialect, user: &str) -> Condition {
+    Condition::all().add(match id::Noun::ChatUser.decode(user) {
+        Some(_) => dialect.has("audit_entries.chat_user_ids", user),
+        None => Expr::cust("1 = 0"),
+    })
 }
 
 /// What a list of audit entries can be ordered by.

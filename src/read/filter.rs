@@ -53,6 +53,11 @@ impl Builder {
         argument.map_or_else(|| Ok(Condition::all()), |argument| builder.object(argument))
     }
 
+    /// How the database says things.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     fn object<W: Where>(&mut self, object: &W) -> Result<Condition> {
         self.depth += 1;
         self.objects += 1;

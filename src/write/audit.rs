@@ -37,7 +37,7 @@ pub(super) async fn enter(
     by: &Caller,
     entries: &[Entry],
 ) -> Result<(), DbErr> {
-    const COLUMNS: [(&str, Column); 8] = [
+    const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("agent_id", Column::Uuid),
         ("chat_user_id", Column::Uuid),
@@ -46,6 +46,7 @@ pub(super) async fn enter(
         ("request_id", Column::Text),
         ("at", Column::Int),
         ("changes", Column::Text),
+        ("operation", Column::Text),
     ];
     let at = Timestamp::now();
     let rows: Vec<_> = entries
@@ -68,6 +69,7 @@ pub(super) async fn enter(
                 &by.request_id,
                 at,
                 serde_json::to_string(&entry.changes).unwrap_or_else(|_| "[]".to_owned()),
+                by.operation.as_deref(),
             )
         })
         .collect();

@@ -14,6 +14,7 @@ mod lanes;
 pub mod merge;
 mod message;
 pub mod profile;
+pub mod reading;
 mod session;
 pub mod settle;
 pub mod stopped;

@@ -512,7 +512,7 @@ async fn many_rows_go_in_steps_and_figures_are_right_after_each() {
         for (mode, users) in [(DeletionMode::Erase, 2), (DeletionMode::Hard, 2)] {
             let user = talkative(world, 30_000).await;
             let id = json!(Noun::ChatUser.encode(user));
-            let by = Caller { principal: Arc::new(Principal::program()), request_id: "steps".to_owned() };
+            let by = Caller { principal: Arc::new(Principal::program()), request_id: "steps".to_owned(), operation: None };
             let work = DeleteUser { id: user, mode, if_version: None, by: &by };
             let deletion = world.database.writer.transaction(&work).await.unwrap().unwrap();
             let deletion = json!({ "id": Noun::Deletion.encode(deletion.deletion), "user": id });
@@ -549,6 +549,7 @@ async fn whoever_is_being_erased_can_be_removed() {
         let by = Caller {
             principal: Arc::new(Principal::program()),
             request_id: "both".to_owned(),
+            operation: None,
         };
         let ask = async |mode| {
             let work = DeleteUser {

@@ -39,7 +39,7 @@ pub(crate) struct World {
     pub(crate) kind: Kind,
     pub(crate) url: String,
     pub(crate) database: Database,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 /// An answer, and what it took.
@@ -97,12 +97,17 @@ impl World {
 
     /// The same world for somebody.
     pub(crate) fn seen_by(&self, principal: Principal) -> Self {
-        let (database, settings) = (self.database.clone(), ServeSettings::default());
+        self.served(principal, &ServeSettings::default())
+    }
+
+    /// The same world for somebody, served with these settings.
+    pub(crate) fn served(&self, principal: Principal, settings: &ServeSettings) -> Self {
+        let database = self.database.clone();
         Self {
             kind: self.kind,
             url: self.url.clone(),
             database: database.clone(),
-            server: Server::open_to(principal, database, &settings, limits()).unwrap(),
+            server: Server::open_to(principal, database, settings, limits()).unwrap(),
         }
     }
 

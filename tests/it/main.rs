@@ -26,6 +26,7 @@ mod ingest;
 mod merges;
 mod model;
 mod oracle;
+mod reads;
 mod record;
 mod schema;
 mod search;

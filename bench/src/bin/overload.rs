@@ -42,12 +42,16 @@ struct Arguments {
     /// What is asked
     #[arg(long, default_value = QUESTION, hide_default_value = true)]
     query: String,
-    /// The server on the first core and the clients on the others (by `taskset`), so that neither takes the other's time
+    /// The server on the first core and the clients on the others (by `taskset`), which never sleep, so that neither takes the
+    /// other's time
     #[arg(long)]
     apart: bool,
     /// How long each step takes
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// How often the peak and the overload are measured in turns
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
 }
 
 #[tokio::main]
@@ -55,6 +59,7 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     if arguments.apart {
         leave_the_first_core()?;
+        stay_awake()?;
     }
     let (mut server, address) = serve(&arguments)?;
     let asked_for = Asked::new(&address, &arguments.query);
@@ -70,26 +75,38 @@ async fn main() -> Result<()> {
             peak = (rate, clients);
         }
     }
-    let asked = peak.0 * TIMES;
-    let came = crowd(&asked_for, CROWD, Some(asked), time * 2).await?;
-    let (good, refused) = (came.rate(200, time * 2), came.rate(503, time * 2));
     println!("peak: {:.0} answers/s with {} clients", peak.0, peak.1);
+    let mut shares = Vec::new();
+    for _ in 0..arguments.rounds {
+        shares.push(round(&asked_for, peak.1, time).await?);
+    }
+    shares.sort_unstable_by(f64::total_cmp);
     println!(
-        "asked for {asked:.0}/s on {CROWD} connections: {good:.0} answers/s, **{:.2}** of the peak, {}",
-        good / peak.0,
-        came.told(200)
+        "shares of the peak: {shares:.2?}, **{:.2}** in the middle",
+        shares[shares.len() / 2]
     );
-    println!("refused with 503: {refused:.0}/s, {}", came.told(503));
-    println!("anything else: {}", came.others());
     println!("memory: {idle} MiB idle, {} MiB at most", memory(pid)?);
-    let came = crowd(&asked_for, peak.1, None, time).await?;
-    println!(
-        "after it: **{:.2}** of the peak",
-        came.rate(200, time) / peak.0
-    );
     server.kill()?;
     server.wait()?;
     Ok(())
+}
+
+/// The overload between two peaks; what it answered as a share of what these did, on a machine that has its moods.
+async fn round(asked_for: &Asked, clients: u32, time: Duration) -> Result<f64> {
+    let before = crowd(asked_for, clients, None, time).await?.rate(200, time);
+    let asked = before * TIMES;
+    let came = crowd(asked_for, CROWD, Some(asked), time).await?;
+    let after = crowd(asked_for, clients, None, time).await?.rate(200, time);
+    let (good, refused) = (came.rate(200, time), came.rate(503, time));
+    let share = good / f64::midpoint(before, after);
+    println!(
+        "asked for {asked:.0}/s on {CROWD} connections: {good:.0} answers/s between {before:.0} and {after:.0}, **{share:.2}**, {}; \
+         refused {refused:.0}/s, {}; anything else: {}",
+        came.told(200),
+        came.told(503),
+        came.others()
+    );
+    Ok(share)
 }
 
 fn serve(arguments: &Arguments) -> Result<(Child, String)> {
@@ -129,6 +146,18 @@ fn leave_the_first_core() -> Result<()> {
     } else {
         Err("taskset failed".into())
     }
+}
+
+/// Keeps the clients' cores awake: waking them for each answer would cost the server's core, as no network card does.
+fn stay_awake() -> Result<()> {
+    for _ in 1..std::thread::available_parallelism()?.get() {
+        tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Most memory that a process has had, in MiB.
