@@ -30,6 +30,14 @@ pub enum Client {
         /// What is wrong, and what would be right.
         reason: Cow<'static, str>,
     },
+    /// Whoever asks may not use an argument.
+    #[error("{argument}: needs the permission {permission}")]
+    Forbidden {
+        /// Where in the arguments, dotted.
+        argument: String,
+        /// The permission that is missing.
+        permission: String,
+    },
     /// The answer would be larger than one request may ask for.
     #[error("this request reads more than {limit} rows; ask for smaller pages or fewer levels")]
     TooManyRows {
@@ -86,10 +94,20 @@ impl Error {
         .into()
     }
 
+    /// An argument that whoever asks may not use without a permission.
+    pub fn forbidden(argument: impl Into<String>, permission: impl Into<String>) -> Self {
+        Client::Forbidden {
+            argument: argument.into(),
+            permission: permission.into(),
+        }
+        .into()
+    }
+
     /// The code in `extensions.code` of the answer.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
+            Self::Client(Client::Forbidden { .. }) => "FORBIDDEN",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
             Self::Client(Client::KeyTaken) => "CONFLICT",
             Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",

@@ -101,7 +101,7 @@ impl AuditEntry {
         &self.0.request_id
     }
 
-    /// What changed, in alphabetical order.
+    /// What changed, in alphabetical order. Without `users:pii` personal values are told by their shapes (`j•••@e•••.com`, `•••`).
     async fn changes(&self) -> Result<Vec<AuditChange>> {
         stored(&self.0.changes)
     }

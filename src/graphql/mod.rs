@@ -13,6 +13,7 @@ mod message;
 mod money;
 mod mutation;
 mod node;
+mod personal;
 mod query;
 mod record;
 mod render;

@@ -92,6 +92,10 @@ impl Server {
         settings: &ServeSettings,
         limits: Limits,
     ) -> Result<Self> {
+        let database = Database {
+            reader: database.reader.with_personal(settings.personal_platforms()?),
+            ..database
+        };
         let metrics = Metrics::default();
         Ok(Self(Arc::new(Shared {
             room: Room::new(limits.concurrency, &metrics),
