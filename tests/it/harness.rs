@@ -98,11 +98,16 @@ impl World {
     /// The same world for somebody.
     pub(crate) fn seen_by(&self, principal: Principal) -> Self {
         let (database, settings) = (self.database.clone(), ServeSettings::default());
+        self.served_by(Server::open_to(principal, database, &settings, limits()).unwrap())
+    }
+
+    /// The same world behind another server.
+    pub(crate) fn served_by(&self, server: Server) -> Self {
         Self {
             kind: self.kind,
             url: self.url.clone(),
-            database: database.clone(),
-            server: Server::open_to(principal, database, &settings, limits()).unwrap(),
+            database: self.database.clone(),
+            server,
         }
     }
 
