@@ -69,7 +69,8 @@ impl Shape {
 
 /// That there is a value.
 fn dots(value: &str) -> String {
-    if value.is_empty() { "" } else { DOTS }.to_owned()
+    let dots = if value.is_empty() { "" } else { DOTS };
+    dots.to_owned()
 }
 
 /// `j•••@e•••.com`. Parts of one or two characters show nothing, and what is not an address shows nothing.
@@ -102,9 +103,10 @@ pub fn phone_number(value: &str) -> String {
         return value.to_owned();
     }
     let digits: String = value.chars().filter(char::is_ascii_digit).collect();
-    let (first, last) = (&digits[..DIGITS.min(digits.len())], digits.len());
-    let last = &digits[last.saturating_sub(DIGITS)..];
-    match digits.len() {
+    let count = digits.len();
+    let first = &digits[..DIGITS.min(count)];
+    let last = &digits[count.saturating_sub(DIGITS)..];
+    match count {
         TELLING_COUNTRY.. if value.starts_with('+') => format!("+{first}{DOTS}{last}"),
         TELLING_NUMBER.. => format!("{DOTS}{last}"),
         _ => dots(value),

@@ -181,11 +181,12 @@ impl ChatUser {
     /// What to show as the user's name: the name, or "Guest User" with a few characters of the id, so that two guests can be
     /// told apart. Without `users:pii` everybody is a guest.
     async fn display_name(&self) -> String {
-        let name = self.personal(self.0.name.as_deref());
-        name.map(str::to_owned).unwrap_or_else(|| {
+        let guest = || {
             let id = Noun::ChatUser.encode(self.0.id);
             format!("Guest User {}", &id[id.len() - GUEST_SUFFIX..])
-        })
+        };
+        self.personal(self.0.name.as_deref())
+            .map_or_else(guest, str::to_owned)
     }
 
     /// Whether the user has no name. Told to everybody.
@@ -231,7 +232,9 @@ impl ChatUser {
     /// The settings: an object with whatever keys the deployment uses. Null without `users:pii`.
     async fn settings(&self) -> Result<Option<JsonObject>> {
         let settings = self.personal(Some(self.0.settings.as_str()));
-        settings.map(|json| stored(json).map(JsonObject)).transpose()
+        settings
+            .map(|json| stored(json).map(JsonObject))
+            .transpose()
     }
 
     /// The block that holds now; null when the agent may answer the user.

@@ -290,7 +290,9 @@ impl UpdateChatUserInput {
         given
             .into_iter()
             .filter(|(_, value)| !value.is_undefined())
-            .try_for_each(|(field, _)| personal::for_who_sees_it(context, &format!("{path}.{field}")))
+            .try_for_each(|(field, _)| {
+                personal::for_who_sees_it(context, &format!("{path}.{field}"))
+            })
     }
 
     fn asked(self) -> Asked {

@@ -93,7 +93,9 @@ impl Server {
         limits: Limits,
     ) -> Result<Self> {
         let database = Database {
-            reader: database.reader.with_personal(settings.personal_platforms()?),
+            reader: database
+                .reader
+                .with_personal(settings.personal_platforms()?),
             ..database
         };
         let metrics = Metrics::default();

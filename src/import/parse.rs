@@ -426,20 +426,14 @@ mod tests {
         );
         let (key, reason) = about("2026-01-01T00:00:05Z", "yesterday");
         assert_eq!(key, "message.sent_at");
-        assert!(
-            reason.starts_with("is not an RFC 3339 time: "),
-            "{reason}"
-        );
+        assert!(reason.starts_with("is not an RFC 3339 time: "), "{reason}");
         assert_eq!(
             about(r#""s1""#, r#""s1","started_at":"2026-02-30T00:00:00Z""#).0,
             "session.started_at"
         );
         assert_eq!(
             about(r#""2026-01-01T00:00:05Z""#, "1767225605"),
-            pair(
-                "message.sent_at",
-                "expected a string, found a whole number"
-            )
+            pair("message.sent_at", "expected a string, found a whole number")
         );
     }
 

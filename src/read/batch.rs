@@ -103,11 +103,7 @@ pub async fn counts<N: Noun>(
     select
         .column((N::TABLE, column))
         .expr_as(Expr::cust("COUNT(*)"), "count")
-        .cond_where(
-            Condition::all()
-                .add(among)
-                .add(filter.condition(reader)?),
-        )
+        .cond_where(Condition::all().add(among).add(filter.condition(reader)?))
         .group_by_col((N::TABLE, column));
     let mut counts: HashMap<Uuid, i64> = parents.iter().map(|&parent| (parent, 0)).collect();
     for row in reader.planned().select(&select).await? {

@@ -56,13 +56,6 @@ impl Schema {
         fields.iter().map(name).collect()
     }
 
-    /// The type of a field of an input.
-    pub(crate) fn input(&self, name: &str, field: &str) -> String {
-        let fields = self.types[name]["inputFields"].as_array().unwrap();
-        let field = fields.iter().find(|one| one["name"] == field).unwrap();
-        named(&field["type"]).to_owned()
-    }
-
     /// A question for each field of `Query`, or of `Mutation`, with all that it leads to.
     pub(crate) fn questions(&self, root: &str, given: &Given) -> Vec<Question> {
         let fields = self.types[root]["fields"].as_array().unwrap();
@@ -90,18 +83,14 @@ impl Schema {
             passed.push(format!("{key}: ${key}"));
             variables.insert(key.to_owned(), value);
         }
-        let bracket = |parts: Vec<String>| match parts.is_empty() {
-            true => String::new(),
-            false => format!("({})", parts.join(", ")),
-        };
         let word = if root == "Query" { "query" } else { "mutation" };
         let inside = self.selection(named(&field["type"]), &mut Vec::new());
         Question {
             field: name.to_owned(),
             query: format!(
                 "{word} {} {{ {name}{}{inside} }}",
-                bracket(declared),
-                bracket(passed)
+                bracketed(&declared),
+                bracketed(&passed)
             ),
             variables: variables.into(),
         }
@@ -145,17 +134,17 @@ impl Schema {
             if arguments.iter().any(|argument| argument["name"] == "first") {
                 passed.push(format!("first: {PAGE}"));
             }
-            let passed = match passed.is_empty() {
-                true => String::new(),
-                false => format!("({})", passed.join(", ")),
-            };
+            let passed = bracketed(&passed);
             let name = field["name"].as_str().unwrap();
             // The types of an interface may have fields of the same name and of other types.
             let alias = match &way[..] {
                 [noun] => format!("{noun}_{name}: "),
                 _ => String::new(),
             };
-            chosen.push(format!("{alias}{name}{passed}{}", self.selection(inner, way)));
+            chosen.push(format!(
+                "{alias}{name}{passed}{}",
+                self.selection(inner, way)
+            ));
         }
         way.pop();
         format!(" {{ {} }}", chosen.join(" "))
@@ -197,6 +186,15 @@ impl Schema {
                 _ => json!("some"),
             },
         }
+    }
+}
+
+/// Arguments, if there are any.
+fn bracketed(parts: &[String]) -> String {
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("({})", parts.join(", "))
     }
 }
 

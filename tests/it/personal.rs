@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use parlour::caller::{Agents, Permission, Permissions, Principal, Role};
 use parlour::config::{LimitSettings, ServeSettings};
 use parlour::entity::shape;
 use parlour::http::Server;
 use parlour::write::apply;
+use parlour::write::event::Event;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
 
@@ -23,7 +26,7 @@ const VALUES: [&str; 16] = [
     "https://qzx-pictures.example/żqxaneta/ołówska.png",
     "żqx-handle-ołówska-7316",
     "Żqx street 9 in Ołówek 🦀",
-    "żqx key of settings",
+    "żqx klucz do ołówków",
     "Żqx was rude to Ołówski 🦀 twice",
     "https://qzx-files.example/żqxaneta/cv-ołówska.pdf",
     "cv-Żqxaneta-Ołówska.pdf",
@@ -76,7 +79,7 @@ async fn plant(world: &World) -> Planted {
             "agent": { "external_id": "garden", "name": "Garden" },
             "user": { "platform": "WHATSAPP", "name": VALUES[values[0]], "email": VALUES[values[1]], "phone": VALUES[values[2]],
                       "profile_picture_url": VALUES[values[3]], "platform_id": VALUES[values[4]], "language": "pl",
-                      "tags": ["vip"], "settings": { "home": VALUES[values[5]], VALUES[6]: 7_316_000_733 } },
+                      "tags": ["vip"], "settings": { "home": VALUES[values[5]], VALUES[6]: 7_316_000_733_i64 } },
             "session": { "external_id": format!("session {}", values[0]), "subject": SAID[2], "summary": SAID[3] },
             "message": { "external_id": format!("message {at}"), "role": role, "text": text, "reply_to": "message 0",
                          "sent_at": format!("2026-03-01T10:{at:02}:00Z"),
@@ -89,7 +92,7 @@ async fn plant(world: &World) -> Planted {
         event(&one, 1, "agent", SAID[1]),
         event(&two, 2, "user", SAID[0]),
     ];
-    let events: Vec<_> = lines
+    let events: Vec<Event> = lines
         .into_iter()
         .map(|line| serde_json::from_value(line).unwrap())
         .collect();
@@ -141,7 +144,7 @@ async fn plant(world: &World) -> Planted {
         "session": { "external_id": "fourth" },
         "message": { "external_id": "message 10", "role": "user", "text": SAID[0], "sent_at": "2026-03-03T10:00:00Z" },
     });
-    let events = [third, fourth].map(|line| serde_json::from_value(line).unwrap());
+    let events: [Event; 2] = [third, fourth].map(|line| serde_json::from_value(line).unwrap());
     apply(&world.database.writer, &events).await.unwrap();
     let query = "query ($agent: ID!) { third: chatUserByPlatformId(agentId: $agent, platform: SMS, platformId: \"%\") { id }
                  fourth: chatUserByPlatformId(agentId: $agent, platform: SMS, platformId: \"gone\") { id } }"
@@ -155,7 +158,8 @@ async fn plant(world: &World) -> Planted {
     assert_eq!(done["mergeChatUsers"]["userErrors"], json!([]));
     let log = "{ auditLog(first: 100) { nodes { id } } }";
     let log = world.ask(log, Value::Null).await;
-    let subscriptions = "query ($user: ID!) { chatUser(id: $user) { subscriptions { nodes { id } } } }";
+    let subscriptions =
+        "query ($user: ID!) { chatUser(id: $user) { subscriptions { nodes { id } } } }";
     let subscriptions = world.ask(subscriptions, json!({ "user": user })).await;
     let mut ids = vec![done["deleteChatUser"]["deletion"]["id"].clone()];
     collect_ids(&found, &mut ids);
@@ -199,11 +203,19 @@ fn given(planted: &Planted) -> Given {
         ids.iter().find(of).unwrap().clone()
     };
     let mut all: Given = BTreeMap::new();
-    all.extend(names(&["node", "chatUser", "erasureCheck"], "id", user.clone()));
+    all.extend(names(
+        &["node", "chatUser", "erasureCheck"],
+        "id",
+        user.clone(),
+    ));
     all.extend(names(&["agent"], "id", agent.clone()));
     all.extend(names(&["session"], "id", of("session")));
     all.extend(names(&["deletion"], "id", of("deletion")));
-    all.extend(names(&["nodes"], "ids", ids.iter().take(100).cloned().collect()));
+    all.extend(names(
+        &["nodes"],
+        "ids",
+        ids.iter().take(100).cloned().collect(),
+    ));
     all.extend(names(&["mergePreview"], "into", user.clone()));
     all.extend(names(&["mergePreview"], "from", other.clone()));
     let by_id = ["blockStatus", "chatUserByPlatformId"];
@@ -211,24 +223,54 @@ fn given(planted: &Planted) -> Given {
     all.extend(names(&by_id, "platform", json!("WHATSAPP")));
     all.extend(names(&by_id, "platformId", json!(VALUES[4])));
     let more = [
-        ("recordMessages", json!({ "events": [{ "agent": { "id": agent }, "user": { "platform": "WHATSAPP", "platformId": VALUES[4] },
-            "message": { "externalId": "m", "role": "USER", "text": "hi", "sentAt": "2026-05-01T00:00:00Z" } }] })),
+        (
+            "recordMessages",
+            json!({ "events": [{ "agent": { "id": agent }, "user": { "platform": "WHATSAPP", "platformId": VALUES[4] },
+            "message": { "externalId": "m", "role": "USER", "text": "hi", "sentAt": "2026-05-01T00:00:00Z" } }] }),
+        ),
         ("createAgent", json!({ "externalId": "garden" })),
-        ("updateAgent", json!({ "id": agent, "description": "flowers" })),
+        (
+            "updateAgent",
+            json!({ "id": agent, "description": "flowers" }),
+        ),
         ("archiveAgent", json!({ "id": agent })),
         ("unarchiveAgent", json!({ "id": agent })),
         // Somebody was faster: the payload has the user as they are.
-        ("updateChatUser", json!({ "id": user, "language": "de", "ifVersion": 1 })),
-        ("updateChatUsers", json!({ "changes": [{ "id": user, "language": "de" }, { "id": other, "language": "english please" }], "allOrNothing": false })),
-        ("tagChatUsers", json!({ "ids": [user, other], "tags": ["new"] })),
-        ("untagChatUsers", json!({ "agentId": agent, "where": { "isAnonymous": { "eq": false } }, "tags": ["new"] })),
+        (
+            "updateChatUser",
+            json!({ "id": user, "language": "de", "ifVersion": 1 }),
+        ),
+        (
+            "updateChatUsers",
+            json!({ "changes": [{ "id": user, "language": "de" }, { "id": other, "language": "english please" }], "allOrNothing": false }),
+        ),
+        (
+            "tagChatUsers",
+            json!({ "ids": [user, other], "tags": ["new"] }),
+        ),
+        (
+            "untagChatUsers",
+            json!({ "agentId": agent, "where": { "isAnonymous": { "eq": false } }, "tags": ["new"] }),
+        ),
         ("subscribeChatUser", json!({ "id": user, "tag": "deals" })),
         ("unsubscribeChatUser", json!({ "id": user, "tag": "deals" })),
-        ("blockChatUser", json!({ "id": other, "until": "2099-01-01T00:00:00Z" })),
+        (
+            "blockChatUser",
+            json!({ "id": other, "until": "2099-01-01T00:00:00Z" }),
+        ),
         ("unblockChatUser", json!({ "id": other })),
-        ("setChatUserStopped", json!({ "agentId": agent, "platform": "WHATSAPP", "platformId": VALUES[4] })),
-        ("updateChatUserSettings", json!({ "id": user, "settings": { "new": 1 } })),
-        ("mergeChatUsers", json!({ "into": user, "from": other, "ifVersion": 1 })),
+        (
+            "setChatUserStopped",
+            json!({ "agentId": agent, "platform": "WHATSAPP", "platformId": VALUES[4] }),
+        ),
+        (
+            "updateChatUserSettings",
+            json!({ "id": user, "settings": { "new": 1 } }),
+        ),
+        (
+            "mergeChatUsers",
+            json!({ "into": user, "from": other, "ifVersion": 1 }),
+        ),
         ("deleteChatUser", json!({ "id": other, "mode": "SOFT" })),
         ("restoreChatUser", json!({ "id": other })),
     ];
@@ -254,10 +296,24 @@ async fn all_answers(world: &World, planted: &Planted, schema: &Schema) -> Strin
                 assert_eq!(code, Some("FORBIDDEN"), "{}: {error}", question.field);
             }
             all.push_str(&body.to_string());
-            all.push('\n');
+            within_cursors(&body, &mut all);
         }
     }
     all
+}
+
+/// What is inside of texts that are base64, as cursors are.
+fn within_cursors(answer: &Value, all: &mut String) {
+    match answer {
+        Value::String(text) => {
+            let inside = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+            all.push('\n');
+            all.push_str(&String::from_utf8_lossy(&inside));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| within_cursors(part, all)),
+        Value::Object(parts) => parts.values().for_each(|part| within_cursors(part, all)),
+        _ => {}
+    }
 }
 
 /// A part of a value that is longer than what its shape may show, and is in an answer.
@@ -277,7 +333,15 @@ async fn who_may_not_see_it_finds_nothing_personal_anywhere() {
         for principal in curious() {
             let own = World::new(world.kind, Start::Empty).await;
             let planted = plant(&own).await;
-            let who = format!("{:?} on {:?}", principal.permissions.iter().map(Permission::name).collect::<Vec<_>>(), world.kind);
+            let who = format!(
+                "{:?} on {:?}",
+                principal
+                    .permissions
+                    .iter()
+                    .map(Permission::name)
+                    .collect::<Vec<_>>(),
+                world.kind
+            );
             let pii = principal.may(Permission::UsersPii);
             let said = principal.may(Permission::MessagesRead);
             let answers = all_answers(&own.seen_by(principal), &planted, &schema).await;

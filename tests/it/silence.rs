@@ -28,22 +28,64 @@ fn questions(agent: &str) -> Vec<serde_json::Value> {
     vec![
         ask(record, json!({ "events": [event, wrong] })),
         ask(record, json!({ "events": [event] })),
-        ask("query All { chatUsers { nodes { name email settings messages { nodes { text attachments { url } } } } } }", json!({})),
+        ask(
+            "query All { chatUsers { nodes { name email settings messages { nodes { text attachments { url } } } } } }",
+            json!({}),
+        ),
         ask(by_id, json!({ "agent": agent, "id": "+4930zqxw01" })),
-        ask("query Find($s: String) { chatUsers(search: $s) { totalCount nodes { name } } }", json!({ "s": "zqxw" })),
-        ask("query Find($s: String) { chatUsers(search: $s) { nodes { name } } }", json!({ "s": "zqxw\" OR '*' (zqxw NEAR" })),
-        ask("query Find($s: String) { chatUsers(search: $s) { nodes { name } } }", json!({ "s": "zoe.zqxw@zqxw.example" })),
-        ask("query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }", json!({ "w": { "email": { "contains": "zqxw" }, "name": { "in": ["zqxw", "\u{0}zqxw"] } } })),
-        ask("query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }", json!({ "w": { "createdAt": { "gt": "zqxw" } } })),
-        ask("query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }", json!({ "w": { "zqxw": "zqxw" } })),
-        ask("query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }", json!({ "w": "zqxw" })),
-        ask("query Page($c: String) { chatUsers(after: $c) { nodes { id } } }", json!({ "c": "zqxw" })),
-        ask("query Node($id: ID!) { node(id: $id) { id } }", json!({ "id": "zqxw" })),
-        ask("query Literal { chatUsers(search: \"zqxw\", platform: zqxw) { nodes { id zqxw } } }", json!({})),
+        ask(
+            "query Find($s: String) { chatUsers(search: $s) { totalCount nodes { name } } }",
+            json!({ "s": "zqxw" }),
+        ),
+        ask(
+            "query Find($s: String) { chatUsers(search: $s) { nodes { name } } }",
+            json!({ "s": "zqxw\" OR '*' (zqxw NEAR" }),
+        ),
+        ask(
+            "query Find($s: String) { chatUsers(search: $s) { nodes { name } } }",
+            json!({ "s": "zoe.zqxw@zqxw.example" }),
+        ),
+        ask(
+            "query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }",
+            json!({ "w": { "email": { "contains": "zqxw" }, "name": { "in": ["zqxw", "\u{0}zqxw"] } } }),
+        ),
+        ask(
+            "query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }",
+            json!({ "w": { "createdAt": { "gt": "zqxw" } } }),
+        ),
+        ask(
+            "query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }",
+            json!({ "w": { "zqxw": "zqxw" } }),
+        ),
+        ask(
+            "query Filter($w: ChatUserWhere) { chatUsers(where: $w) { nodes { id } } }",
+            json!({ "w": "zqxw" }),
+        ),
+        ask(
+            "query Page($c: String) { chatUsers(after: $c) { nodes { id } } }",
+            json!({ "c": "zqxw" }),
+        ),
+        ask(
+            "query Node($id: ID!) { node(id: $id) { id } }",
+            json!({ "id": "zqxw" }),
+        ),
+        ask(
+            "query Literal { chatUsers(search: \"zqxw\", platform: zqxw) { nodes { id zqxw } } }",
+            json!({}),
+        ),
         ask("query Broken { chatUsers(search: \"zqxw", json!({})),
-        ask("{ chatUsers(first: 999999, search: \"zqxw\") { nodes { id } } }", json!({})),
-        ask("mutation Change($agent: ID!) { tagChatUsers(input: {agentId: $agent, where: {name: {contains: \"zqxw\"}}, tags: [\"zqxw other\"]}) { count } }", json!({ "agent": agent })),
-        ask("mutation Make { createAgent(input: {externalId: \"garden\", name: \"zqxw agent\"}) { userErrors { message } } }", json!({})),
+        ask(
+            "{ chatUsers(first: 999999, search: \"zqxw\") { nodes { id } } }",
+            json!({}),
+        ),
+        ask(
+            "mutation Change($agent: ID!) { tagChatUsers(input: {agentId: $agent, where: {name: {contains: \"zqxw\"}}, tags: [\"zqxw other\"]}) { count } }",
+            json!({ "agent": agent }),
+        ),
+        ask(
+            "mutation Make { createAgent(input: {externalId: \"garden\", name: \"zqxw agent\"}) { userErrors { message } } }",
+            json!({}),
+        ),
         json!({ "query": { "zqxw": "zqxw" } }),
         json!([{ "query": "{ zqxw }" }]),
         json!({ "query": "{ agents { totalCount } }", "operationName": "zqxw nobody", "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "zqxw" } } }),
@@ -151,7 +193,11 @@ async fn an_import_tells_nothing_personal_of_what_it_rejects() {
 
 fn quiet(what: &str, told: &str) {
     // In another case, and as bytes.
-    let bytes = PLANTED.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+    let bytes = PLANTED
+        .bytes()
+        .map(|byte| byte.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
     for form in [PLANTED, &bytes] {
         if let Some(at) = told.to_lowercase().find(form) {
             let from = told.floor_char_boundary(at.saturating_sub(400));

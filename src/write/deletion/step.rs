@@ -183,11 +183,7 @@ async fn walk(
 }
 
 /// Takes everything personal out of rows.
-async fn erase(
-    transaction: &Transaction,
-    personal: &Personal,
-    ids: &Batch,
-) -> Result<(), DbErr> {
+async fn erase(transaction: &Transaction, personal: &Personal, ids: &Batch) -> Result<(), DbErr> {
     let dialect = transaction.dialect();
     let table = personal.table;
     let sql = format!(
