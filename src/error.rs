@@ -30,6 +30,14 @@ pub enum Client {
         /// What is wrong, and what would be right.
         reason: Cow<'static, str>,
     },
+    /// Whoever asks may not use an argument.
+    #[error("{argument}: needs the permission {permission}")]
+    Forbidden {
+        /// Where in the arguments, dotted.
+        argument: String,
+        /// The permission that is missing.
+        permission: String,
+    },
     /// The answer would be larger than one request may ask for.
     #[error("this request reads more than {limit} rows; ask for smaller pages or fewer levels")]
     TooManyRows {
@@ -49,13 +57,13 @@ pub enum Client {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Internal {
     /// The database refused or failed a statement.
-    #[error("database: {0}")]
+    #[error("database: {}", told(.0))]
     Database(#[from] Arc<DbErr>),
     /// A statement took longer than it may.
-    #[error("statement timeout: {0}")]
+    #[error("statement timeout: {}", told(.0))]
     TimedOut(Arc<DbErr>),
     /// The database could not be reached, or had no connection to spare.
-    #[error("database unavailable: {0}")]
+    #[error("database unavailable: {}", told(.0))]
     Unavailable(Arc<DbErr>),
     /// Stored data is not what the program writes.
     #[error("stored data: {0}")]
@@ -86,10 +94,20 @@ impl Error {
         .into()
     }
 
+    /// An argument that whoever asks may not use without a permission.
+    pub fn forbidden(argument: impl Into<String>, permission: impl Into<String>) -> Self {
+        Client::Forbidden {
+            argument: argument.into(),
+            permission: permission.into(),
+        }
+        .into()
+    }
+
     /// The code in `extensions.code` of the answer.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
+            Self::Client(Client::Forbidden { .. }) => "FORBIDDEN",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
             Self::Client(Client::KeyTaken) => "CONFLICT",
             Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
@@ -119,6 +137,25 @@ impl From<DbErr> for Error {
             _ => Internal::Database(error).into(),
         }
     }
+}
+
+/// What may be told of an error of the database: all of it, unless its text may quote values.
+pub fn told(error: &DbErr) -> String {
+    let Some(database) = driver_error(error).and_then(SqlxError::as_database_error) else {
+        return error.to_string();
+    };
+    let code = database.code().unwrap_or_default();
+    if quotes_values(&code) {
+        return format!("error {code}, whose text may quote values");
+    }
+    format!("{} (error {code})", database.message())
+}
+
+/// PostgreSQL: data that cannot be (22), syntax errors (42601), what procedures raise (P), internal errors (XX). `SQLite`: the
+/// errors that have no code of their own, as those of a search's syntax and of JSON paths.
+fn quotes_values(code: &str) -> bool {
+    let is_class = |class: &&str| code.len() == 5 && code.starts_with(*class);
+    code == "1" || ["22", "42601", "P", "XX"].iter().any(is_class)
 }
 
 /// The database's own code of an error, if it is one of the database's.
@@ -154,5 +191,20 @@ fn driver_error(error: &DbErr) -> Option<&SqlxError> {
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Internal::Io(error.to_string()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quotes_values;
+
+    #[test]
+    fn texts_that_may_quote_values_are_known_by_their_codes() {
+        for code in ["22P02", "22003", "42601", "P0001", "XX000", "1"] {
+            assert!(quotes_values(code), "{code}");
+        }
+        for code in ["23505", "57014", "42P01", "2067", "5", "11", ""] {
+            assert!(!quotes_values(code), "{code}");
+        }
     }
 }

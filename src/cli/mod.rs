@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{ConfigFile, DatabaseSettings};
 use crate::db::{Database, DatabaseOptions};
-use crate::error::{Error, Internal, Result};
+use crate::error::{Error, Internal, Result, told};
 
 /// A GraphQL gateway to the people who talk to chatbots.
 #[derive(Debug, Parser)]
@@ -131,14 +131,14 @@ fn fail(error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What went wrong, in full: whoever runs the command may know everything.
+/// What went wrong, in full but for values: what a command says may end in a log.
 fn explain(error: &Error) -> String {
     match error {
         Error::Client(client) => client.to_string(),
         Error::Internal(
             Internal::Database(error) | Internal::Unavailable(error) | Internal::TimedOut(error),
         ) => {
-            format!("database: {error}")
+            format!("database: {}", told(error))
         }
         Error::Internal(internal) => internal.to_string(),
     }

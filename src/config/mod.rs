@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::db::DatabaseOptions;
+use crate::entity::platform::Platforms;
 use crate::error::{Error, Result};
 use crate::graphql::{Currency, PageLimits};
 pub use limits::{LimitSettings, Limits};
@@ -77,6 +78,9 @@ pub struct ServeSettings {
     /// Currency of all costs: three letters of ISO 4217 [default: USD]
     #[arg(long, env = "PARLOUR_CURRENCY", value_name = "CODE")]
     pub currency: Option<String>,
+    /// Platforms whose user ids are personal, separated by commas; `all`, `none` [default: all]
+    #[arg(long, env = "PARLOUR_PERSONAL_PLATFORMS", value_name = "PLATFORMS")]
+    pub personal_platforms: Option<String>,
     /// Serve as in production: no GraphiQL, no introspection, no suggestions, unless switched on by their own flags
     #[arg(long, env = "PARLOUR_PRODUCTION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub production: Option<bool>,
@@ -178,6 +182,18 @@ impl ServeSettings {
         self.currency
             .as_deref()
             .map_or_else(|| Ok(Currency::default()), parse)
+    }
+
+    /// The platforms whose user ids are personal.
+    pub fn personal_platforms(&self) -> Result<Platforms> {
+        let parse = |words: &str| {
+            words.parse().map_err(|word: String| {
+                Error::bad_input("personal-platforms", format!("`{word}` is not a platform"))
+            })
+        };
+        self.personal_platforms
+            .as_deref()
+            .map_or(Ok(Platforms::ALL), parse)
     }
 
     /// Whether GraphiQL is served.

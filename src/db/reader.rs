@@ -8,7 +8,9 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult,
 use super::dialect::Dialect;
 use super::disclosed::Disclosed;
 use super::tally::Watch;
-use crate::caller::Principal;
+use crate::caller::{Permission, Principal};
+use crate::entity::personal;
+use crate::entity::platform::Platforms;
 use crate::error::Result;
 
 /// Reads, in somebody's name.
@@ -19,6 +21,8 @@ pub struct Reader {
     dialect: Dialect,
     principal: Arc<Principal>,
     disclosed: Option<Arc<Disclosed>>,
+    /// The platforms whose ids are personal.
+    personal: Platforms,
 }
 
 impl Reader {
@@ -33,6 +37,7 @@ impl Reader {
             dialect,
             principal: Arc::new(Principal::program()),
             disclosed: None,
+            personal: Platforms::ALL,
         }
     }
 
@@ -62,6 +67,22 @@ impl Reader {
     /// In whose name it reads.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The same, where only the ids on these platforms are personal.
+    #[must_use]
+    pub fn with_personal(self, personal: Platforms) -> Self {
+        Self { personal, ..self }
+    }
+
+    /// The platforms whose ids are personal.
+    pub const fn personal(&self) -> Platforms {
+        self.personal
+    }
+
+    /// The permission that whoever reads needs to filter or to order by a column, and does not have.
+    pub fn missing(&self, table: &str, column: &str) -> Option<Permission> {
+        personal::missing(table, column, self.principal.permissions, self.personal)
     }
 
     /// How this database says things.

@@ -69,6 +69,9 @@ pub struct Model {
     pub stopped_at: Option<Timestamp>,
     /// When everything personal was taken out of the profile; absent for who was not erased.
     pub erased_at: Option<Timestamp>,
+    /// Whether what is personal in this row has been replaced by its shape. No column.
+    #[sea_orm(ignore)]
+    pub masked: bool,
     /// The agent.
     #[sea_orm(belongs_to, from = "agent_id", to = "id")]
     pub agent: HasOne<super::agent::Entity>,

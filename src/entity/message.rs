@@ -41,6 +41,9 @@ pub struct Model {
     pub by_rule: i64,
     /// The id under which the user was known then, where that one has been merged into another; external ids are unique with it.
     pub sent_as: Option<Uuid>,
+    /// Whether what was said has been left out of this row. No column.
+    #[sea_orm(ignore)]
+    pub withheld: bool,
     /// The session.
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: HasOne<super::session::Entity>,

@@ -14,4 +14,5 @@ pub mod personal;
 pub mod platform;
 pub mod role;
 pub mod session;
+pub mod shape;
 pub mod subscription;

@@ -1,6 +1,11 @@
-//! What is personal in each table: the one list that deletions go by, and the check of what is left.
+//! What is personal in each table: the one list that deletions go by, the check of what is left, and what those see who may
+//! not see it.
 //!
-//! A new column that may say something about a user is a word in `erased` and one in `left`; a new table is an entry.
+//! A new column that may say something about a user is a line here; a new table is an entry.
+
+use super::platform::Platforms;
+use super::shape::Shape;
+use crate::caller::{Permission, Permissions};
 
 /// What the ids start with that take the place of those that a user, a session or a message had where the data came from.
 /// No event can name one.
@@ -19,17 +24,30 @@ pub struct Personal {
     pub user: &'static str,
     /// What becomes of a user's rows.
     pub rows: Rows,
-    /// What holds for a row in which something personal is left. `{erased_id}` is what takes the place of an id.
-    pub left: &'static str,
+    /// What is personal in rows that are kept.
+    pub columns: &'static [Column],
+}
+
+/// A column that may say something about a user.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is when the user is erased: `NULL`, or a value in SQL. `{erased_id}` is what takes the place of an id,
+    /// `{without_values}` the column `changes` without its values.
+    erased: &'static str,
+    /// What holds while there is something personal in it, where that is not simply another value than `erased`.
+    left: Option<&'static str>,
+    /// What is seen of it without a permission. The first permission that is missing counts.
+    masks: &'static [(Permission, Shape)],
 }
 
 /// What becomes of a user's rows.
 #[derive(Clone, Copy, Debug)]
 pub enum Rows {
-    /// They are kept, and this is set. They are gone through in the order of a column and of `id`, for which there is an index.
+    /// They are kept, and what is personal in them is erased. They are gone through in the order of a column and of `id`, for
+    /// which there is an index.
     Kept {
-        /// What is set. `{without_values}` is the column `changes` without its values.
-        erased: &'static str,
         /// The column that they are gone through by.
         order: &'static str,
         /// How many rows of a message's size one counts for.
@@ -50,21 +68,107 @@ impl Personal {
             Rows::Removed { .. } => 1,
         }
     }
+
+    /// What is set in a row to erase it, in SQL.
+    pub fn erased(&self) -> String {
+        let set = |column: &Column| format!("{} = {}", column.name, column.erased);
+        self.columns.iter().map(set).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What holds for a row in which something personal is left, in SQL.
+    pub fn left(&self) -> String {
+        match self.rows {
+            Rows::Removed { .. } => "true".to_owned(),
+            Rows::Kept { .. } => {
+                let left = self.columns.iter().map(Column::left);
+                left.collect::<Vec<_>>().join(" OR ")
+            }
+        }
+    }
 }
+
+impl Column {
+    /// A column that everybody sees who sees the row, and that is erased with it.
+    const fn shown(name: &'static str, erased: &'static str) -> Self {
+        Self::masked(name, erased, &[])
+    }
+
+    const fn masked(
+        name: &'static str,
+        erased: &'static str,
+        masks: &'static [(Permission, Shape)],
+    ) -> Self {
+        Self {
+            name,
+            erased,
+            left: None,
+            masks,
+        }
+    }
+
+    fn left(&self) -> String {
+        let Self { name, erased, .. } = self;
+        match (self.left, *erased) {
+            (Some(left), _) => left.to_owned(),
+            (None, "NULL") => format!("{name} IS NOT NULL"),
+            (None, erased) => format!("{name} <> {erased}"),
+        }
+    }
+
+    /// How it is masked for those with these permissions; `None` for who may see it. The permission is the one that is missing.
+    pub fn mask(&self, permissions: Permissions) -> Option<(Permission, Shape)> {
+        let missing = |(permission, _): &&(Permission, Shape)| !permissions.has(*permission);
+        self.masks.iter().find(missing).copied()
+    }
+}
+
+/// The columns of a table in which something is personal.
+pub fn columns(table: &str) -> &'static [Column] {
+    std::iter::once(&PROFILE)
+        .chain(&TABLES)
+        .find(|personal| personal.table == table)
+        .map_or(&[], |personal| personal.columns)
+}
+
+/// The permission that somebody needs to filter or to order by a column, and does not have.
+pub fn missing(
+    table: &str,
+    column: &str,
+    permissions: Permissions,
+    personal: Platforms,
+) -> Option<Permission> {
+    let column = columns(table).iter().find(|one| one.name == column)?;
+    match column.mask(permissions)? {
+        (_, Shape::PlatformId) if personal.is_empty() => None,
+        (permission, _) => Some(permission),
+    }
+}
+
+const PII: Permission = Permission::UsersPii;
+const SAID: Permission = Permission::MessagesRead;
 
 /// The user's own row, which is erased at once.
 pub const PROFILE: Personal = Personal {
     table: "chat_users",
     user: "id",
     rows: Rows::Kept {
-        erased: "platform_id = {erased_id}, name = NULL, name_key = NULL, email = NULL, email_key = NULL, phone_number = NULL, \
-                 profile_picture_url = NULL, language = NULL, tags = '[]', settings = '{}', block_reason = NULL, search_text = ''",
         order: "created_at",
         weight: 1,
     },
-    left: "platform_id <> {erased_id} OR name IS NOT NULL OR name_key IS NOT NULL OR email IS NOT NULL OR email_key IS NOT NULL \
-           OR phone_number IS NOT NULL OR profile_picture_url IS NOT NULL OR language IS NOT NULL OR tags <> '[]' \
-           OR settings <> '{}' OR block_reason IS NOT NULL OR search_text <> ''",
+    columns: &[
+        Column::masked("platform_id", "{erased_id}", &[(PII, Shape::PlatformId)]),
+        Column::masked("name", "NULL", &[(PII, Shape::Dots)]),
+        Column::masked("name_key", "NULL", &[(PII, Shape::Unread(""))]),
+        Column::masked("email", "NULL", &[(PII, Shape::Email)]),
+        Column::masked("email_key", "NULL", &[(PII, Shape::Unread(""))]),
+        Column::masked("phone_number", "NULL", &[(PII, Shape::PhoneNumber)]),
+        Column::masked("profile_picture_url", "NULL", &[(PII, Shape::Unread(""))]),
+        Column::shown("language", "NULL"),
+        Column::shown("tags", "'[]'"),
+        Column::masked("settings", "'{}'", &[(PII, Shape::Unread("{}"))]),
+        Column::masked("block_reason", "NULL", &[(PII, Shape::Unread(""))]),
+        Column::masked("search_text", "''", &[(PII, Shape::Unread(""))]),
+    ],
 };
 
 /// The other tables, in the order in which they are gone through: whatever refers to something else before that.
@@ -73,49 +177,64 @@ pub const TABLES: [Personal; 6] = [
         table: "messages",
         user: "chat_user_id",
         rows: Rows::Kept {
-            erased: "external_id = {erased_id}, text = '', attachments = '[]', reply_to = NULL",
             order: "sent_at",
             weight: 1,
         },
-        left: "external_id <> {erased_id} OR text <> '' OR attachments <> '[]' OR reply_to IS NOT NULL",
+        columns: &[
+            Column::shown("external_id", "{erased_id}"),
+            Column::masked("text", "''", &[(SAID, Shape::Unread(""))]),
+            Column::masked(
+                "attachments",
+                "'[]'",
+                &[(SAID, Shape::Unread("[]")), (PII, Shape::Attachments)],
+            ),
+            Column::shown("reply_to", "NULL"),
+        ],
     },
     Personal {
         table: "sessions",
         user: "chat_user_id",
         rows: Rows::Kept {
-            erased: "external_id = {erased_id}, subject = NULL, summary = NULL, language = NULL, tags = '[]'",
             order: "started_at",
             weight: 1,
         },
-        left: "external_id <> {erased_id} OR subject IS NOT NULL OR summary IS NOT NULL OR language IS NOT NULL OR tags <> '[]'",
+        columns: &[
+            Column::shown("external_id", "{erased_id}"),
+            Column::masked("subject", "NULL", &[(SAID, Shape::Unread(""))]),
+            Column::masked("summary", "NULL", &[(SAID, Shape::Unread(""))]),
+            Column::shown("language", "NULL"),
+            Column::shown("tags", "'[]'"),
+        ],
     },
     Personal {
         table: "subscriptions",
         user: "chat_user_id",
         rows: Rows::Removed { key: "tag" },
-        left: "true",
+        columns: &[],
     },
     Personal {
         table: "chat_user_tags",
         user: "chat_user_id",
         rows: Rows::Removed { key: "tag" },
-        left: "true",
+        columns: &[],
     },
     Personal {
         table: "chat_user_aliases",
         user: "chat_user_id",
         rows: Rows::Removed { key: "id" },
-        left: "true",
+        columns: &[],
     },
     Personal {
         table: "audit_entries",
         user: "chat_user_id",
         // Settings may be large, before and after.
         rows: Rows::Kept {
-            erased: "changes = {without_values}",
             order: "at",
             weight: 10,
         },
-        left: "changes LIKE '%\"before\":%' OR changes LIKE '%\"after\":%'",
+        columns: &[Column {
+            left: Some("changes LIKE '%\"before\":%' OR changes LIKE '%\"after\":%'"),
+            ..Column::masked("changes", "{without_values}", &[(PII, Shape::Changes)])
+        }],
     },
 ];

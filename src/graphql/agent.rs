@@ -127,7 +127,7 @@ impl Agent {
         &self,
         context: &Context<'_>,
         #[graphql(
-            desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner."
+            desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner. Without `users:pii` only a complete id can be searched for."
         )]
         search: Option<String>,
         #[graphql(desc = "Only users of this platform.")] platform: Option<Platform>,

@@ -112,7 +112,7 @@ impl AuditEntry {
         stored(&self.0.chat_user_ids)
     }
 
-    /// What changed, in alphabetical order. Empty for a read.
+    /// What changed, in alphabetical order; empty for a read. Without `users:pii` personal values are told by their shapes (`j•••@e•••.com`, `•••`).
     async fn changes(&self) -> Result<Vec<AuditChange>> {
         stored(&self.0.changes)
     }

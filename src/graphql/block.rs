@@ -17,7 +17,7 @@ use crate::write::profile::Refused;
 /// A block of a user: the agent is not to answer them.
 #[derive(SimpleObject)]
 pub(super) struct ChatUserBlock {
-    /// Why.
+    /// Why. Null without `users:pii`.
     reason: Option<String>,
     /// Since when.
     blocked_at: Timestamp,

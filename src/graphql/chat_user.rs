@@ -18,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
+use crate::entity::shape::{self, DOTS};
 use crate::error::Result;
 use crate::id::Noun;
 use crate::read::Scope;
@@ -57,6 +58,9 @@ impl Listed for Entity {
         ("isBlocked", &["blocked_at", "blocked_until"]),
         ("displayName", &["name"]),
         ("isAnonymous", &["name"]),
+        ("maskedEmail", &["email"]),
+        ("maskedPhoneNumber", &["phone_number"]),
+        ("piiMasked", &["id"]),
         ("lastReceivedMessage", &["last_message_id"]),
         ("messages", &["id"]),
         ("sessions", &["id"]),
@@ -98,7 +102,11 @@ pub(super) async fn list(
     let order = order_by.map_or(default, |order| {
         OrderDirection::order(order.direction, order.field)
     });
-    let search = match Term::parse(search.as_deref(), Noun::ChatUser)? {
+    let search = Term::parse(search.as_deref(), Noun::ChatUser)?;
+    if let Some(term) = &search {
+        term.is_for(reader(context))?;
+    }
+    let search = match search {
         Some(Term::MaybeEmail(text)) if !is_one_page(context) => {
             Some(understood(context, scope, text).await?)
         }
@@ -153,42 +161,62 @@ impl ChatUser {
         self.0.platform
     }
 
-    /// The user's id on that platform.
-    async fn platform_id(&self) -> &str {
-        &self.0.platform_id
+    /// The user's id on that platform. Null without `users:pii`, where ids of that platform are personal: it may be a phone number.
+    async fn platform_id(&self) -> Option<&str> {
+        let id = self.0.platform_id.as_str();
+        (!self.0.masked || id != DOTS).then_some(id)
     }
 
-    /// The name, where one is known.
+    /// Whether what is personal is masked, because whoever asks has no permission `users:pii`: null here does not mean that
+    /// there is no value then. `isAnonymous`, `maskedEmail` and `maskedPhoneNumber` tell.
+    async fn pii_masked(&self) -> bool {
+        self.0.masked
+    }
+
+    /// The name, where one is known. Null without `users:pii`.
     async fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.personal(self.0.name.as_deref())
     }
 
-    /// What to show as the user's name: the name, or "Guest User" with a few characters of the id, so that two guests can be told apart.
+    /// What to show as the user's name: the name, or "Guest User" with a few characters of the id, so that two guests can be
+    /// told apart. Without `users:pii` everybody is a guest.
     async fn display_name(&self) -> String {
-        self.0.name.clone().unwrap_or_else(|| {
+        let guest = || {
             let id = Noun::ChatUser.encode(self.0.id);
             format!("Guest User {}", &id[id.len() - GUEST_SUFFIX..])
-        })
+        };
+        self.personal(self.0.name.as_deref())
+            .map_or_else(guest, str::to_owned)
     }
 
-    /// Whether the user has no name.
+    /// Whether the user has no name. Told to everybody.
     async fn is_anonymous(&self) -> bool {
         self.0.name.is_none()
     }
 
-    /// The e-mail address.
+    /// The e-mail address. Null without `users:pii`.
     async fn email(&self) -> Option<&str> {
-        self.0.email.as_deref()
+        self.personal(self.0.email.as_deref())
     }
 
-    /// The phone number.
+    /// The shape of the e-mail address: `j•••@e•••.com`.
+    async fn masked_email(&self) -> Option<String> {
+        self.0.email.as_deref().map(shape::email)
+    }
+
+    /// The phone number. Null without `users:pii`.
     async fn phone_number(&self) -> Option<&str> {
-        self.0.phone_number.as_deref()
+        self.personal(self.0.phone_number.as_deref())
     }
 
-    /// The address of a picture.
+    /// The shape of the phone number: `+49•••89`.
+    async fn masked_phone_number(&self) -> Option<String> {
+        self.0.phone_number.as_deref().map(shape::phone_number)
+    }
+
+    /// The address of a picture. Null without `users:pii`.
     async fn profile_picture_url(&self) -> Option<&str> {
-        self.0.profile_picture_url.as_deref()
+        self.personal(self.0.profile_picture_url.as_deref())
     }
 
     /// The language, as a BCP 47 tag.
@@ -201,9 +229,12 @@ impl ChatUser {
         stored(&self.0.tags)
     }
 
-    /// The settings: an object with whatever keys the deployment uses.
-    async fn settings(&self) -> Result<JsonObject> {
-        stored(&self.0.settings).map(JsonObject)
+    /// The settings: an object with whatever keys the deployment uses. Null without `users:pii`.
+    async fn settings(&self) -> Result<Option<JsonObject>> {
+        let settings = self.personal(Some(self.0.settings.as_str()));
+        settings
+            .map(|json| stored(json).map(JsonObject))
+            .transpose()
     }
 
     /// The block that holds now; null when the agent may answer the user.
@@ -412,6 +443,13 @@ impl ChatUser {
         };
         let scope = Scope::Of(Noun::ChatUser, self.0.id);
         Ok(super::audit_entry::list(context, scope, conditions, order_by, page)?.batched())
+    }
+}
+
+impl ChatUser {
+    /// A personal value, for who may see it.
+    fn personal<'a>(&self, value: Option<&'a str>) -> Option<&'a str> {
+        value.filter(|_| !self.0.masked)
     }
 }
 

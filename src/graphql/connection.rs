@@ -147,7 +147,8 @@ impl<N: Listed> Connection<N> {
         page: PageArguments,
     ) -> Result<Self> {
         // Mistakes in the conditions are found here, once, and not by each field that reads.
-        filter.condition(reader(context).dialect())?;
+        filter.condition(reader(context))?;
+        order.is_for::<N>(reader(context))?;
         let page = page.page::<N>(order, *context.data_unchecked())?;
         let query = Arc::new(Query {
             filter,

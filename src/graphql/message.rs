@@ -118,14 +118,17 @@ impl Message {
         self.0.role
     }
 
-    /// What was said. May be empty, when there is only an attachment.
-    async fn text(&self) -> &str {
-        &self.0.text
+    /// What was said. May be empty, when there is only an attachment. Null without `messages:read`.
+    async fn text(&self) -> Option<&str> {
+        (!self.0.withheld).then_some(&self.0.text)
     }
 
-    /// What came with it.
-    async fn attachments(&self) -> Result<Vec<Attachment>> {
-        stored(&self.0.attachments)
+    /// What came with it. Null without `messages:read`.
+    async fn attachments(&self) -> Result<Option<Vec<Attachment>>> {
+        if self.0.withheld {
+            return Ok(None);
+        }
+        stored(&self.0.attachments).map(Some)
     }
 
     /// When it was sent.
@@ -173,12 +176,12 @@ impl Message {
 pub(super) struct Attachment {
     /// What it is, in a word: `image`, `audio`, `video`, `file`, `location`, …
     kind: String,
-    /// Where it can be had.
+    /// Where it can be had. Null without `users:pii`.
     url: Option<String>,
     /// Its media type.
     mime_type: Option<String>,
     /// Its size in bytes.
     size: Option<i64>,
-    /// Its name.
+    /// Its name. Null without `users:pii`.
     name: Option<String>,
 }

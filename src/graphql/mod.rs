@@ -13,6 +13,7 @@ mod message;
 mod money;
 mod mutation;
 mod node;
+mod personal;
 mod query;
 mod record;
 mod render;
@@ -144,5 +145,9 @@ fn loaders<'a>(context: &async_graphql::Context<'a>) -> &'a Loaders {
 
 /// What a text column holds as JSON.
 fn stored<T: serde::de::DeserializeOwned>(json: &str) -> crate::error::Result<T> {
-    serde_json::from_str(json).map_err(|error| Internal::Corrupt(error.to_string()).into())
+    // The error's own words may quote what is stored.
+    serde_json::from_str(json).map_err(|error| {
+        let (kind, column) = (error.classify(), error.column());
+        Internal::Corrupt(format!("JSON with an error ({kind:?}) in column {column}")).into()
+    })
 }

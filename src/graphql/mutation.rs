@@ -74,7 +74,8 @@ impl Mutation {
         super::agent_change::unarchive(context, input).await
     }
 
-    /// Changes the profile of a user. What is absent stays as it is, null clears.
+    /// Changes the profile of a user. What is absent stays as it is, null clears. What is personal is changed only by those with
+    /// `users:pii`: the name, the e-mail address, the phone number, the picture.
     async fn update_chat_user(
         &self,
         context: &Context<'_>,
@@ -157,7 +158,8 @@ impl Mutation {
     }
 
     /// Merges one user into another of the same agent: sessions, messages, figures, tags, settings and subscriptions become
-    /// those of the one who stays, and so does the id of the one who goes, here and on their platform. Again: nothing is done.
+    /// those of the one who stays, and so does the id of the one who goes, here and on their platform. Again: nothing is done. For
+    /// those with `users:pii`.
     async fn merge_chat_users(
         &self,
         context: &Context<'_>,
@@ -186,7 +188,7 @@ impl Mutation {
         super::deletion::restore(context, input).await
     }
 
-    /// Changes some of the settings of a user, and leaves the others.
+    /// Changes some of the settings of a user, and leaves the others. For those with `users:pii`.
     async fn update_chat_user_settings(
         &self,
         context: &Context<'_>,

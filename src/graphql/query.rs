@@ -13,7 +13,7 @@ use super::deletion::{self, Deletion, ErasureCheck};
 use super::merge::MergePreview;
 use super::node::{self, Node};
 use super::session::{Session, SessionConnection, SessionOrder};
-use super::{loaders, reader};
+use super::{loaders, personal, reader};
 use crate::entity;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
@@ -164,7 +164,8 @@ impl Query {
             .map(ChatUser::from))
     }
 
-    /// The chat user of an agent who has this id on a platform. Null when nobody has.
+    /// The chat user of an agent who has this id on a platform. Null when nobody has. Where ids of the platform are personal,
+    /// for those with `users:pii` or `events:write`.
     async fn chat_user_by_platform_id(
         &self,
         context: &Context<'_>,
@@ -177,6 +178,7 @@ impl Query {
     }
 
     /// Whether an agent may answer who has this id on a platform: the question of a bot that has just heard from somebody.
+    /// Where ids of the platform are personal, for those with `users:pii` or `events:write`.
     async fn block_status(
         &self,
         context: &Context<'_>,
@@ -188,7 +190,7 @@ impl Query {
         Ok(BlockStatus(row))
     }
 
-    /// What `mergeChatUsers` would make of two users. Nothing is changed.
+    /// What `mergeChatUsers` would make of two users. Nothing is changed. For those with `users:pii`.
     async fn merge_preview(
         &self,
         context: &Context<'_>,
@@ -210,7 +212,7 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "Only users of this agent.")] agent_id: Option<ID>,
         #[graphql(
-            desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner."
+            desc = "Only users with this text in their name, e-mail address, phone number, platform id or id. Case and accents do not matter. A complete id or e-mail address finds exactly its owner. Without `users:pii` only a complete id can be searched for."
         )]
         search: Option<String>,
         #[graphql(desc = "Only users of this platform.")] platform: Option<Platform>,
@@ -343,6 +345,7 @@ async fn by_platform_id(
     platform: Platform,
     platform_id: &str,
 ) -> Result<Option<Arc<entity::chat_user::Model>>> {
+    personal::for_who_knows_ids(context, platform, "platformId")?;
     let Some(agent) = Noun::Agent.decode(agent_id) else {
         return Ok(None);
     };

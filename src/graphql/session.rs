@@ -159,12 +159,12 @@ impl Session {
         Money::of(context, self.0.total_cost_micros)
     }
 
-    /// What it is about, in a line.
+    /// What it is about, in a line. Null without `messages:read`.
     async fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
-    /// What happened in it, in a paragraph.
+    /// What happened in it, in a paragraph. Null without `messages:read`.
     async fn summary(&self) -> Option<&str> {
         self.0.summary.as_deref()
     }

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject};
 
 use super::update::{UpdateChatUserPayload, UserError, UserErrorCode, payload};
-use super::{caller, loaders, now, writer};
+use super::{caller, loaders, now, personal, writer};
 use crate::clock::Timestamp;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
@@ -35,6 +35,7 @@ pub(super) async fn set(
     let (whom, field) = match (input.id, named) {
         (Some(id), (None, None, None)) => (Noun::ChatUser.decode(&id).map(Whom::Id), "id"),
         (None, (Some(agent), Some(platform), Some(platform_id))) => {
+            personal::for_who_knows_ids(context, platform, "input.platformId")?;
             let agent = Noun::Agent.decode(&agent);
             let agent = agent.filter(|_| !platform_id.contains('\0'));
             let whom = agent.map(|agent| Whom::On {

@@ -86,7 +86,7 @@ async fn by_condition(
         r#where: Some(conditions),
         ..ChatUserFilter::default()
     };
-    let condition = filter.condition(reader(context).dialect())?;
+    let condition = filter.condition(reader(context))?;
     let mut payload = TagChatUsersPayload::default();
     let mut refused = Vec::new();
     let mut count = 0;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::chat_user::ChatUser;
 use super::scalar::JsonObject;
-use super::{caller, loaders, writer};
+use super::{caller, loaders, personal, writer};
 use crate::entity;
 use crate::error::{Error, Result};
 use crate::id::Noun;
@@ -108,6 +108,7 @@ pub(super) async fn one(
     context: &Context<'_>,
     input: UpdateChatUserInput,
 ) -> Result<UpdateChatUserPayload> {
+    input.is_for(context, "input")?;
     single(context, input.asked()).await
 }
 
@@ -116,6 +117,7 @@ pub(super) async fn settings(
     context: &Context<'_>,
     input: UpdateChatUserSettingsInput,
 ) -> Result<UpdateChatUserPayload> {
+    personal::for_who_sees_it(context, "input.settings")?;
     let change = Change::Settings(input.settings.0);
     single(context, Asked(input.id, input.if_version, change)).await
 }
@@ -134,6 +136,9 @@ pub(super) async fn many(
     input: UpdateChatUsersInput,
 ) -> Result<UpdateChatUsersPayload> {
     within("input.changes", input.changes.len())?;
+    for (at, change) in input.changes.iter().enumerate() {
+        change.is_for(context, &format!("input.changes.{at}"))?;
+    }
     let path = |at: usize| vec!["changes".to_owned(), at.to_string()];
     let asked = input.changes.into_iter().map(UpdateChatUserInput::asked);
     let made = make(context, asked.collect(), input.all_or_nothing, path).await?;
@@ -274,6 +279,22 @@ async fn users(context: &Context<'_>, ids: &[Option<Uuid>]) -> Result<Vec<Option
 }
 
 impl UpdateChatUserInput {
+    /// Refuses personal values from those who may not see what they would overwrite.
+    fn is_for(&self, context: &Context<'_>, path: &str) -> Result<()> {
+        let given = [
+            ("name", &self.name),
+            ("email", &self.email),
+            ("phoneNumber", &self.phone_number),
+            ("profilePictureUrl", &self.profile_picture_url),
+        ];
+        given
+            .into_iter()
+            .filter(|(_, value)| !value.is_undefined())
+            .try_for_each(|(field, _)| {
+                personal::for_who_sees_it(context, &format!("{path}.{field}"))
+            })
+    }
+
     fn asked(self) -> Asked {
         let change = Change::Profile(ProfilePatch {
             name: patch(self.name),

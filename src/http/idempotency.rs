@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::negotiate::Variables;
 use super::respond::{Answer, Refusal};
 use super::{Caller, Shared, execute};
+use crate::caller::{Permission, Principal};
 use crate::graphql::{Kept, Once};
 
 /// The header of a request.
@@ -45,7 +46,7 @@ impl Given {
     /// A mutation that is to be done once.
     pub(super) fn once(
         &self,
-        owner: &str,
+        owner: &Principal,
         text: &str,
         name: Option<&str>,
         variables: &Variables,
@@ -55,8 +56,10 @@ impl Given {
         };
         let variables = serde_json::to_vec(variables).unwrap_or_default();
         let name = name.unwrap_or_default().as_bytes();
-        let request = hash([text.as_bytes(), name, &variables]);
-        Ok(Some(Arc::new(Once::new(owner.to_owned(), key, request))))
+        // What somebody may see may become less: an answer from before would show what it was.
+        let permissions: String = owner.permissions.iter().map(Permission::name).collect();
+        let request = hash([text.as_bytes(), name, &variables, permissions.as_bytes()]);
+        Ok(Some(Arc::new(Once::new(owner.name.clone(), key, request))))
     }
 
     fn key(&self) -> Result<Option<String>, Refusal> {
@@ -87,7 +90,7 @@ impl Given {
 }
 
 /// The hash of what is asked for: parts that do not run together.
-fn hash(parts: [&[u8]; 3]) -> String {
+fn hash(parts: [&[u8]; 4]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());

@@ -93,6 +93,12 @@ impl Server {
         settings: &ServeSettings,
         limits: Limits,
     ) -> Result<Self> {
+        let database = Database {
+            reader: database
+                .reader
+                .with_personal(settings.personal_platforms()?),
+            ..database
+        };
         let metrics = Metrics::default();
         let (reads, keeper) = settings
             .audit_reads()
@@ -362,7 +368,7 @@ async fn answer(
     *named = name;
     let once = if operation.is_mutation() {
         caller.key.once(
-            &caller.principal.name,
+            &caller.principal,
             &text,
             meant.name.as_deref(),
             &question.variables,

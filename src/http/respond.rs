@@ -327,7 +327,12 @@ fn complete(error: &mut ServerError, request_id: &str) -> String {
         .and_then(|extensions| extensions.get("code"))
         .map(|code| code.to_string().trim_matches('"').to_owned());
     let argument = match (&ours, &known) {
-        (Some(Error::Client(Client::BadUserInput { argument, .. })), _) => Some(argument.clone()),
+        (
+            Some(Error::Client(
+                Client::BadUserInput { argument, .. } | Client::Forbidden { argument, .. },
+            )),
+            _,
+        ) => Some(argument.clone()),
         (Some(_), _) | (None, Some(_)) => None,
         (None, None) => refused_argument(&error.message),
     };

@@ -14,7 +14,6 @@ use super::page::{Key, SortColumn, SortField};
 use super::search::Term;
 use super::{Filter, Noun};
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
 use crate::entity::agent::{Entity, Model};
 use crate::error::Result;
 use crate::id;
@@ -72,10 +71,10 @@ pub struct AgentFilter {
 }
 
 impl Filter for AgentFilter {
-    fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        let condition = Builder::condition(dialect, self.r#where.as_deref())?;
+    fn condition(&self, reader: &Reader) -> Result<Condition> {
+        let condition = Builder::condition(reader, self.r#where.as_deref())?;
         Ok(self.search.iter().fold(condition, |all, term| {
-            all.add(term.condition::<Entity>(dialect))
+            all.add(term.condition::<Entity>(reader.dialect()))
         }))
     }
 

@@ -11,7 +11,7 @@ use super::filter::{
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
-use crate::db::dialect::Dialect;
+use crate::db::Reader;
 use crate::entity::audit_entry::{Entity, Model};
 use crate::entity::personal::DELETIONS;
 use crate::error::Result;
@@ -65,8 +65,8 @@ pub struct AuditEntryFilter {
 }
 
 impl Filter for AuditEntryFilter {
-    fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        Builder::condition(dialect, self.r#where.as_deref())
+    fn condition(&self, reader: &Reader) -> Result<Condition> {
+        Builder::condition(reader, self.r#where.as_deref())
     }
 
     fn is_open(&self) -> bool {

@@ -54,7 +54,7 @@ pub async fn pages<N: Noun>(
         return Ok(HashMap::from([(*only, slice)]));
     }
     let column = column::<N>(parent)?;
-    let columns = query.order.with_key(columns).with(column);
+    let columns = query.order.with_key(columns).with(column).seen_by(reader);
     let mut children = query.select(reader, Scope::All)?;
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
     let statement =
@@ -103,11 +103,7 @@ pub async fn counts<N: Noun>(
     select
         .column((N::TABLE, column))
         .expr_as(Expr::cust("COUNT(*)"), "count")
-        .cond_where(
-            Condition::all()
-                .add(among)
-                .add(filter.condition(reader.dialect())?),
-        )
+        .cond_where(Condition::all().add(among).add(filter.condition(reader)?))
         .group_by_col((N::TABLE, column));
     let mut counts: HashMap<Uuid, i64> = parents.iter().map(|&parent| (parent, 0)).collect();
     for row in reader.planned().select(&select).await? {

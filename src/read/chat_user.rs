@@ -16,8 +16,8 @@ use super::filter::{
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
 use super::{Filter, Noun, Scope, hidden};
+use crate::caller::Permission;
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
 use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::error::Result;
@@ -64,6 +64,7 @@ impl Noun for Entity {
             blocked_by: row.next()?,
             stopped_at: row.next()?,
             erased_at: row.next()?,
+            masked: row.lacks(Permission::UsersPii),
         })
     }
 
@@ -114,13 +115,16 @@ pub struct ChatUserFilter {
 }
 
 impl Filter for ChatUserFilter {
-    fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        let mut condition = Builder::condition(dialect, self.r#where.as_deref())?;
+    fn condition(&self, reader: &Reader) -> Result<Condition> {
+        if let Some(term) = &self.search {
+            term.is_for(reader)?;
+        }
+        let mut condition = Builder::condition(reader, self.r#where.as_deref())?;
         if let Some(platform) = self.platform {
             condition = condition.add(Expr::col((Entity::TABLE, "platform")).eq(platform));
         }
         Ok(self.search.iter().fold(condition, |all, term| {
-            all.add(term.condition::<Entity>(dialect))
+            all.add(term.condition::<Entity>(reader.dialect()))
         }))
     }
 
@@ -131,7 +135,7 @@ impl Filter for ChatUserFilter {
 
 /// The users into whom others were merged, with the ids of those; `condition` is one on `chat_user_aliases`.
 async fn merged(reader: &Reader, condition: Condition) -> Result<Vec<(Uuid, Model)>> {
-    let columns = Columns::<Entity>::all();
+    let columns = Columns::<Entity>::all().seen_by(reader);
     let mut select = Entity::visible(reader.principal());
     let led = Expr::cust("chat_users.id = chat_user_aliases.chat_user_id");
     select
@@ -188,7 +192,7 @@ pub async fn platforms(
         .column((Entity::TABLE, "platform"))
         .expr_as(Expr::cust("COUNT(*)"), "count")
         .cond_where(scope.condition::<Entity>())
-        .cond_where(filter.condition(reader.dialect())?)
+        .cond_where(filter.condition(reader)?)
         .group_by_col((Entity::TABLE, "platform"));
     let rows = reader.planned().select(&select).await?;
     let mut counts = rows
@@ -215,7 +219,7 @@ pub async fn platforms_of(
                 .dialect()
                 .among("chat_users.agent_id", agents.iter().copied()),
         )
-        .cond_where(filter.condition(reader.dialect())?)
+        .cond_where(filter.condition(reader)?)
         .group_by_col((Entity::TABLE, "agent_id"))
         .group_by_col((Entity::TABLE, "platform"));
     let mut counts: HashMap<Uuid, Platforms> =
@@ -308,7 +312,7 @@ impl Where for ChatUserWhere {
             .add(builder.field(
                 "isAnonymous",
                 self.is_anonymous.as_ref(),
-                Column::of("chat_users.name"),
+                Column::presence("chat_users.name"),
             )?)
             .add(builder.field(
                 "email",

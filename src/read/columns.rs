@@ -1,6 +1,8 @@
-//! Which columns of a noun a question needs, and rows that hold no more than these.
+//! Which columns of a noun a question needs, and rows that hold no more than these, and no more than whoever reads may see.
 //!
-//! A value that nobody asked for is not read: most of a page's time goes into the values that the database hands over.
+//! A value that nobody asked for is not read: most of a page's time goes into the values that the database hands over. Rows
+//! are decoded here and nowhere else; a personal value leaves as its shape for those who may not see it
+//! (docs/decisions/0022).
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -9,8 +11,17 @@ use derive_where::derive_where;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{DbErr, IdenStatic, Iterable, QueryResult, TryGetable};
 
+use uuid::Uuid;
+
 use super::Noun;
+use crate::caller::{Permission, Permissions};
+use crate::clock::Timestamp;
 use crate::db::Reader;
+use crate::entity::audit_entry::AuditAction;
+use crate::entity::personal;
+use crate::entity::platform::{Platform, Platforms};
+use crate::entity::role::MessageRole;
+use crate::entity::shape::Shape;
 use crate::error::Result;
 
 /// A set of columns of a noun; its id is always among them.
@@ -78,33 +89,33 @@ impl<N: Noun> Columns<N> {
         }
     }
 
-    /// Their names, in the order of the entity.
-    pub fn names(self) -> Vec<&'static str> {
-        N::Column::iter()
-            .enumerate()
-            .filter(|(at, _)| self.has(*at))
-            .map(|(_, column)| column.as_str())
-            .collect()
+    /// The columns for whoever reads: what they may not see is masked, or not read at all.
+    pub fn seen_by(self, reader: &Reader) -> Seen<N> {
+        let mask = Mask::of::<N>(reader);
+        let (columns, plain) = match &mask {
+            None => (self, self.bits),
+            Some(mask) => {
+                let columns = mask.besides::<N>(self);
+                let read = columns.bits & !mask.bits(|shape| matches!(shape, Shape::Unread(_)));
+                (Self { bits: read, ..self }, read & !mask.bits(|_| true))
+            }
+        };
+        Seen {
+            columns,
+            plain,
+            mask,
+        }
     }
 
     /// The rows of a query, with these columns.
     pub async fn fetch(self, reader: &Reader, mut query: SelectStatement) -> Result<Vec<N::Model>> {
-        query.columns(self.names().into_iter().map(|name| (N::TABLE, name)));
+        let columns = self.seen_by(reader);
+        query.columns(columns.names().into_iter().map(|name| (N::TABLE, name)));
         let rows = reader.select(&query).await?;
         Ok(rows
             .iter()
-            .map(|row| self.decode(row))
+            .map(|row| columns.decode(row))
             .collect::<Result<_, _>>()?)
-    }
-
-    /// The row of a result that has these columns first, in this order.
-    pub fn decode(self, result: &QueryResult) -> Result<N::Model, DbErr> {
-        N::decode(&Row {
-            result,
-            bits: self.bits,
-            place: Cell::default(),
-            read: Cell::default(),
-        })
     }
 
     const fn has(self, at: usize) -> bool {
@@ -112,24 +123,198 @@ impl<N: Noun> Columns<N> {
     }
 }
 
+/// A set of columns, as somebody sees them.
+#[derive_where(Debug)]
+pub struct Seen<N> {
+    /// Those that are read.
+    columns: Columns<N>,
+    /// Those of them that are shown as they are.
+    plain: u64,
+    mask: Option<Mask>,
+}
+
+impl<N: Noun> Seen<N> {
+    /// The names of those that are read, in the order of the entity.
+    pub fn names(&self) -> Vec<&'static str> {
+        N::Column::iter()
+            .enumerate()
+            .filter(|(at, _)| self.columns.has(*at))
+            .map(|(_, column)| column.as_str())
+            .collect()
+    }
+
+    /// The row of a result that has these columns first, in this order.
+    pub fn decode(&self, result: &QueryResult) -> Result<N::Model, DbErr> {
+        N::decode(&Row {
+            result,
+            bits: self.columns.bits,
+            plain: self.plain,
+            mask: self.mask.as_ref(),
+            place: Cell::default(),
+            read: Cell::default(),
+        })
+    }
+}
+
+/// How the columns of a noun are masked for somebody.
+#[derive(Debug)]
+struct Mask {
+    /// Columns by their place in the entity.
+    shapes: Vec<(usize, Shape)>,
+    permissions: Permissions,
+    /// The platforms whose ids are personal.
+    platforms: Platforms,
+}
+
+impl Mask {
+    /// `None` where there is nothing that they may not see.
+    fn of<N: Noun>(reader: &Reader) -> Option<Self> {
+        let permissions = reader.principal().permissions;
+        let masked = |column: &personal::Column| {
+            let (_, shape) = column.mask(permissions)?;
+            let place = N::Column::iter().position(|one| one.as_str() == column.name)?;
+            Some((place, shape))
+        };
+        let shapes: Vec<_> = personal::columns(N::TABLE)
+            .iter()
+            .filter_map(masked)
+            .collect();
+        (!shapes.is_empty()).then(|| Self {
+            shapes,
+            permissions,
+            platforms: reader.personal(),
+        })
+    }
+
+    fn bits(&self, which: impl Fn(Shape) -> bool) -> u64 {
+        let which = self.shapes.iter().filter(|(_, shape)| which(*shape));
+        which.fold(0, |bits, (place, _)| bits | 1 << place)
+    }
+
+    /// Those columns, and others on which depends how they are masked.
+    fn besides<N: Noun>(&self, columns: Columns<N>) -> Columns<N> {
+        let asked = self.shapes.iter().filter(|(place, _)| columns.has(*place));
+        asked
+            .filter_map(|(_, shape)| shape.beside())
+            .fold(columns, Columns::with)
+    }
+
+    fn shape(&self, place: usize) -> Option<Shape> {
+        let found = self.shapes.iter().find(|(at, _)| *at == place);
+        found.map(|(_, shape)| *shape)
+    }
+}
+
 /// A row on its way from the database: its values, one after the other, in the order of the entity's columns.
 #[derive(Debug)]
 pub struct Row<'a> {
     result: &'a QueryResult,
+    /// The columns that were read, and those of them that are shown as they are.
     bits: u64,
+    plain: u64,
+    mask: Option<&'a Mask>,
     /// The next column of the entity, and the next value of the row.
     place: Cell<usize>,
     read: Cell<usize>,
 }
 
 impl Row<'_> {
-    /// The value of the next column; nothing (empty, zero) for a column that was not asked for.
-    pub fn next<T: TryGetable + Default>(&self) -> Result<T, DbErr> {
+    /// The value of the next column; nothing (empty, zero) for a column that was not asked for, and for one that may not be
+    /// seen no more than its shape.
+    pub fn next<T: Maskable>(&self) -> Result<T, DbErr> {
         let place = self.place.replace(self.place.get() + 1);
-        if self.bits >> place & 1 == 0 {
-            return Ok(T::default());
+        if self.plain >> place & 1 == 1 {
+            self.value()
+        } else {
+            self.masked(place)
         }
+    }
+
+    /// Whether whoever reads lacks a permission.
+    pub fn lacks(&self, permission: Permission) -> bool {
+        self.mask
+            .is_some_and(|mask| !mask.permissions.has(permission))
+    }
+
+    fn value<T: TryGetable>(&self) -> Result<T, DbErr> {
         let at = self.read.replace(self.read.get() + 1);
         self.result.try_get_by_index(at)
     }
+
+    fn masked<T: Maskable>(&self, place: usize) -> Result<T, DbErr> {
+        let Some((mask, shape)) = self.mask.and_then(|mask| Some((mask, mask.shape(place)?)))
+        else {
+            return Ok(T::default());
+        };
+        if let Shape::Unread(instead) = shape {
+            return Ok(T::instead(instead));
+        }
+        if self.bits >> place & 1 == 0 {
+            return Ok(T::default());
+        }
+        let value: T = self.value()?;
+        Ok(if self.may_be_told(mask, shape) {
+            value
+        } else {
+            value.masked(shape)
+        })
+    }
+
+    /// Whether what stands beside a value says that it is not personal.
+    fn may_be_told(&self, mask: &Mask, shape: Shape) -> bool {
+        let Some(beside) = shape.beside() else {
+            return false;
+        };
+        match shape {
+            Shape::PlatformId => {
+                let platform = self.result.try_get::<Platform>("", beside);
+                platform.is_ok_and(|platform| !mask.platforms.has(platform))
+            }
+            Shape::Changes => {
+                let user = self.result.try_get::<Option<Uuid>>("", beside);
+                user.is_ok_and(|user| user.is_none())
+            }
+            _ => false,
+        }
+    }
 }
+
+/// What a column can hold. Only texts have shapes; of anything else nothing is left.
+pub trait Maskable: TryGetable + Default {
+    /// What takes the place of a value that is not read.
+    fn instead(_text: &'static str) -> Self {
+        Self::default()
+    }
+
+    /// The shape of a value.
+    #[must_use]
+    fn masked(self, _shape: Shape) -> Self {
+        Self::default()
+    }
+}
+
+impl Maskable for String {
+    fn instead(text: &'static str) -> Self {
+        text.to_owned()
+    }
+
+    fn masked(self, shape: Shape) -> Self {
+        shape.of(&self)
+    }
+}
+
+impl Maskable for Option<String> {
+    fn masked(self, shape: Shape) -> Self {
+        self.map(|text| shape.of(&text))
+    }
+}
+
+impl Maskable for i64 {}
+impl Maskable for Option<i64> {}
+impl Maskable for Timestamp {}
+impl Maskable for Option<Timestamp> {}
+impl Maskable for Uuid {}
+impl Maskable for Option<Uuid> {}
+impl Maskable for Platform {}
+impl Maskable for MessageRole {}
+impl Maskable for AuditAction {}

@@ -22,7 +22,7 @@ pub fn spelled(dialect: Dialect, table: &Personal, text: &str) -> String {
 pub async fn left(reader: &Reader, user: Uuid) -> Result<Vec<(&'static str, i64)>> {
     let dialect = reader.dialect();
     let counts = std::iter::once(&PROFILE).chain(&TABLES).map(|personal| {
-        let left = spelled(dialect, personal, personal.left);
+        let left = spelled(dialect, personal, &personal.left());
         let Personal { table, user, .. } = personal;
         let count = format!("SELECT COUNT(*) FROM {table} WHERE {user} = $1 AND ({left})");
         (*table, count)

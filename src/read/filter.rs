@@ -8,7 +8,7 @@ use sea_orm::Value;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 
 use crate::clock::Timestamp;
-use crate::db::dialect::Dialect;
+use crate::db::Reader;
 use crate::decimal::Decimal;
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
@@ -24,10 +24,10 @@ const MAX_LIST: usize = 500;
 /// How long a text in a filter may be, in bytes.
 const MAX_TEXT: usize = 1000;
 
-/// A condition under construction: dialect, and the path that an error names.
+/// A condition under construction: for whom, and the path that an error names.
 #[derive(Debug)]
 pub struct Builder {
-    dialect: Dialect,
+    reader: Reader,
     path: Vec<String>,
     depth: usize,
     objects: usize,
@@ -43,14 +43,17 @@ pub trait Where: Sized {
 
 impl Builder {
     /// The condition of a `where` argument.
-    pub fn condition<W: Where>(dialect: Dialect, argument: Option<&W>) -> Result<Condition> {
+    pub fn condition<W: Where>(reader: &Reader, argument: Option<&W>) -> Result<Condition> {
+        let Some(argument) = argument else {
+            return Ok(Condition::all());
+        };
         let mut builder = Self {
-            dialect,
+            reader: reader.clone(),
             path: vec!["where".to_owned()],
             depth: 0,
             objects: 0,
         };
-        argument.map_or_else(|| Ok(Condition::all()), |argument| builder.object(argument))
+        builder.object(argument)
     }
 
     /// How the database says things.
@@ -116,6 +119,17 @@ impl Builder {
         Error::bad_input(self.path.join("."), reason.into())
     }
 
+    /// Refuses a column of which the caller may not see more than a shape: what it finds tells what is in it.
+    fn may_use(&self, column: Column) -> Result<()> {
+        let Some((table, name)) = column.name.split_once('.').filter(|_| !column.presence) else {
+            return Ok(());
+        };
+        match self.reader.missing(table, name) {
+            None => Ok(()),
+            Some(permission) => Err(Error::forbidden(self.path.join("."), permission.name())),
+        }
+    }
+
     /// The condition of one field: `operators` on `column`, which is written `table.column`.
     pub fn field<O: Operators>(
         &mut self,
@@ -127,6 +141,7 @@ impl Builder {
             return Ok(Condition::all());
         };
         self.within(name, |builder| {
+            builder.may_use(column)?;
             let mut field = Field {
                 builder,
                 column,
@@ -145,6 +160,7 @@ pub struct Column {
     nullable: bool,
     normal: bool,
     listed: bool,
+    presence: bool,
 }
 
 impl Column {
@@ -155,6 +171,7 @@ impl Column {
             nullable: false,
             normal: false,
             listed: false,
+            presence: false,
         }
     }
 
@@ -166,6 +183,14 @@ impl Column {
         }
     }
 
+    /// A column of which everybody may know whether it holds a value.
+    pub const fn presence(name: &'static str) -> Self {
+        Self {
+            presence: true,
+            ..Self::of(name)
+        }
+    }
+
     /// A column that may hold NULL.
     pub const fn nullable(name: &'static str) -> Self {
         Self {
@@ -173,6 +198,7 @@ impl Column {
             nullable: true,
             normal: false,
             listed: false,
+            presence: false,
         }
     }
 
@@ -183,6 +209,7 @@ impl Column {
             nullable: true,
             normal: true,
             listed: false,
+            presence: false,
         }
     }
 }
@@ -348,7 +375,7 @@ pub struct StringFilter {
 
 impl Operators for StringFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
-        let dialect = field.builder.dialect;
+        let dialect = field.builder.reader.dialect();
         let column = field.column.name;
         field.compare(field.maybe_text(self.eq.as_ref())?, ExprTrait::eq);
         field.one_of("in", field.texts(self.among.as_ref())?, true)?;
@@ -628,7 +655,7 @@ pub struct TagsFilter {
 
 impl Operators for TagsFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
-        let dialect = field.builder.dialect;
+        let dialect = field.builder.reader.dialect();
         let Column { name, listed, .. } = field.column;
         let has = |tag: &str| {
             if listed {

@@ -12,7 +12,7 @@ use super::filter::{
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
-use crate::db::dialect::Dialect;
+use crate::caller::Permission;
 use crate::db::{Column as BatchColumn, Key as BatchKey, Reader, Rows};
 use crate::entity::message::{Entity, Model};
 use crate::error::Result;
@@ -45,6 +45,7 @@ impl Noun for Entity {
             sentiment_thousandths: row.next()?,
             by_rule: row.next()?,
             sent_as: row.next()?,
+            withheld: row.lacks(Permission::MessagesRead),
         })
     }
 
@@ -77,7 +78,7 @@ pub async fn by_external_ids(reader: &Reader, wanted: &[ExternalKey<'_>]) -> Res
         .map(|(user, alias, id)| (BatchKey(*user), alias.map(BatchKey), id))
         .collect();
     let rows = Rows::new(&COLUMNS, &rows);
-    let columns = Columns::<Entity>::all();
+    let columns = Columns::<Entity>::all().seen_by(reader);
     let names: Vec<_> = columns
         .names()
         .into_iter()
@@ -113,8 +114,8 @@ pub struct MessageFilter {
 }
 
 impl Filter for MessageFilter {
-    fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        Builder::condition(dialect, self.r#where.as_deref())
+    fn condition(&self, reader: &Reader) -> Result<Condition> {
+        Builder::condition(reader, self.r#where.as_deref())
     }
 
     fn is_open(&self) -> bool {

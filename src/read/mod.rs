@@ -28,7 +28,6 @@ use uuid::Uuid;
 
 use crate::caller::Principal;
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
 use crate::error::Result;
 use crate::id;
 use columns::{Columns, Row};
@@ -91,8 +90,8 @@ pub trait Noun:
 
 /// What a list is filtered by, as a condition on rows.
 pub trait Filter: Clone + Debug + Default + PartialEq + Eq + Hash + Send + Sync + 'static {
-    /// The condition; an error names the argument that cannot be used.
-    fn condition(&self, dialect: Dialect) -> Result<Condition>;
+    /// The condition, for whoever reads; an error names the argument that cannot be used, or that they may not use.
+    fn condition(&self, reader: &Reader) -> Result<Condition>;
 
     /// Whether the best plan, and the time it takes, depends on the filter's values.
     fn is_open(&self) -> bool;

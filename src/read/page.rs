@@ -61,6 +61,16 @@ pub enum SortColumn {
     NullableText(&'static str),
 }
 
+impl SortColumn {
+    const fn name(self) -> &'static str {
+        let (Self::Int(name)
+        | Self::Text(name)
+        | Self::NullableInt(name)
+        | Self::NullableText(name)) = self;
+        name
+    }
+}
+
 /// A value to order by. Compares as the databases compare it: integers by size, text by bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -119,11 +129,15 @@ impl<F: SortField> Order<F> {
 
     /// Those columns, and what a row's place in this order is told by.
     pub fn with_key<N: Noun<Field = F>>(self, columns: Columns<N>) -> Columns<N> {
-        let (SortColumn::Int(name)
-        | SortColumn::Text(name)
-        | SortColumn::NullableInt(name)
-        | SortColumn::NullableText(name)) = self.field.column();
-        columns.with(name)
+        columns.with(self.field.column().name())
+    }
+
+    /// Refuses an order by something personal, for who may not see it: it tells, and so do its cursors.
+    pub fn is_for<N: Noun<Field = F>>(self, reader: &Reader) -> Result<()> {
+        match reader.missing(N::TABLE, self.field.column().name()) {
+            None => Ok(()),
+            Some(permission) => Err(Error::forbidden("orderBy.field", permission.name())),
+        }
     }
 
     /// Where a row stands.
@@ -263,10 +277,11 @@ impl<N: Noun> Query<N> {
 
     /// The rows of the page plus one, in the page's direction; no column yet.
     pub fn select(&self, reader: &Reader, scope: Scope) -> Result<SelectStatement> {
+        self.order.is_for::<N>(reader)?;
         let mut select = N::visible(reader.principal());
         select
             .cond_where(scope.condition::<N>())
-            .cond_where(self.filter.condition(reader.dialect())?);
+            .cond_where(self.filter.condition(reader)?);
         self.cut(&mut select);
         Ok(select)
     }
@@ -388,7 +403,7 @@ pub async fn count<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -
     select
         .expr_as(Expr::cust("COUNT(*)"), "count")
         .cond_where(scope.condition::<N>())
-        .cond_where(filter.condition(reader.dialect())?);
+        .cond_where(filter.condition(reader)?);
     let rows = reader.planned().select(&select).await?;
     Ok(rows.first().map_or(Ok(0), |row| row.try_get("", "count"))?)
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::columns::Columns;
 use super::page::{Query, Slice};
 use super::{Noun, Scope};
+use crate::caller::Permission;
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::entity::chat_user;
@@ -100,6 +101,15 @@ impl Term {
         } else {
             Self::Text(text)
         }))
+    }
+
+    /// Refuses a term that looks through personal data, for who may not see it: they find users by complete ids alone.
+    pub fn is_for(&self, reader: &Reader) -> Result<()> {
+        let permission = Permission::UsersPii;
+        if matches!(self, Self::Id(_)) || reader.principal().may(permission) {
+            return Ok(());
+        }
+        Err(Error::forbidden("search", permission.name()))
     }
 
     /// Whether what the term finds is not known before it is looked for.
@@ -243,7 +253,7 @@ fn first_look(reader: &Reader, scope: Scope, query: &ChatUsers) -> Result<Select
         .column((chat_user::Entity::TABLE, "id"))
         .from_subquery(first, chat_user::Entity::TABLE)
         .to_owned();
-    hits.cond_where(super::Filter::condition(&query.filter, reader.dialect())?);
+    hits.cond_where(super::Filter::condition(&query.filter, reader)?);
     query.cut(&mut hits);
     Ok(hits)
 }
@@ -274,7 +284,7 @@ fn matching(
     let mut hits = chat_user::Entity::visible(reader.principal());
     hits.column((table, "id"))
         .and_where(Expr::col((table, "id")).in_subquery(matches))
-        .cond_where(super::Filter::condition(&query.filter, reader.dialect())?);
+        .cond_where(super::Filter::condition(&query.filter, reader)?);
     query.cut(&mut hits);
     Ok(hits)
 }

@@ -12,7 +12,7 @@ use super::filter::{
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
-use crate::db::dialect::Dialect;
+use crate::db::Reader;
 use crate::entity::session::{Entity, Model};
 use crate::error::Result;
 use crate::id;
@@ -68,8 +68,8 @@ pub struct SessionFilter {
 }
 
 impl Filter for SessionFilter {
-    fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        Builder::condition(dialect, self.r#where.as_deref())
+    fn condition(&self, reader: &Reader) -> Result<Condition> {
+        Builder::condition(reader, self.r#where.as_deref())
     }
 
     fn is_open(&self) -> bool {

@@ -9,7 +9,7 @@ use super::columns::Row;
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
 use crate::clock::Timestamp;
-use crate::db::dialect::Dialect;
+use crate::db::Reader;
 use crate::entity::subscription::{Entity, Model};
 use crate::error::Result;
 use crate::id;
@@ -51,7 +51,7 @@ pub struct SubscriptionFilter {
 }
 
 impl Filter for SubscriptionFilter {
-    fn condition(&self, _: Dialect) -> Result<Condition> {
+    fn condition(&self, _: &Reader) -> Result<Condition> {
         let Some(at) = self.hold_at else {
             return Ok(Condition::all());
         };

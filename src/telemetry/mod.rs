@@ -39,7 +39,9 @@ impl Telemetry {
             .with(collector.as_ref().map(Collector::layer))
             .try_init();
         // A second start, as in tests, keeps the first log.
-        started.ok();
+        if started.is_ok() {
+            log_panics();
+        }
         Ok(Self(collector))
     }
 
@@ -52,6 +54,17 @@ impl Telemetry {
                 .ok();
         }
     }
+}
+
+/// Makes a panic a line of the log. Its words are told when they stand in the program as they are; words that were put
+/// together may quote data.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let words = panic.payload().downcast_ref::<&'static str>();
+        let words = words.copied().unwrap_or("words that may quote data");
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place = place.as_deref(), words, "panic");
+    }));
 }
 
 /// What is told of a request. Nothing personal: neither the document's text nor its variables.

@@ -11,8 +11,8 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
     ("error", &[]),
     ("id", &["clock"]),
     ("span", &[]),
-    ("db", &["caller", "clock", "error", "id", "span"]),
-    ("entity", &["clock", "id"]),
+    ("db", &["caller", "clock", "entity", "error", "id", "span"]),
+    ("entity", &["caller", "clock", "id"]),
     (
         "read",
         &["caller", "clock", "db", "decimal", "entity", "error", "id"],
@@ -29,7 +29,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
             "caller", "clock", "db", "decimal", "entity", "error", "id", "read", "write",
         ],
     ),
-    ("config", &["db", "error", "graphql"]),
+    ("config", &["db", "entity", "error", "graphql"]),
     ("telemetry", &["config", "db", "error", "span"]),
     (
         "http",

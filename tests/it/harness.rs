@@ -97,17 +97,17 @@ impl World {
 
     /// The same world for somebody.
     pub(crate) fn seen_by(&self, principal: Principal) -> Self {
-        self.served(principal, &ServeSettings::default())
+        let (database, settings) = (self.database.clone(), ServeSettings::default());
+        self.served_by(Server::open_to(principal, database, &settings, limits()).unwrap())
     }
 
-    /// The same world for somebody, served with these settings.
-    pub(crate) fn served(&self, principal: Principal, settings: &ServeSettings) -> Self {
-        let database = self.database.clone();
+    /// The same world behind another server.
+    pub(crate) fn served_by(&self, server: Server) -> Self {
         Self {
             kind: self.kind,
             url: self.url.clone(),
-            database: database.clone(),
-            server: Server::open_to(principal, database, settings, limits()).unwrap(),
+            database: self.database.clone(),
+            server,
         }
     }
 

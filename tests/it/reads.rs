@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use parlour::caller::{Agents, Principal, Role};
 use parlour::config::ServeSettings;
+use parlour::http::Server;
 use serde_json::{Value, json};
 
-use crate::harness::{Start, World, everywhere};
+use crate::harness::{Start, World, everywhere, limits};
 
 const ENTRIES: &str = "{ auditLog(where: {action: {eq: PERSONAL_DATA_READ}}, orderBy: {field: AT, direction: ASC}, first: 100) {
     totalCount nodes { actor operation requestId chatUserIds agent { id } chatUser { id } changes { field } } } }";
@@ -130,7 +131,9 @@ fn noting(world: &World, role: Role) -> World {
         audit_reads: Some(true),
         ..ServeSettings::default()
     };
-    world.served(Principal::with_role("a test", role, Agents::All), &settings)
+    let principal = Principal::with_role("a test", role, Agents::All);
+    let server = Server::open_to(principal, world.database.clone(), &settings, limits()).unwrap();
+    world.served_by(server)
 }
 
 fn told(entry: &Value) -> (&str, &str, &str) {

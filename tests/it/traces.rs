@@ -72,10 +72,10 @@ async fn a_collector_has_a_web_address() {
     );
 }
 
-type Spans = Arc<Mutex<Vec<Span>>>;
+pub(crate) type Spans = Arc<Mutex<Vec<Span>>>;
 
 /// A collector, and what it has been sent.
-async fn collector() -> (String, Spans) {
+pub(crate) async fn collector() -> (String, Spans) {
     let spans = Spans::default();
     let take = async |State(spans): State<Spans>, body: Bytes| {
         let sent = ExportTraceServiceRequest::decode(body).unwrap();

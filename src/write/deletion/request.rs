@@ -16,7 +16,7 @@ use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user;
 use crate::entity::deletion::{DeletionMode, Model};
-use crate::entity::personal::{PROFILE, Personal, Rows, TABLES};
+use crate::entity::personal::{PROFILE, Personal, TABLES};
 use crate::id::derive;
 use crate::read::erasure::spelled;
 
@@ -229,12 +229,9 @@ async fn erase_profile(
         let rows = transaction.execute(dialect.raw(sql, [user.into()])).await?;
         counts.insert(table, i64::try_from(rows).unwrap_or(i64::MAX));
     }
-    let Rows::Kept { erased, .. } = PROFILE.rows else {
-        return Ok(counts);
-    };
     let sql = format!(
         "UPDATE chat_users SET {}, version = version + 1, erased_at = COALESCE(erased_at, $2) WHERE id = $1",
-        spelled(dialect, &PROFILE, erased)
+        spelled(dialect, &PROFILE, &PROFILE.erased())
     );
     transaction
         .execute(dialect.raw(sql, [Value::from(user), now.into()]))

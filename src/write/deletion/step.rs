@@ -130,8 +130,8 @@ async fn batch(
     room: u64,
 ) -> Result<(i64, Option<(Timestamp, Uuid)>), DbErr> {
     let limit = (room / table.weight()).max(1);
-    let (order, erased) = match table.rows {
-        Rows::Kept { order, erased, .. } => (order, erased),
+    let order = match table.rows {
+        Rows::Kept { order, .. } => order,
         Rows::Removed { key } => {
             let removed = removal::some(transaction, job, table, key, limit).await?;
             let more = removed >= limit;
@@ -155,7 +155,7 @@ async fn batch(
             removal::messages(transaction, job, &ids, until).await?;
         }
         (DeletionMode::Hard, "sessions") => removal::sessions(transaction, job, &ids).await?,
-        _ => erase(transaction, table, erased, &ids).await?,
+        _ => erase(transaction, table, &ids).await?,
     }
     let end = places.last().map(|place| (place.moment, place.id));
     Ok((number(places.len() as u64), end.filter(|_| next.is_some())))
@@ -183,17 +183,12 @@ async fn walk(
 }
 
 /// Takes everything personal out of rows.
-async fn erase(
-    transaction: &Transaction,
-    personal: &Personal,
-    erased: &str,
-    ids: &Batch,
-) -> Result<(), DbErr> {
+async fn erase(transaction: &Transaction, personal: &Personal, ids: &Batch) -> Result<(), DbErr> {
     let dialect = transaction.dialect();
     let table = personal.table;
     let sql = format!(
         "UPDATE {table} SET {} FROM {} AS batch WHERE {table}.id = batch.id",
-        spelled(dialect, personal, erased),
+        spelled(dialect, personal, &personal.erased()),
         ids.subquery(dialect, "$1"),
     );
     transaction.execute(dialect.raw(sql, [ids.value()])).await?;
