@@ -176,6 +176,11 @@ impl Permissions {
     pub const fn beyond(self, held: Self) -> Self {
         Self(self.0 & !held.0)
     }
+
+    /// Whether one of these is among `others`.
+    pub const fn meet(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
 }
 
 impl FromIterator<Permission> for Permissions {
@@ -199,6 +204,12 @@ impl Agents {
             Self::All => true,
             Self::Only(agents) => agents.binary_search(&agent).is_ok(),
         }
+    }
+
+    /// The agent, if it is among them; else an id that no agent has. What lies outside is then looked for like what is not
+    /// there, in the same words and in the same time.
+    pub fn own(&self, agent: Uuid) -> Uuid {
+        if self.has(agent) { agent } else { Uuid::nil() }
     }
 }
 
@@ -231,6 +242,16 @@ impl Principal {
     /// Whether they may do this.
     pub const fn may(&self, permission: Permission) -> bool {
         self.permissions.has(permission)
+    }
+
+    /// The same, with one more permission: for what the program looks up to answer them, and does not show.
+    #[must_use]
+    pub fn with(&self, permission: Permission) -> Self {
+        let one = std::iter::once(permission).collect();
+        Self {
+            permissions: self.permissions.and(one),
+            ..self.clone()
+        }
     }
 }
 
@@ -271,5 +292,7 @@ mod tests {
         assert!(Agents::All.has(one));
         assert!(Agents::only([other, one]).has(one));
         assert!(!Agents::only([other]).has(one));
+        assert_eq!(Agents::only([other]).own(other), other);
+        assert_eq!(Agents::only([other]).own(one), Uuid::nil());
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
+use crate::caller::{Permission, Principal};
+
 /// The result of everything that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -49,6 +51,21 @@ pub enum Client {
         "another request came with this Idempotency-Key within the last 24 hours; give each request a key of its own"
     )]
     KeyTaken,
+    /// It takes a permission that whoever asks does not have.
+    #[error("this needs the permission {}", .0.name())]
+    Forbidden(Permission),
+    /// It is not for those who are limited to some agents.
+    #[error("this is for those who may see every agent")]
+    ForbiddenToLimited,
+}
+
+/// Refuses what somebody may not do.
+pub fn permitted(principal: &Principal, permission: Permission) -> Result<()> {
+    if principal.may(permission) {
+        Ok(())
+    } else {
+        Err(Client::Forbidden(permission).into())
+    }
 }
 
 /// A fault on our side.
@@ -110,6 +127,7 @@ impl Error {
             Self::Client(Client::Forbidden { .. }) => "FORBIDDEN",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
             Self::Client(Client::KeyTaken) => "CONFLICT",
+            Self::Client(Client::Forbidden(_) | Client::ForbiddenToLimited) => "FORBIDDEN",
             Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
             Self::Internal(Internal::TimedOut(_)) => "TIMEOUT",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",

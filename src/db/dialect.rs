@@ -21,6 +21,19 @@ pub enum Dialect {
     Postgres,
 }
 
+/// Which rows of many parents are meant.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The columns to order by.
+    pub order: [&'a str; 2],
+    /// Largest first.
+    pub descending: bool,
+    /// Rows at most.
+    pub limit: u64,
+    /// Rows that are passed over.
+    pub offset: u64,
+}
+
 impl Dialect {
     /// The dialect that a connection string asks for.
     pub fn of_url(url: &str) -> Option<Self> {
@@ -423,6 +436,29 @@ impl Dialect {
                 self.raw(sql, values)
             }
         }
+    }
+
+    /// A part of all the rows that [`Self::children_of`] gives, in one order for all parents.
+    pub fn part_of_children(self, children: Statement, part: &Part<'_>) -> Statement {
+        let Statement {
+            mut sql, values, ..
+        } = children;
+        let mut values = values.map(|values| values.0).unwrap_or_default();
+        let direction = if part.descending { "DESC" } else { "ASC" };
+        let order = part
+            .order
+            .map(|column| format!("child.\"{column}\" {direction}"))
+            .join(", ");
+        let mut bind = |number: u64| {
+            values.push(Value::from(i64::try_from(number).unwrap_or(i64::MAX)));
+            match self {
+                Self::Sqlite => "?".to_owned(),
+                Self::Postgres => format!("${}", values.len()),
+            }
+        };
+        let (limit, offset) = (bind(part.limit), bind(part.offset));
+        sql.push_str(&format!(" ORDER BY {order} LIMIT {limit} OFFSET {offset}"));
+        self.raw(sql, values)
     }
 
     /// A subquery: for each row of `batch`, which it calls `one`, those of `table` that `rest` (WHERE, ORDER BY, LIMIT) finds.

@@ -1,5 +1,6 @@
 //! What the client sees: the schema, and one file per noun. A type is a newtype over its row; a field is its description and one line.
 
+pub mod access;
 mod agent;
 mod agent_change;
 mod audit_entry;

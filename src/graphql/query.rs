@@ -14,6 +14,8 @@ use super::merge::MergePreview;
 use super::node::{self, Node};
 use super::session::{Session, SessionConnection, SessionOrder};
 use super::{loaders, personal, reader};
+use crate::caller::Permission;
+use crate::db::Reader;
 use crate::entity;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
@@ -173,7 +175,7 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<Option<ChatUser>> {
-        let row = by_platform_id(context, &agent_id, platform, &platform_id).await?;
+        let row = by_platform_id(reader(context), &agent_id, platform, &platform_id).await?;
         Ok(row.map(ChatUser::from))
     }
 
@@ -186,7 +188,10 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<BlockStatus> {
-        let row = by_platform_id(context, &agent_id, platform, &platform_id).await?;
+        // A bot may ask that sees nothing else of users.
+        let principal = reader(context).principal().with(Permission::UsersRead);
+        let reader = reader(context).seen_by(Arc::new(principal));
+        let row = by_platform_id(&reader, &agent_id, platform, &platform_id).await?;
         Ok(BlockStatus(row))
     }
 
@@ -237,7 +242,7 @@ impl Query {
             before,
             offset,
         };
-        let scope = scope(agent_id.as_ref());
+        let scope = scope(context, agent_id.as_ref());
         if let Some(order) = order_by {
             within_agent(order.field, scope)?;
         }
@@ -290,7 +295,7 @@ impl Query {
             before,
             offset,
         };
-        let scope = scope(agent_id.as_ref());
+        let scope = scope(context, agent_id.as_ref());
         if let Some(order) = order_by {
             within_agent(order.field, scope)?;
         }
@@ -330,7 +335,7 @@ impl Query {
         };
         super::audit_entry::list(
             context,
-            scope(agent_id.as_ref()),
+            scope(context, agent_id.as_ref()),
             conditions,
             order_by,
             page,
@@ -340,7 +345,7 @@ impl Query {
 
 /// The user of an agent who has this id on a platform.
 async fn by_platform_id(
-    context: &Context<'_>,
+    reader: &Reader,
     agent_id: &str,
     platform: Platform,
     platform_id: &str,
@@ -352,15 +357,16 @@ async fn by_platform_id(
     if platform_id.contains('\0') {
         return Ok(None);
     }
-    let row = chat_user::by_platform_id(reader(context), agent, platform, platform_id).await?;
+    let row = chat_user::by_platform_id(reader, agent, platform, platform_id).await?;
     Ok(row.map(Arc::new))
 }
 
-/// Everything, or what belongs to an agent. An id that names no agent has nothing.
-fn scope(agent_id: Option<&ID>) -> Scope {
+/// Everything, or what belongs to an agent. An id that names no agent, or none that may be seen, has nothing.
+fn scope(context: &Context<'_>, agent_id: Option<&ID>) -> Scope {
+    let agents = &reader(context).principal().agents;
     agent_id.map_or(Scope::All, |id| {
         Noun::Agent
             .decode(id)
-            .map_or(Scope::Nothing, |id| Scope::Of(Noun::Agent, id))
+            .map_or(Scope::Nothing, |id| Scope::Of(Noun::Agent, agents.own(id)))
     })
 }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::scalar::JsonObject;
 use super::update::UserErrorCode;
-use super::{loaders, writer};
+use super::{caller, loaders, writer};
 use crate::clock::Timestamp;
 use crate::decimal::Decimal;
 use crate::entity;
@@ -190,7 +190,7 @@ pub(super) async fn record(
             Err((code, key, reason)) => payload.reject(at, code, key, reason),
         }
     }
-    let batch = Batch::of(&events);
+    let batch = Batch::of(&events, &caller(context).principal);
     let outcome = writer(context).transaction(&batch).await?;
     loaders(context).forget();
     for (at, fate) in places.into_iter().zip(outcome.fates) {
@@ -198,12 +198,12 @@ pub(super) async fn record(
             Fate::Recorded => payload.recorded += 1,
             Fate::Duplicate => payload.duplicates += 1,
             Fate::Rejected(rejection) => {
-                payload.reject(
-                    at,
-                    UserErrorCode::Invalid,
-                    &rejection.key,
-                    &rejection.reason,
-                );
+                let code = if rejection.is_not_found() {
+                    UserErrorCode::NotFound
+                } else {
+                    UserErrorCode::Invalid
+                };
+                payload.reject(at, code, &rejection.key, &rejection.reason);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! The text is parsed and validated by `apollo-compiler`, which follows the specification and cannot be made to recurse
 //! without end; only then the executor's parser sees it. What has been checked once is kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use apollo_compiler::ast::{Definition, Document};
@@ -12,7 +13,7 @@ use apollo_compiler::parser::{LineColumn, Parser};
 use apollo_compiler::request::RequestError;
 use apollo_compiler::response::GraphQLError;
 use apollo_compiler::validation::{DiagnosticList, Valid};
-use apollo_compiler::{ExecutableDocument, Node, Schema, introspection};
+use apollo_compiler::{ExecutableDocument, Name, Node, Schema, introspection};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument as Executable;
 use async_graphql::{Pos, ServerError};
@@ -22,11 +23,13 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use super::access::{self, Need};
 use super::negotiate::Variables;
 use super::respond::{self, Refusal};
 use super::size::{self, Size};
 use super::suggest::suggestion;
 use super::values::{self, Misfit};
+use crate::caller::Principal;
 use crate::config::Limits;
 use crate::error::{Internal, Result};
 use crate::graphql;
@@ -53,6 +56,8 @@ pub(super) struct Checked {
     pub(super) typed: Valid<ExecutableDocument>,
     /// For the executor.
     pub(super) executable: Executable,
+    /// What each operation takes, by its name.
+    needs: HashMap<Option<Name>, Vec<Need>>,
     bytes: usize,
 }
 
@@ -155,9 +160,15 @@ impl Documents {
                 }
             })
             .map_err(|error| Refusal::graphql("GRAPHQL_PARSE_FAILED", vec![error.into()]))?;
+        let needs = |operation: &Node<Operation>| {
+            let needs = access::needs(&self.schema, &typed, operation);
+            (operation.name.clone(), needs)
+        };
+        let needs = typed.operations.iter().map(needs).collect();
         Ok(Checked {
             typed,
             executable,
+            needs,
             bytes: text.len(),
         })
     }
@@ -249,6 +260,19 @@ impl Documents {
             }
         }
         Refusal::graphql("BAD_USER_INPUT", listed)
+    }
+
+    /// Refuses an operation that asks, with these variables, for what somebody may not have.
+    pub(super) fn permit(
+        &self,
+        checked: &Checked,
+        operation: &Operation,
+        variables: &Variables,
+        principal: &Principal,
+    ) -> Result<(), Refusal> {
+        let needs = checked.needs.get(&operation.name);
+        let needs = needs.map(Vec::as_slice).unwrap_or_default();
+        access::check(&self.schema, needs, operation, variables, principal)
     }
 
     /// The variables with the operation's defaults, if they fit what it declares.

@@ -1,6 +1,7 @@
 //! Bytes in, bytes out. A request to `/graphql` goes through the files in this order: negotiate → guard → document → execute → respond.
 //! Around execute, for mutations with a key: idempotency.
 
+mod access;
 mod cost;
 mod document;
 mod execute;
@@ -379,6 +380,9 @@ async fn answer(
     let variables = shared
         .documents
         .variables(&checked, operation, question.variables)?;
+    shared
+        .documents
+        .permit(&checked, operation, &variables, &caller.principal)?;
     let cost = cost::requested(&checked.typed, operation, &variables, shared.means.pages);
     *spent = spent.saturating_add(cost);
     let max = shared.limits.cost;

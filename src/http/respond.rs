@@ -61,6 +61,15 @@ impl Refusal {
         }
     }
 
+    /// The refusal of what somebody may not ask for.
+    pub(super) fn forbidden(errors: Vec<ServerError>) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            graphql: false,
+            ..Self::graphql("FORBIDDEN", errors)
+        }
+    }
+
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", message)
     }
@@ -129,6 +138,9 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let status = match &error {
             Error::Client(Client::KeyTaken) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Client(Client::Forbidden(_) | Client::ForbiddenToLimited) => {
+                StatusCode::FORBIDDEN
+            }
             Error::Client(_) => StatusCode::BAD_REQUEST,
             Error::Internal(Internal::TimedOut(_) | Internal::Unavailable(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -13,6 +13,7 @@ use super::filter::{
 use super::page::{Key, SortColumn, SortField};
 use super::search::Term;
 use super::{Filter, Noun};
+use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity::agent::{Entity, Model};
 use crate::error::Result;
@@ -23,6 +24,12 @@ impl Noun for Entity {
     type Field = AgentOrderField;
     const NOUN: id::Noun = id::Noun::Agent;
     const TABLE: &'static str = "agents";
+    const READ: &'static [Permission] = &[
+        Permission::UsersRead,
+        Permission::EventsWrite,
+        Permission::AgentsWrite,
+    ];
+    const AGENT: &'static str = "agents.id";
 
     fn id(row: &Model) -> Uuid {
         row.id
@@ -46,8 +53,9 @@ impl Noun for Entity {
         })
     }
 
-    fn parent_column(_: id::Noun) -> Option<&'static str> {
-        None
+    // An agent is the only row of a list of its own: that is how somebody who sees some agents has them listed.
+    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+        (parent == id::Noun::Agent).then_some("id")
     }
 }
 

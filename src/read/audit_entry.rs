@@ -12,6 +12,8 @@ use super::filter::{
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
 use crate::db::Reader;
+use crate::caller::Permission;
+use crate::db::dialect::Dialect;
 use crate::entity::audit_entry::{Entity, Model};
 use crate::entity::personal::DELETIONS;
 use crate::error::Result;
@@ -22,6 +24,8 @@ impl Noun for Entity {
     type Field = AuditEntryOrderField;
     const NOUN: id::Noun = id::Noun::AuditEntry;
     const TABLE: &'static str = "audit_entries";
+    const READ: &'static [Permission] = &[Permission::AuditRead];
+    const AGENT: &'static str = "audit_entries.agent_id";
 
     fn id(row: &Model) -> Uuid {
         row.id

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::page::{Query, Slice};
 use super::{Filter, Noun, Scope};
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
+use crate::db::dialect::{Dialect, Part};
 use crate::error::{Internal, Result};
 use crate::id;
 
@@ -75,6 +75,39 @@ pub async fn pages<N: Noun>(
         .collect())
 }
 
+/// One page of the lists of several agents together. Each gives what may be on the page, by its own index.
+pub async fn one_page<N: Noun>(
+    reader: &Reader,
+    agents: &[Uuid],
+    query: &Query<N>,
+    columns: Columns<N>,
+) -> Result<Slice<N>> {
+    let column = column::<N>(id::Noun::Agent)?;
+    let sort_column = query.order.column();
+    let mut names: Vec<&str> = columns.names();
+    if !names.contains(&sort_column.as_str()) {
+        // Behind the others, where nothing is decoded from it.
+        names.push(&sort_column);
+    }
+    let mut children = query.up_to_page().select(reader, Scope::All)?;
+    children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
+    let part = Part {
+        order: [&sort_column, "id"],
+        descending: query.is_descending(),
+        limit: query.page.size + 1,
+        offset: query.page.offset,
+    };
+    let dialect = reader.dialect();
+    let statement = dialect.children_of(agents, N::TABLE, &names, &mut children);
+    let rows = query.filter.suited(reader);
+    let rows = rows.rows(dialect.part_of_children(statement, &part)).await?;
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| columns.decode(row))
+        .collect::<Result<_, _>>()?;
+    Ok(Slice::new(rows, &query.page))
+}
+
 /// Puts the rows of one parent in the page's direction.
 fn ordered<N: Noun>(rows: Vec<N::Model>, query: &Query<N>) -> Vec<N::Model> {
     let mut placed: Vec<_> = rows
@@ -82,7 +115,7 @@ fn ordered<N: Noun>(rows: Vec<N::Model>, query: &Query<N>) -> Vec<N::Model> {
         .map(|row| (query.order.position(N::id(&row), &row), row))
         .collect();
     placed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    if query.order.descending != query.page.backward {
+    if query.is_descending() {
         placed.reverse();
     }
     placed.into_iter().map(|(_, row)| row).collect()

@@ -15,7 +15,7 @@ use super::filter::{
 };
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
-use super::{Filter, Noun, Scope, hidden};
+use super::{Filter, Noun, Reach, Scope, hidden};
 use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity::chat_user::{Entity, Model};
@@ -28,6 +28,8 @@ impl Noun for Entity {
     type Field = ChatUserOrderField;
     const NOUN: id::Noun = id::Noun::ChatUser;
     const TABLE: &'static str = "chat_users";
+    const READ: &'static [Permission] = &[Permission::UsersRead];
+    const AGENT: &'static str = "chat_users.agent_id";
 
     fn id(row: &Model) -> Uuid {
         row.id
@@ -93,10 +95,17 @@ impl Noun for Entity {
         query: &Query<Self>,
         columns: Columns<Self>,
     ) -> Result<Slice<Self>> {
-        match &query.filter.search {
-            Some(Term::Text(text)) => search::page(reader, scope, query, text, columns).await,
-            Some(Term::MaybeEmail(text)) => {
+        match (scope.reach(reader.principal()), &query.filter.search) {
+            (Reach::List(scope), Some(Term::Text(text))) => {
+                search::page(reader, scope, query, text, columns).await
+            }
+            (Reach::List(scope), Some(Term::MaybeEmail(text))) => {
                 search::page_of_email(reader, scope, query, text, columns).await
+            }
+            (Reach::Lists(_), Some(Term::MaybeEmail(text))) => {
+                let mut query = query.clone();
+                query.filter.search = Some(search::understood(reader, scope, text).await?);
+                query.read(reader, scope, columns).await
             }
             _ => query.read(reader, scope, columns).await,
         }

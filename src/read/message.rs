@@ -10,9 +10,11 @@ use super::filter::{
     Builder, Column, DateTimeFilter, DecimalFilter, IdFilter, IntFilter, MessageRoleFilter,
     StringFilter, Where,
 };
+use super::own::of_user;
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
 use crate::caller::Permission;
+use crate::db::dialect::Dialect;
 use crate::db::{Column as BatchColumn, Key as BatchKey, Reader, Rows};
 use crate::entity::message::{Entity, Model};
 use crate::error::Result;
@@ -23,6 +25,8 @@ impl Noun for Entity {
     type Field = MessageOrderField;
     const NOUN: id::Noun = id::Noun::Message;
     const TABLE: &'static str = "messages";
+    const READ: &'static [Permission] = &[Permission::UsersRead];
+    const AGENT: &'static str = of_user!("messages.chat_user_id");
 
     fn id(row: &Model) -> Uuid {
         row.id
@@ -66,7 +70,8 @@ impl Noun for Entity {
 /// another (`sent_as`), and its external id.
 pub type ExternalKey<'a> = (Uuid, Option<Uuid>, &'a str);
 
-/// The messages that have these external ids.
+/// The messages that have these external ids. The users are those of messages that somebody sees already, so that these may be
+/// seen as well: the one select on messages that does not start at [`Noun::visible`].
 pub async fn by_external_ids(reader: &Reader, wanted: &[ExternalKey<'_>]) -> Result<Vec<Model>> {
     const COLUMNS: [(&str, BatchColumn); 3] = [
         ("of_user", BatchColumn::Uuid),

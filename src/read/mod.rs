@@ -12,6 +12,7 @@ pub mod erasure;
 pub mod filter;
 pub mod hidden;
 pub mod message;
+pub mod own;
 pub mod page;
 pub mod search;
 pub mod session;
@@ -26,7 +27,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{DbErr, EntityTrait, FromQueryResult, ModelTrait};
 use uuid::Uuid;
 
-use crate::caller::Principal;
+use crate::caller::{Agents, Permission, Principal};
 use crate::db::Reader;
 use crate::error::Result;
 use crate::id;
@@ -45,6 +46,10 @@ pub trait Noun:
     const NOUN: id::Noun;
     /// Its table.
     const TABLE: &'static str;
+    /// Any of these lets one see its rows.
+    const READ: &'static [Permission];
+    /// The agent of a row, in SQL.
+    const AGENT: &'static str;
 
     /// The id of a row.
     fn id(row: &Self::Model) -> Uuid;
@@ -78,11 +83,18 @@ pub trait Noun:
         None
     }
 
-    /// Where every query of the noun starts: the rows that may be seen, and no column yet.
-    fn visible(_principal: &Principal) -> SelectStatement {
+    /// Where every query of the noun starts: the rows that somebody may see, and no column yet. Of agents that are not theirs
+    /// there is nothing, and nothing at all of a noun that they may not read.
+    fn visible(principal: &Principal) -> SelectStatement {
         let mut select = Query::select().from(Self::TABLE).to_owned();
+        if !Self::READ.iter().any(|&read| principal.may(read)) {
+            select.and_where(Expr::cust("1 = 0"));
+        }
         if let Some(shown) = Self::shown() {
             select.and_where(Expr::cust(shown));
+        }
+        if let Some(own) = own::condition(&principal.agents, Self::AGENT) {
+            select.and_where(own);
         }
         select
     }
@@ -117,7 +129,30 @@ pub enum Scope {
     Nothing,
 }
 
+/// A scope, as far as somebody sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// One list, which an index of its own puts in order.
+    List(Scope),
+    /// The lists of several agents, each with an index of its own.
+    Lists(Arc<[Uuid]>),
+}
+
 impl Scope {
+    /// Of everyone's rows those of somebody's agents: no index over everybody is walked for who sees only some.
+    pub fn reach(self, principal: &Principal) -> Reach {
+        let own = |agent| Self::Of(id::Noun::Agent, agent);
+        match (self, &principal.agents) {
+            (Self::All, Agents::Only(agents)) => match **agents {
+                [] => Reach::List(Self::Nothing),
+                [only] => Reach::List(own(only)),
+                _ => Reach::Lists(agents.clone()),
+            },
+            (Self::Of(id::Noun::Agent, agent), agents) => Reach::List(own(agents.own(agent))),
+            (scope, _) => Reach::List(scope),
+        }
+    }
+
     /// The scope as a condition on rows of a noun.
     pub fn condition<N: Noun>(self) -> Condition {
         match self {

@@ -17,7 +17,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order as Direction, SelectStatement};
 use uuid::Uuid;
 
 use super::columns::Columns;
-use super::{Filter, Noun, Scope};
+use super::{Filter, Noun, Reach, Scope, batch};
 use crate::clock::Timestamp;
 use crate::db::Reader;
 use crate::error::{Error, Result};
@@ -270,6 +270,10 @@ impl<N: Noun> Query<N> {
         columns: Columns<N>,
     ) -> Result<Slice<N>> {
         let columns = self.order.with_key(columns);
+        let scope = match scope.reach(reader.principal()) {
+            Reach::List(scope) => scope,
+            Reach::Lists(agents) => return batch::one_page(reader, &agents, self, columns).await,
+        };
         let select = self.select(reader, scope)?;
         let rows = columns.fetch(&self.filter.suited(reader), select).await?;
         Ok(Slice::new(rows, &self.page))
@@ -319,14 +323,33 @@ impl<N: Noun> Query<N> {
 
     /// Puts rows in the page's direction.
     pub fn sort(&self, select: &mut SelectStatement) {
-        let direction = if self.order.descending == self.page.backward {
-            Direction::Asc
-        } else {
+        let direction = if self.is_descending() {
             Direction::Desc
+        } else {
+            Direction::Asc
         };
         select
             .order_by_expr(self.sort_column(), direction.clone())
             .order_by((N::TABLE, "id"), direction);
+    }
+
+    /// Whether the page is read from the largest to the smallest.
+    pub fn is_descending(&self) -> bool {
+        self.order.descending != self.page.backward
+    }
+
+    /// The same list from its start to the end of the page, with one row more: what several lists are to give to one page.
+    pub fn up_to_page(&self) -> Self {
+        let Page { size, offset, .. } = self.page;
+        let page = Page {
+            size: size.saturating_add(offset),
+            offset: 0,
+            ..self.page.clone()
+        };
+        Self {
+            page,
+            ..self.clone()
+        }
     }
 
     /// A query for a single row on the other side of the page's start: whether there is one is what `hasPreviousPage`
@@ -397,7 +420,7 @@ impl Position {
     }
 }
 
-/// How many rows a list has.
+/// How many rows a list has. The rows of several agents are counted agent by agent, as the condition of who may be seen has it.
 pub async fn count<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -> Result<i64> {
     let mut select = N::visible(reader.principal());
     select

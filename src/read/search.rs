@@ -142,6 +142,16 @@ pub async fn is_email(reader: &Reader, scope: Scope, text: &str) -> Result<bool>
     Ok(!found.is_empty())
 }
 
+/// What a text means that may be an address: its owners, when it is somebody's.
+pub async fn understood(reader: &Reader, scope: Scope, text: &str) -> Result<Term> {
+    let text = text.to_owned();
+    Ok(if is_email(reader, scope, &text).await? {
+        Term::Email(text)
+    } else {
+        Term::Text(text)
+    })
+}
+
 /// The agents among whose users a text is the complete e-mail address of someone.
 pub async fn agents_with_email(
     reader: &Reader,

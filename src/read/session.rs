@@ -13,6 +13,8 @@ use super::filter::{
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
 use crate::db::Reader;
+use crate::caller::Permission;
+use crate::db::dialect::Dialect;
 use crate::entity::session::{Entity, Model};
 use crate::error::Result;
 use crate::id;
@@ -22,6 +24,8 @@ impl Noun for Entity {
     type Field = SessionOrderField;
     const NOUN: id::Noun = id::Noun::Session;
     const TABLE: &'static str = "sessions";
+    const READ: &'static [Permission] = &[Permission::UsersRead];
+    const AGENT: &'static str = "sessions.agent_id";
 
     fn id(row: &Model) -> Uuid {
         row.id

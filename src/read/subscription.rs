@@ -6,8 +6,10 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
 use super::columns::Row;
+use super::own::of_user;
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
+use crate::caller::Permission;
 use crate::clock::Timestamp;
 use crate::db::Reader;
 use crate::entity::subscription::{Entity, Model};
@@ -19,6 +21,8 @@ impl Noun for Entity {
     type Field = SubscriptionOrderField;
     const NOUN: id::Noun = id::Noun::Subscription;
     const TABLE: &'static str = "subscriptions";
+    const READ: &'static [Permission] = &[Permission::UsersRead];
+    const AGENT: &'static str = of_user!("subscriptions.chat_user_id");
 
     fn id(row: &Model) -> Uuid {
         row.id

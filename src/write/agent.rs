@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use sea_orm::{DbErr, FromQueryResult};
 use uuid::Uuid;
 
-use super::event::{AgentPart, Event, said};
+use super::event::{AgentPart, Event, NO_AGENT, said};
 use super::idle::Idle;
+use crate::caller;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction};
 use crate::id::{Noun, derive};
-use crate::read::search;
+use crate::read::{own, search};
 
 /// The agents of a batch, by external id.
 #[derive(Debug)]
@@ -33,6 +34,15 @@ pub(super) struct Known {
 }
 
 impl Agents<'_> {
+    /// Whether the agent of an event takes it, or why not.
+    pub(super) fn takes(&self, event: &Event) -> Result<(), &'static str> {
+        match self.stored.get(event.agent.external_id.as_str()) {
+            None => Err(NO_AGENT),
+            Some(agent) if agent.is_archived => Err("is archived, and takes nothing new"),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The agent of an event.
     pub(super) fn of(&self, event: &Event) -> Known {
         self.stored
@@ -89,10 +99,12 @@ pub(super) struct Draft {
     pub(super) first: Timestamp,
 }
 
-/// Finds the agents of a batch, and makes those that are missing. Until the transaction ends no other writes to them: what it
+/// Finds the agents of a batch, and makes those that are missing; but not for who is limited to some agents: what is not among
+/// these is as good as missing, whether it is there or not. Until the transaction ends no other writes to them: what it
 /// reads of their users and sessions stays as it is.
 pub(super) async fn settle<'a>(
     transaction: &Transaction,
+    own: &caller::Agents,
     events: impl Iterator<Item = &'a Event>,
 ) -> Result<Agents<'a>, DbErr> {
     let mut drafts: BTreeMap<&'a str, Draft> = BTreeMap::new();
@@ -119,15 +131,15 @@ pub(super) async fn settle<'a>(
         }
         draft.created_at = draft.created_at.min(event.earliest());
     }
-    let mut stored = find(transaction, drafts.keys().copied()).await?;
+    let mut stored = find(transaction, own, drafts.keys().copied()).await?;
     let mut new = 0;
-    if stored.len() < drafts.len() {
+    if stored.len() < drafts.len() && *own == caller::Agents::All {
         let missing = drafts
             .iter()
             .filter(|(external_id, _)| !stored.contains_key(**external_id))
             .map(|(external_id, draft)| (*external_id, draft));
         new = insert(transaction, missing).await?;
-        stored = find(transaction, drafts.keys().copied()).await?;
+        stored = find(transaction, own, drafts.keys().copied()).await?;
     }
     rename(transaction, &drafts, &stored).await?;
     Ok(Agents {
@@ -143,21 +155,24 @@ pub(super) async fn settle<'a>(
     })
 }
 
-/// Agents by external id. Until the transaction ends no other writes to them.
+/// Agents by external id, those of `own`. Until the transaction ends no other writes to them.
 pub(super) async fn find(
     transaction: &Transaction,
+    own: &caller::Agents,
     external_ids: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, Stored>, DbErr> {
     let rows = Rows::texts(external_ids);
     let wanted = rows.subquery(transaction.dialect(), "$1");
+    let (own, ids) = own::written(own, transaction.dialect(), "agents.id", "$2");
     // In the same order for everyone, so that nobody waits for someone who waits for them.
     let sql = format!(
         "SELECT id, external_id, name, description, archived_at, session_idle_minutes, total_users FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value \
-         ORDER BY external_id{}",
+         WHERE {own} ORDER BY external_id{}",
         transaction.dialect().locking("agents")
     );
+    let values = std::iter::once(rows.value()).chain(ids);
     let found: Vec<Stored> = transaction
-        .fetch(transaction.dialect().raw(sql, [rows.value()]))
+        .fetch(transaction.dialect().raw(sql, values))
         .await?;
     Ok(found
         .into_iter()

@@ -5,14 +5,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::agent;
+use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::idle::Idle;
 use super::profile::{Invalid, Patch, Refused, normal};
-use crate::caller::Caller;
+use crate::caller::{Agents, Caller, Permission, Principal};
 use crate::clock::Timestamp;
 use crate::db::{Transaction, Work};
 use crate::entity::agent::Model;
 use crate::entity::audit_entry::AuditAction;
+use crate::error::{Client, Result, permitted};
 
 /// What is to become of an agent.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +72,23 @@ pub struct CreateAgent<'a> {
     pub by: &'a Caller,
 }
 
+impl Asked for CreateAgent<'_> {
+    const NEEDS: Permission = Permission::AgentsWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+
+    // A new agent is nobody's who is limited to some.
+    fn permitted(&self) -> Result<()> {
+        permitted(self.by(), Self::NEEDS)?;
+        match self.by().agents {
+            Agents::All => Ok(()),
+            Agents::Only(_) => Err(Client::ForbiddenToLimited.into()),
+        }
+    }
+}
+
 impl Work for CreateAgent<'_> {
     type Output = (Option<Uuid>, bool);
 
@@ -87,7 +106,7 @@ impl Work for CreateAgent<'_> {
             first: self.now,
         };
         let new = agent::insert(transaction, [(self.external_id, &draft)]).await? > 0;
-        let stored = agent::find(transaction, [self.external_id].into_iter()).await?;
+        let stored = agent::find(transaction, &Agents::All, [self.external_id].into_iter()).await?;
         let id = stored.get(self.external_id).map(|stored| stored.id);
         if new {
             let entry = Entry {
@@ -122,11 +141,19 @@ pub struct UpdateAgent<'a> {
     pub by: &'a Caller,
 }
 
+impl Asked for UpdateAgent<'_> {
+    const NEEDS: Permission = Permission::AgentsWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for UpdateAgent<'_> {
     type Output = Result<(), Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let Some(row) = hold(transaction, self.id).await? else {
+        let Some(row) = hold(transaction, self.by.principal.agents.own(self.id)).await? else {
             return Ok(Err(Refused::NotFound));
         };
         let name = self.patch.name.clone().unwrap_or_else(|| row.name.clone());
@@ -175,11 +202,19 @@ pub struct ArchiveAgent<'a> {
     pub by: &'a Caller,
 }
 
+impl Asked for ArchiveAgent<'_> {
+    const NEEDS: Permission = Permission::AgentsWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for ArchiveAgent<'_> {
     type Output = Result<(), Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let Some(row) = hold(transaction, self.id).await? else {
+        let Some(row) = hold(transaction, self.by.principal.agents.own(self.id)).await? else {
             return Ok(Err(Refused::NotFound));
         };
         // Who is put away already stays so since when it was.

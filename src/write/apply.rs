@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::chat_user::{Movement, Profile};
+use super::asked::Asked;
 use super::event::{Event, Rejection, reject};
 use super::idle::{self, Idle};
 use super::{agent, chat_user, message, session};
 use crate::clock::Timestamp;
+use crate::caller::{Permission, Principal};
 use crate::db::{Transaction, Work, Writer};
 use crate::entity::role::MessageRole;
 use crate::error::Result;
@@ -42,12 +44,15 @@ pub struct Outcome {
     pub sessions: u64,
 }
 
-/// Stores a batch of events. Those that cannot be stored are rejected by themselves; the rest goes in together.
+/// Stores a batch of events on the program's own account. Those that cannot be stored are rejected by themselves; the rest goes
+/// in together.
 pub async fn apply<'e>(
     writer: &Writer,
     events: impl IntoIterator<Item = &'e Event>,
 ) -> Result<Outcome> {
-    writer.transaction(&Batch::of(events)).await
+    let program = Principal::program();
+    let events: Vec<&Event> = events.into_iter().collect();
+    writer.transaction(&Batch::of(events, &program)).await
 }
 
 /// Events that go in together, each with whether it can.
@@ -55,14 +60,23 @@ pub async fn apply<'e>(
 pub struct Batch<'e> {
     events: Vec<&'e Event>,
     valid: Vec<Result<(), Rejection>>,
+    by: &'e Principal,
 }
 
 impl<'e> Batch<'e> {
-    /// A batch of these events.
-    pub fn of(events: impl IntoIterator<Item = &'e Event>) -> Self {
+    /// A batch of these events, which somebody tells of.
+    pub fn of(events: impl IntoIterator<Item = &'e Event>, by: &'e Principal) -> Self {
         let events: Vec<_> = events.into_iter().collect();
         let valid = events.iter().map(|event| event.validate()).collect();
-        Self { events, valid }
+        Self { events, valid, by }
+    }
+}
+
+impl Asked for Batch<'_> {
+    const NEEDS: Permission = Permission::EventsWrite;
+
+    fn by(&self) -> &Principal {
+        self.by
     }
 }
 
@@ -70,7 +84,7 @@ impl Work for Batch<'_> {
     type Output = Outcome;
 
     async fn run(&self, transaction: &Transaction) -> Result<Outcome, DbErr> {
-        store(transaction, &self.events, &self.valid).await
+        store(transaction, self).await
     }
 }
 
@@ -86,8 +100,7 @@ struct Placed<'a> {
 
 async fn store(
     transaction: &Transaction,
-    events: &[&Event],
-    valid: &[Result<(), Rejection>],
+    Batch { events, valid, by }: &Batch<'_>,
 ) -> Result<Outcome, DbErr> {
     let mut fates: Vec<_> = valid
         .iter()
@@ -102,11 +115,12 @@ async fn store(
         numbered.filter(|(at, _)| valid[*at].is_ok())
     };
 
-    let agents = agent::settle(transaction, told().map(|(_, event)| event)).await?;
-    let live = || told().filter(|(_, event)| !agents.of(event).is_archived);
-    for (at, _) in told().filter(|(_, event)| agents.of(event).is_archived) {
-        let reason = "is archived, and takes nothing new";
-        fates[at] = Fate::Rejected(reject("agent.external_id", reason));
+    let agents = agent::settle(transaction, &by.agents, told().map(|(_, event)| event)).await?;
+    let live = || told().filter(|(_, event)| agents.takes(event).is_ok());
+    for (at, event) in told() {
+        if let Err(reason) = agents.takes(event) {
+            fates[at] = Fate::Rejected(reject("agent.external_id", reason));
+        }
     }
     let mut users = Profile::of(live().map(|(_, event)| (agents.of(event).id, event)));
     users.find(transaction).await?;

@@ -6,9 +6,10 @@ use sea_orm::DbErr;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::profile::{self, Invalid, Refused};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -68,6 +69,14 @@ pub struct SetBlock<'a> {
     pub by: &'a Caller,
 }
 
+impl Asked for SetBlock<'_> {
+    const NEEDS: Permission = Permission::UsersWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for SetBlock<'_> {
     type Output = Result<(), Refused>;
 
@@ -79,7 +88,7 @@ impl Work for SetBlock<'_> {
             ("block_reason", Column::Text),
             ("blocked_by", Column::Text),
         ];
-        let row = match profile::find_one(transaction, self.id).await? {
+        let row = match profile::find_one(transaction, self.by(), self.id).await? {
             Ok(row) => row,
             Err(refused) => return Ok(Err(refused)),
         };

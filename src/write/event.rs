@@ -196,6 +196,16 @@ pub struct Rejection {
     pub reason: Cow<'static, str>,
 }
 
+/// What is wrong with an agent that is not there, and may not be made.
+pub(super) const NO_AGENT: &str = "no agent has this id";
+
+impl Rejection {
+    /// Whether it names what is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.reason == NO_AGENT
+    }
+}
+
 /// Longest id, in characters.
 const MAX_ID: usize = 255;
 /// Longest name, subject, address, … in characters.

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tracing::Instrument;
 
+use super::asked::Asked;
 use crate::clock::Timestamp;
 use crate::db::tally::TALLY;
 use crate::db::{Reader, Transaction, Work, Writer};
@@ -80,11 +81,13 @@ impl Changes {
         &self.writer
     }
 
-    /// Runs `work` in a transaction and commits what it did, unless this has been done for the same request.
+    /// Runs `work` in a transaction and commits what it did, unless this has been done for the same request. Whoever may not
+    /// ask for it is refused before.
     pub async fn transaction<W>(&self, work: &W) -> Result<W::Output>
     where
-        W: Work<Output: Serialize + DeserializeOwned>,
+        W: Asked + Work<Output: Serialize + DeserializeOwned>,
     {
+        work.permitted()?;
         let Some(once) = &self.once else {
             return self.writer.transaction(work).await;
         };
@@ -102,7 +105,7 @@ impl Changes {
     /// As [`Self::transaction`], but goes on to its end when the request has had its time and nobody waits for it any more.
     pub async fn to_the_end<W>(&self, work: W) -> Result<W::Output>
     where
-        W: Work<Output: Serialize + DeserializeOwned> + Send + 'static,
+        W: Asked + Work<Output: Serialize + DeserializeOwned> + Send + 'static,
     {
         let changes = self.clone();
         let tally = TALLY.try_with(Arc::clone).unwrap_or_default();

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::chat_user::{self, Fields, Rewrite};
 use super::profile::{self, MAX_SETTINGS, MAX_TAGS, differences};
 use super::subscription::MAX_SUBSCRIPTIONS;
 use super::{agent, settle, subscription};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -270,11 +271,19 @@ pub struct Moved {
     pub messages: u64,
 }
 
+impl Asked for MergeUsers {
+    const NEEDS: Permission = Permission::UsersWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for MergeUsers {
     type Output = Result<Moved, Obstacle>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let found = profile::find(transaction, [self.into, self.from].into_iter()).await?;
+        let found = profile::find(transaction, self.by(), [self.into, self.from].into_iter()).await?;
         let Some(into) = found.get(&self.into) else {
             return Ok(Err(Obstacle::NoInto));
         };

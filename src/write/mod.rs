@@ -3,6 +3,7 @@
 mod agent;
 pub mod agent_change;
 mod apply;
+pub mod asked;
 pub mod audit;
 pub mod block;
 mod chat_user;

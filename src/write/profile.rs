@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::chat_user::{self, Fields, Rewrite};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;
-use crate::read::hidden;
+use crate::read::{hidden, own};
 
 /// What is to become of a value: `None` leaves it, `Some(None)` clears it.
 pub type Patch = Option<Option<String>>;
@@ -335,12 +336,21 @@ pub struct ChangeUsers<'a> {
     pub by: &'a Caller,
 }
 
+impl Asked for ChangeUsers<'_> {
+    const NEEDS: Permission = Permission::UsersWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for ChangeUsers<'_> {
     /// Whether each user is another than before, or why they are not to be.
     type Output = Vec<Result<bool, Refused>>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let stored = find(transaction, self.changes.iter().map(|change| change.id)).await?;
+        let ids = self.changes.iter().map(|change| change.id);
+        let stored = find(transaction, &self.by.principal, ids).await?;
         let mut outcomes: Vec<_> = self
             .changes
             .iter()
@@ -439,21 +449,24 @@ impl UserChange {
     }
 }
 
-/// Users by the ids that are asked for: their own, or of those who were merged into them. Until the transaction ends nobody
-/// else writes to them: their agents are held, as by everyone who writes.
+/// Users by the ids that are asked for: their own, or of those who were merged into them. Users of agents that are not theirs
+/// who asks are not there. Until the transaction ends nobody else writes to them: their agents are held, as by everyone who
+/// writes.
 pub(super) async fn find(
     transaction: &Transaction,
+    by: &Principal,
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Model>, DbErr> {
-    find_where(transaction, ids, &hidden::shown("chat_users.id")).await
+    find_where(transaction, by, ids, &hidden::shown("chat_users.id")).await
 }
 
 /// The one user with an id, whose profile may be changed.
 pub(super) async fn find_one(
     transaction: &Transaction,
+    by: &Principal,
     id: Uuid,
 ) -> Result<Result<Model, Refused>, DbErr> {
-    let found = find(transaction, [id].into_iter()).await?.remove(&id);
+    let found = find(transaction, by, [id].into_iter()).await?.remove(&id);
     Ok(match found {
         None => Err(Refused::NotFound),
         Some(row) if row.erased_at.is_some() => Err(Refused::Erased),
@@ -464,34 +477,40 @@ pub(super) async fn find_one(
 /// As [`find`], also of users who are hidden.
 pub(super) async fn find_also_hidden(
     transaction: &Transaction,
+    by: &Principal,
     id: Uuid,
 ) -> Result<Option<Model>, DbErr> {
-    let mut found = find_where(transaction, [id].into_iter(), "true").await?;
+    let mut found = find_where(transaction, by, [id].into_iter(), "true").await?;
     Ok(found.remove(&id))
 }
 
 async fn find_where(
     transaction: &Transaction,
+    by: &Principal,
     ids: impl Iterator<Item = Uuid>,
     shown: &str,
 ) -> Result<HashMap<Uuid, Model>, DbErr> {
     let dialect = transaction.dialect();
     let ids = Rows::ids(ids);
+    // Agents that are not theirs are not even held: nobody is to feel that somebody else looked for them.
+    let (own_agents, own) = own::written(&by.agents, dialect, "agents.id", "$2");
+    let (own_users, _) = own::written(&by.agents, dialect, "chat_users.agent_id", "$2");
+    let values = || std::iter::once(ids.value()).chain(own.clone());
     let wanted = ids.subquery(dialect, "$1");
     let hold = format!(
         "SELECT agents.id FROM agents WHERE id IN (SELECT chat_users.agent_id FROM {wanted} AS wanted \
          JOIN chat_users ON chat_users.id = wanted.id UNION ALL SELECT chat_user_aliases.agent_id FROM {wanted} AS wanted \
-         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) ORDER BY external_id{}",
+         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) AND {own_agents} ORDER BY external_id{}",
         dialect.locking("agents")
     );
-    transaction.rows(dialect.raw(hold, [ids.value()])).await?;
+    transaction.rows(dialect.raw(hold, values())).await?;
     let sql = format!(
-        "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown} \
+        "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown} AND {own_users} \
          UNION ALL SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted \
          JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id \
-         JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id WHERE {shown}"
+         JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id WHERE {shown} AND {own_users}"
     );
-    let found = transaction.rows(dialect.raw(sql, [ids.value()])).await?;
+    let found = transaction.rows(dialect.raw(sql, values())).await?;
     let asked = |row: &QueryResult| {
         Ok((
             row.try_get("", "asked")?,

@@ -4,9 +4,10 @@ use sea_orm::{ActiveEnum, DbErr, Value as SqlValue};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::profile::{self, Refused};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -40,7 +41,11 @@ pub struct SetStopped<'a> {
 }
 
 impl Whom {
-    async fn id(&self, transaction: &Transaction) -> Result<Option<Uuid>, DbErr> {
+    async fn id(
+        &self,
+        transaction: &Transaction,
+        by: &Principal,
+    ) -> Result<Option<Uuid>, DbErr> {
         let (agent, platform, platform_id) = match self {
             Self::Id(id) => return Ok(Some(*id)),
             Self::On {
@@ -52,7 +57,7 @@ impl Whom {
         let sql = "SELECT id FROM chat_users WHERE agent_id = $1 AND platform = $2 AND platform_id = $3 \
                    UNION ALL SELECT id FROM chat_user_aliases WHERE agent_id = $1 AND platform = $2 AND platform_id = $3";
         let key = [
-            SqlValue::from(*agent),
+            SqlValue::from(by.agents.own(*agent)),
             platform.to_value().into(),
             platform_id.as_str().into(),
         ];
@@ -63,16 +68,24 @@ impl Whom {
     }
 }
 
+impl Asked for SetStopped<'_> {
+    const NEEDS: Permission = Permission::UsersWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for SetStopped<'_> {
     /// The user's id.
     type Output = Result<Uuid, Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
         const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("stopped_at", Column::Int)];
-        let Some(id) = self.whom.id(transaction).await? else {
+        let Some(id) = self.whom.id(transaction, self.by()).await? else {
             return Ok(Err(Refused::NotFound));
         };
-        let mut found = profile::find(transaction, [id].into_iter()).await?;
+        let mut found = profile::find(transaction, self.by(), [id].into_iter()).await?;
         let Some(row) = found.remove(&id) else {
             return Ok(Err(Refused::NotFound));
         };

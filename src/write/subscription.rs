@@ -4,9 +4,10 @@ use sea_orm::{DbErr, Value as SqlValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::profile::{self, Invalid, Refused};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
 use crate::db::{Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -58,11 +59,19 @@ pub fn check(tag: &str, wish: Wish, now: Timestamp) -> Result<String, Vec<Invali
     }
 }
 
+impl Asked for SetSubscription<'_> {
+    const NEEDS: Permission = Permission::UsersWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for SetSubscription<'_> {
     type Output = Result<(), Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let row = match profile::find_one(transaction, self.id).await? {
+        let row = match profile::find_one(transaction, self.by(), self.id).await? {
             Ok(row) => row,
             Err(refused) => return Ok(Err(refused)),
         };

@@ -5,10 +5,11 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::agent;
 use super::chat_user::Fields;
 use super::profile::{self, Change, Made};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::db::dialect::Dialect;
 use crate::db::{Transaction, Work};
 use crate::entity::chat_user::{Entity, Model};
@@ -45,12 +46,20 @@ pub struct Tagged {
     pub more: bool,
 }
 
+impl Asked for TagNext<'_> {
+    const NEEDS: Permission = Permission::UsersWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for TagNext<'_> {
     /// None when there is no such agent.
     type Output = Option<Tagged>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        if !agent::hold(transaction, self.agent).await? {
+        if !agent::hold(transaction, self.by().agents.own(self.agent)).await? {
             return Ok(None);
         }
         let dialect = transaction.dialect();

@@ -8,7 +8,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
     ("caller", &["clock"]),
     ("clock", &[]),
     ("decimal", &[]),
-    ("error", &[]),
+    ("error", &["caller"]),
     ("id", &["clock"]),
     ("span", &[]),
     ("db", &["caller", "clock", "entity", "error", "id", "span"]),

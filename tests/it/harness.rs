@@ -160,7 +160,7 @@ impl World {
 }
 
 /// Room for the large documents in which tests ask many things at once.
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         cost: u64::MAX,
         tokens: 1_000_000,

@@ -6,11 +6,12 @@ use sea_orm::{ActiveEnum, DbErr, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::super::asked::Asked;
 use super::super::audit::{self, Entry};
 use super::super::idempotency;
 use super::super::profile::{self, Refused};
 use super::step::{self, START};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -19,6 +20,7 @@ use crate::entity::deletion::{DeletionMode, Model};
 use crate::entity::personal::{PROFILE, Personal, TABLES};
 use crate::id::derive;
 use crate::read::erasure::spelled;
+use crate::read::own;
 
 /// Deletes a user. What there is to do beyond a step is left to [`Step`](super::Step).
 #[derive(Debug)]
@@ -42,12 +44,20 @@ pub struct Taken {
     pub user: Uuid,
 }
 
+impl Asked for DeleteUser<'_> {
+    const NEEDS: Permission = Permission::UsersDelete;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for DeleteUser<'_> {
     /// The one that there is already, when the user has been deleted in this way before.
     type Output = Result<Taken, Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let user = profile::find_also_hidden(transaction, self.id).await?;
+        let user = profile::find_also_hidden(transaction, self.by(), self.id).await?;
         // A former id of a user who was merged is as good as the id.
         let id = user.as_ref().map_or(self.id, |user| user.id);
         let latest = self.latest(transaction, id).await?;
@@ -85,13 +95,16 @@ impl Work for DeleteUser<'_> {
 }
 
 impl DeleteUser<'_> {
-    /// The newest deletion of the user in this mode.
+    /// The newest deletion of the user in this mode, of a user of theirs who asks.
     async fn latest(&self, transaction: &Transaction, user: Uuid) -> Result<Option<Uuid>, DbErr> {
-        let sql = "SELECT id FROM deletions WHERE chat_user_id = $1 AND mode = $2 ORDER BY requested_at DESC, id DESC LIMIT 1";
+        let dialect = transaction.dialect();
+        let (own, agents) = own::written(&self.by().agents, dialect, "deletions.agent_id", "$3");
+        let sql = format!(
+            "SELECT id FROM deletions WHERE chat_user_id = $1 AND mode = $2 AND {own} ORDER BY requested_at DESC, id DESC LIMIT 1"
+        );
         let values = [Value::from(user), self.mode.into_value().into()];
-        let rows = transaction
-            .rows(transaction.dialect().raw(sql, values))
-            .await?;
+        let values = values.into_iter().chain(agents);
+        let rows = transaction.rows(dialect.raw(sql, values)).await?;
         rows.first().map(|row| row.try_get("", "id")).transpose()
     }
 

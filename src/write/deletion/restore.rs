@@ -3,10 +3,11 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use super::super::asked::Asked;
 use super::super::audit::{self, Entry};
 use super::super::profile::{self, Refused};
 use super::request::{is_hidden, running};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission, Principal};
 use crate::db::{Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
 
@@ -19,11 +20,19 @@ pub struct RestoreUser<'a> {
     pub by: &'a Caller,
 }
 
+impl Asked for RestoreUser<'_> {
+    const NEEDS: Permission = Permission::UsersDelete;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for RestoreUser<'_> {
     type Output = Result<(), Refused>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let Some(user) = profile::find_also_hidden(transaction, self.id).await? else {
+        let Some(user) = profile::find_also_hidden(transaction, self.by(), self.id).await? else {
             return Ok(Err(Refused::NotFound));
         };
         if !running(transaction, user.id).await?.is_empty() {
