@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
+use crate::caller::{Permission, Principal};
+
 /// The result of everything that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -41,6 +43,18 @@ pub enum Client {
         "another request came with this Idempotency-Key within the last 24 hours; give each request a key of its own"
     )]
     KeyTaken,
+    /// Whoever asks may not do this.
+    #[error("this needs the permission `{}`", .0.name())]
+    Forbidden(Permission),
+}
+
+/// Refuses what a principal may not do.
+pub fn permitted(principal: &Principal, permission: Permission) -> Result<()> {
+    if principal.may(permission) {
+        Ok(())
+    } else {
+        Err(Client::Forbidden(permission).into())
+    }
 }
 
 /// A fault on our side.
@@ -92,6 +106,7 @@ impl Error {
             Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
             Self::Client(Client::KeyTaken) => "CONFLICT",
+            Self::Client(Client::Forbidden(_)) => "FORBIDDEN",
             Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
             Self::Internal(Internal::TimedOut(_)) => "TIMEOUT",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",

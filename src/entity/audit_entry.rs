@@ -78,4 +78,8 @@ pub enum AuditAction {
     AgentArchived,
     /// An agent that was put away takes new events again.
     AgentUnarchived,
+    /// A token was made.
+    TokenCreated,
+    /// A token was revoked.
+    TokenRevoked,
 }

@@ -15,3 +15,4 @@ pub mod platform;
 pub mod role;
 pub mod session;
 pub mod subscription;
+pub mod token;

@@ -21,7 +21,9 @@ mod session;
 mod stopped;
 mod subscription;
 mod tagging;
+mod token;
 mod update;
+mod viewer;
 
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Database, Reader};
 use crate::error::Internal;
+use crate::roles::Roles;
 use crate::write::idempotency::Changes;
 pub use crate::write::idempotency::{Kept, Once};
 pub use connection::Limits as PageLimits;
@@ -100,6 +103,11 @@ fn now(context: &async_graphql::Context<'_>) -> Timestamp {
 
 /// Who asks.
 fn caller<'a>(context: &async_graphql::Context<'a>) -> &'a Caller {
+    context.data_unchecked()
+}
+
+/// What roles there are.
+fn roles<'a>(context: &async_graphql::Context<'a>) -> &'a Roles {
     context.data_unchecked()
 }
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::negotiate::Form;
+use crate::authentication::Cause;
 use crate::config::StatusProfile;
 use crate::error::{Client, Error, Internal};
 
@@ -24,6 +25,8 @@ pub(super) struct Refusal {
     graphql: bool,
     /// The limit that it is beyond.
     limit: Option<&'static str>,
+    /// Why nobody knows who asks.
+    cause: Option<Cause>,
 }
 
 impl Refusal {
@@ -58,6 +61,7 @@ impl Refusal {
             headers: Vec::new(),
             graphql: true,
             limit: None,
+            cause: None,
         }
     }
 
@@ -76,6 +80,12 @@ impl Refusal {
 
     pub(super) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// Keeps why nobody knows who asks, for the log.
+    pub(super) fn cause(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -98,6 +108,7 @@ pub(super) struct Answer {
     headers: Vec<(HeaderName, HeaderValue)>,
     graphql: bool,
     pub(super) limit: Option<&'static str>,
+    pub(super) cause: Option<Cause>,
     /// The codes of its errors, once they have them.
     codes: Option<String>,
     /// Its body, where it is known before.
@@ -112,6 +123,7 @@ impl From<Refusal> for Answer {
             headers,
             graphql,
             limit,
+            cause,
         } = refusal;
         Self {
             status,
@@ -119,6 +131,7 @@ impl From<Refusal> for Answer {
             headers,
             graphql,
             limit,
+            cause,
             codes: None,
             body: None,
         }
@@ -160,6 +173,7 @@ impl From<async_graphql::Response> for Answer {
             headers: Vec::new(),
             graphql: true,
             limit: None,
+            cause: None,
             codes: None,
             body: None,
         }
@@ -175,6 +189,7 @@ impl Answer {
             headers: Vec::new(),
             graphql: false,
             limit: None,
+            cause: None,
             codes: None,
             body: Some(body),
         }

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 18] = [
+const MAY_NAME: [(&str, &[&str]); 21] = [
     ("caller", &["clock"]),
     ("clock", &[]),
     ("decimal", &[]),
-    ("error", &[]),
+    ("error", &["caller"]),
     ("id", &["clock"]),
+    ("roles", &["caller"]),
+    ("secret", &["error"]),
     ("span", &[]),
     ("db", &["caller", "clock", "error", "id", "span"]),
     ("entity", &["clock", "id"]),
@@ -19,21 +21,31 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
     ),
     (
         "write",
-        &["caller", "clock", "db", "entity", "error", "id", "read"],
+        &[
+            "caller", "clock", "db", "entity", "error", "id", "read", "roles", "secret",
+        ],
+    ),
+    (
+        "authentication",
+        &[
+            "caller", "clock", "db", "entity", "error", "id", "read", "roles", "secret", "write",
+        ],
     ),
     ("demo", &["clock", "entity", "write"]),
     ("import", &["clock", "entity", "error", "write"]),
     (
         "graphql",
         &[
-            "caller", "clock", "db", "decimal", "entity", "error", "id", "read", "write",
+            "caller", "clock", "db", "decimal", "entity", "error", "id", "read", "roles", "secret",
+            "write",
         ],
     ),
-    ("config", &["db", "error", "graphql"]),
+    ("config", &["db", "error", "graphql", "roles"]),
     ("telemetry", &["config", "db", "error", "span"]),
     (
         "http",
         &[
+            "authentication",
             "caller",
             "clock",
             "config",
@@ -41,6 +53,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
             "decimal",
             "error",
             "graphql",
+            "roles",
             "span",
             "telemetry",
         ],
@@ -48,6 +61,8 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
+            "authentication",
+            "caller",
             "clock",
             "config",
             "db",
@@ -59,6 +74,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
             "id",
             "import",
             "read",
+            "secret",
             "telemetry",
             "write",
         ],
