@@ -175,7 +175,7 @@ impl Known {
         }
     }
 
-    /// Its owner, as long as it is good.
+    /// Its owner, as long as it is good. Whoever is trusted without a look has an end nevertheless.
     fn principal_at(&self, now: Timestamp) -> Result<&Arc<Principal>, Cause> {
         if self.is_revoked {
             Err(Cause::Revoked)
@@ -184,5 +184,66 @@ impl Known {
         } else {
             Ok(&self.principal)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cause, Known};
+    use crate::caller::{Agents, Permissions};
+    use crate::clock::Timestamp;
+    use crate::entity::token::Model;
+    use crate::id::Noun;
+    use crate::roles::Roles;
+    use uuid::Uuid;
+
+    fn token() -> Model {
+        Model {
+            id: Uuid::from_u128(1),
+            name: "name".to_owned(),
+            roles: r#"["VIEWER", "gone"]"#.to_owned(),
+            agents: None,
+            hash: String::new(),
+            created_at: Timestamp(0),
+            created_by: "parlour".to_owned(),
+            expires_at: Some(Timestamp(10)),
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
+    #[test]
+    fn the_end_holds_between_two_looks() {
+        let known = Known::new(&token(), &Roles::default());
+        assert!(known.principal_at(Timestamp(9)).is_ok());
+        for late in [10, 11] {
+            let refused = known.principal_at(Timestamp(late)).unwrap_err();
+            assert_eq!(refused, Cause::Expired);
+        }
+        let revoked = Model {
+            revoked_at: Some(Timestamp(5)),
+            ..token()
+        };
+        let revoked = Known::new(&revoked, &Roles::default());
+        assert_eq!(revoked.principal_at(Timestamp(0)).unwrap_err(), Cause::Revoked);
+    }
+
+    #[test]
+    fn what_cannot_be_read_gives_nothing() {
+        let row = Model {
+            roles: "garbage".to_owned(),
+            agents: Some("garbage".to_owned()),
+            ..token()
+        };
+        let principal = Known::new(&row, &Roles::default()).principal;
+        assert_eq!(principal.permissions, Permissions::default());
+        assert_eq!(principal.agents, Agents::only([]));
+        let agent = Noun::Agent.encode(Uuid::from_u128(7));
+        let row = Model {
+            agents: Some(format!(r#"["{agent}", "agent_x"]"#)),
+            ..token()
+        };
+        let principal = Known::new(&row, &Roles::default()).principal;
+        assert_eq!(principal.agents, Agents::only([Uuid::from_u128(7)]));
     }
 }

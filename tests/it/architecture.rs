@@ -17,7 +17,9 @@ const MAY_NAME: [(&str, &[&str]); 21] = [
     ("entity", &["clock", "id"]),
     (
         "read",
-        &["caller", "clock", "db", "decimal", "entity", "error", "id"],
+        &[
+            "caller", "clock", "db", "decimal", "entity", "error", "id", "secret",
+        ],
     ),
     (
         "write",

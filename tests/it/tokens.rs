@@ -440,6 +440,46 @@ async fn the_last_use_is_written_when_the_server_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_tells_who_asked_and_why_somebody_was_not_let_in() {
+    everywhere(Start::Empty, async |world| {
+        let (_, secret) = make(world, "logged", Role::Viewer, None).await;
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut command = at(world);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--authentication", "required"])
+            .args(["--log", "trace", "--log-format", "json"])
+            .stderr(log.reopen().unwrap());
+        let server = Served::start(command);
+        let unknown = Secret::random().unwrap().reveal();
+        for bearer in [&secret, &unknown] {
+            server.send(
+                &format!("GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nAuthorization: Bearer {bearer}\r\n"),
+                "",
+            );
+        }
+        server.get("/schema.graphql");
+        server.stop();
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        let told: Vec<_> = log
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|line| line["message"] == "request")
+            .map(|line| (line["caller"].clone(), line["cause"].clone()))
+            .collect();
+        let expected = [
+            (json!("logged"), Value::Null),
+            (json!(""), json!("unknown")),
+            (json!(""), json!("missing")),
+        ];
+        assert_eq!(told, expected, "{log}");
+        for secret in [secret, unknown] {
+            assert!(!log.contains(&secret), "a secret is in the log");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn roles_of_the_configuration_are_roles() {
     everywhere(Start::Empty, async |world| {
         let settings = ServeSettings {
