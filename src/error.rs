@@ -34,7 +34,7 @@ pub enum Client {
     },
     /// Whoever asks may not use an argument.
     #[error("{argument}: needs the permission {permission}")]
-    Forbidden {
+    ForbiddenArgument {
         /// Where in the arguments, dotted.
         argument: String,
         /// The permission that is missing.
@@ -52,7 +52,7 @@ pub enum Client {
     )]
     KeyTaken,
     /// It takes a permission that whoever asks does not have.
-    #[error("this needs the permission {}", .0.name())]
+    #[error("this needs the permission `{}`", .0.name())]
     Forbidden(Permission),
     /// It is not for those who are limited to some agents.
     #[error("this is for those who may see every agent")]
@@ -113,7 +113,7 @@ impl Error {
 
     /// An argument that whoever asks may not use without a permission.
     pub fn forbidden(argument: impl Into<String>, permission: impl Into<String>) -> Self {
-        Client::Forbidden {
+        Client::ForbiddenArgument {
             argument: argument.into(),
             permission: permission.into(),
         }
@@ -124,10 +124,13 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
-            Self::Client(Client::Forbidden { .. }) => "FORBIDDEN",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
             Self::Client(Client::KeyTaken) => "CONFLICT",
-            Self::Client(Client::Forbidden(_) | Client::ForbiddenToLimited) => "FORBIDDEN",
+            Self::Client(
+                Client::ForbiddenArgument { .. }
+                | Client::Forbidden(_)
+                | Client::ForbiddenToLimited,
+            ) => "FORBIDDEN",
             Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
             Self::Internal(Internal::TimedOut(_)) => "TIMEOUT",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",

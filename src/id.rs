@@ -23,10 +23,12 @@ pub enum Noun {
     Subscription,
     /// `deletion_…`
     Deletion,
+    /// `token_…`
+    Token,
 }
 
 impl Noun {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Agent,
         Self::ChatUser,
         Self::Session,
@@ -34,6 +36,7 @@ impl Noun {
         Self::AuditEntry,
         Self::Subscription,
         Self::Deletion,
+        Self::Token,
     ];
 
     /// What stands before the `_` of an id.
@@ -46,6 +49,7 @@ impl Noun {
             Self::AuditEntry => "audit",
             Self::Subscription => "subscription",
             Self::Deletion => "deletion",
+            Self::Token => "token",
         }
     }
 

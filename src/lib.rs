@@ -11,6 +11,7 @@
 //! A lower station never names a higher one, and the same noun has the same file name at each:
 //! `agent`, `chat_user`, `session`, `message`. The whole picture: `docs/architecture.md`.
 
+pub mod authentication; // who asks, by what they prove it with
 pub mod caller; // who asks, and what they may see and do
 pub mod cli; // one file per command; the only place that prints
 pub mod clock; // time as it is stored
@@ -25,6 +26,8 @@ pub mod http; // bytes in, bytes out
 pub mod id; // kinds of ids, their text, where new ones come from
 pub mod import; // the exchange format, from files to events
 pub mod read; // SELECT and nothing else
+pub mod roles; // names of roles, and what they let one do
+pub mod secret; // the text of a token
 pub mod span; // spans of a trace: a request, a statement
 pub mod telemetry; // the log, and where traces go
 pub mod write; // INSERT, UPDATE, DELETE and nothing else

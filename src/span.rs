@@ -25,6 +25,7 @@ pub fn request(headers: &HeaderMap) -> Span {
         graphql.operation.r#type = Empty,
         graphql.operation.name = Empty,
         parlour.request.id = Empty,
+        parlour.caller = Empty,
     );
     if !span.is_disabled() {
         let parent = TraceContextPropagator::new().extract(&HeaderExtractor(headers));

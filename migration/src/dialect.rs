@@ -13,7 +13,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 /// Text sorts and compares by bytes on both. A covering index carries its last columns as payload on PostgreSQL; `SQLite`
 /// has only key columns. The rowid of a numbered table is a column of its own: it stays what it is when the file is compacted.
 /// A generated column is computed on read by `SQLite` and stored by PostgreSQL, which before 18 knows no other kind.
-const WORDS: [(&str, &str, &str); 13] = [
+const WORDS: [(&str, &str, &str); 14] = [
     ("{uuid}", "BLOB", "uuid"),
     (
         "{numbered_id}",
@@ -32,6 +32,11 @@ const WORDS: [(&str, &str, &str); 13] = [
         "{each_tag}",
         "json_each(chat_users.tags) AS tag",
         "jsonb_array_elements_text(chat_users.tags::jsonb) AS tag (value)",
+    ),
+    (
+        "{each_agent}",
+        "json_each(tokens.agents) AS agent",
+        "jsonb_array_elements_text(tokens.agents::jsonb) AS agent (value)",
     ),
     ("{random_uuid}", "randomblob(16)", "gen_random_uuid()"),
     ("{id_text}", "hex(id)", "id"),

@@ -9,6 +9,7 @@ mod m0003_deletions;
 mod m0004_ingest;
 mod m0005_merges;
 mod m0006_idempotency;
+mod m0007_tokens;
 mod m0008_reads;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_ingest::Migration),
             Box::new(m0005_merges::Migration),
             Box::new(m0006_idempotency::Migration),
+            Box::new(m0007_tokens::Migration),
             Box::new(m0008_reads::Migration),
         ]
     }

@@ -10,6 +10,7 @@ mod import;
 mod migrate;
 mod schema;
 mod serve;
+mod token;
 mod verify;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     ///
     /// The same numbers make the same audience: running the command again adds nothing.
     Demo(OnDatabase<demo::Arguments>),
+    /// Make, list and revoke tokens, which `serve` lets people and programs in by
+    Token(token::Arguments),
     /// Bring the schema of the database up, or take it down
     Migrate(migrate::Arguments),
     /// Recount every stored figure and compare
@@ -101,6 +104,7 @@ impl Cli {
                 database.close().await?;
                 Ok(ExitCode::SUCCESS)
             }
+            Command::Token(arguments) => token::run(&config, &arguments).await,
             Command::Migrate(arguments) => migrate::run(&config, &arguments).await,
             Command::Verify(arguments) => verify::run(&config, &arguments).await,
             Command::Schema => Ok(schema::run()),

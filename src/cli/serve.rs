@@ -1,19 +1,26 @@
 //! `parlour serve`: the gateway.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::demo;
-use crate::config::{ConfigFile, DatabaseSettings, LimitSettings, ServeSettings};
+use crate::authentication::{Authentication, Tokens};
+use crate::caller::Principal;
+use crate::clock::Timestamp;
+use crate::config::{
+    AuthenticationRule, ConfigFile, DatabaseSettings, LimitSettings, ServeSettings,
+};
 use crate::db::{Database, DatabaseOptions};
 use crate::demo::Size;
 use crate::error::{Error, Result};
 use crate::http;
-use crate::read::agent;
+use crate::read::{agent, token};
 use crate::telemetry::Telemetry;
 use crate::write::deletion;
 
@@ -32,16 +39,8 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     let (filter, format) = settings.log();
     let telemetry = Telemetry::start(filter, format, settings.otlp_endpoint.as_deref())?;
     let address = settings.listen();
-    if !address.ip().is_loopback() {
-        return Err(Error::bad_input(
-            "listen",
-            format!(
-                "{} can be reached from other machines, and there is no authentication yet: \
-                 listen on 127.0.0.1 or [::1], behind a proxy that knows who is asking",
-                address.ip()
-            ),
-        ));
-    }
+    let rule = settings.authentication()?;
+    let roles = settings.roles()?;
     let limits = config.complete(&arguments.limits)?.limits();
     // A statement that nobody waits for any more ends with its request.
     let options = DatabaseOptions {
@@ -49,32 +48,56 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
         ..config.complete(&arguments.database)?.options()
     };
     let database = Database::open(&options).await?;
-    prepare(&database, &settings).await?;
+    migrate(&database, &settings).await?;
+    if rule == AuthenticationRule::Required {
+        somebody_may_come(&database, address.ip()).await?;
+    }
+    fill(&database, &settings).await?;
 
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Error::bad_input("listen", format!("{address}: {error}")))?;
     let address = listener.local_addr()?;
-    let server = http::Server::new(database.clone(), &settings, limits)?;
+    let tokens = Tokens::new(database.clone(), roles);
+    let (authentication, told) = match rule {
+        AuthenticationRule::Open => {
+            let anyone = Arc::new(Principal::anyone());
+            let told = "open to this machine, no token needed";
+            (Authentication::Open(anyone), told)
+        }
+        AuthenticationRule::Required => {
+            (Authentication::Required(tokens.clone()), "tokens needed")
+        }
+    };
+    let server = http::Server::with(authentication, database.clone(), &settings, limits)?;
     // Whoever reads the line may ask at once.
     let stop = asked_to_stop()?;
-    println!("Parlour is ready at http://{address} (open to this machine, no token needed)");
+    println!("Parlour is ready at http://{address} ({told})");
     std::io::stdout().flush()?;
     let finishing = tokio::spawn({
         let database = database.clone();
         async move { deletion::keep_finishing(&database).await }
     });
+    let noting = tokio::spawn({
+        let tokens = tokens.clone();
+        async move { tokens.keep_noting().await }
+    });
     server.run(listener, stop).await?;
     // A step that it is in the middle of is undone, and taken up again at the next start.
     finishing.abort();
     finishing.await.ok();
+    noting.abort();
+    noting.await.ok();
+    if let Err(error) = tokens.note().await {
+        tracing::warn!(%error, "the latest use of tokens could not be written down");
+    }
     database.close().await?;
     telemetry.shut_down().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings the schema up to date, or refuses; makes up an audience when asked to and there is none.
-async fn prepare(database: &Database, settings: &ServeSettings) -> Result<()> {
+/// Brings the schema up to date, or refuses.
+async fn migrate(database: &Database, settings: &ServeSettings) -> Result<()> {
     if settings.no_migrate == Some(true) {
         let pending = database.pending().await?;
         if pending > 0 {
@@ -86,6 +109,29 @@ async fn prepare(database: &Database, settings: &ServeSettings) -> Result<()> {
     } else {
         database.migrate_up().await?;
     }
+    Ok(())
+}
+
+/// Refuses to serve other machines as long as nobody could come in; says so on this one.
+async fn somebody_may_come(database: &Database, address: IpAddr) -> Result<()> {
+    if token::any_good(&database.reader, Timestamp::now()).await? {
+        return Ok(());
+    }
+    let make = "make the first one with `parlour token create --name NAME --role ADMIN`";
+    if address.is_loopback() {
+        tracing::warn!("tokens are needed, and there is none: {make}");
+        return Ok(());
+    }
+    Err(Error::bad_input(
+        "listen",
+        format!(
+            "{address} can be reached from other machines, so tokens are needed, and there is none: {make}, then start again"
+        ),
+    ))
+}
+
+/// Makes up an audience when asked to and there is none.
+async fn fill(database: &Database, settings: &ServeSettings) -> Result<()> {
     if settings.demo == Some(true) && agent::none(&database.reader).await? {
         eprintln!(
             "the database is empty: {}",

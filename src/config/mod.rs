@@ -2,6 +2,7 @@
 
 mod limits;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::db::DatabaseOptions;
 use crate::entity::platform::Platforms;
 use crate::error::{Error, Result};
 use crate::graphql::{Currency, PageLimits};
+use crate::roles::Roles;
 pub use limits::{LimitSettings, Limits};
 
 /// Where settings come from besides flags and environment.
@@ -54,6 +56,15 @@ pub struct ServeSettings {
     /// Address to listen on; port 0 takes any free one [default: 127.0.0.1:4000]
     #[arg(long, env = "PARLOUR_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Whether requests need a token [default: open on a loopback address, required elsewhere]
+    #[arg(long, env = "PARLOUR_AUTHENTICATION", value_name = "RULE")]
+    pub authentication: Option<AuthenticationRule>,
+    /// Answer `/metrics` without a token too
+    #[arg(long, env = "PARLOUR_OPEN_METRICS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub open_metrics: Option<bool>,
+    /// Roles beside those that are always there: the names of their permissions. In the file alone.
+    #[arg(skip)]
+    pub roles: Option<BTreeMap<String, Vec<String>>>,
     /// Make up an audience when the database is empty
     #[arg(long, env = "PARLOUR_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub demo: Option<bool>,
@@ -102,7 +113,7 @@ pub struct ServeSettings {
     /// Status codes of GraphQL errors [default: stable]
     #[arg(long, env = "PARLOUR_STATUS_PROFILE", value_name = "PROFILE")]
     pub status_profile: Option<StatusProfile>,
-    /// Enter in the audit log whose personal data was read, by whom and in which request [default: false]
+    /// Enter in the audit log whose personal data was read, by whom and in which request [default: true with authentication, else false]
     #[arg(long, env = "PARLOUR_AUDIT_READS", value_name = "BOOL")]
     pub audit_reads: Option<bool>,
     /// Time that requests under way are given after SIGTERM [default: 10000]
@@ -118,6 +129,16 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Whether requests need a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthenticationRule {
+    /// Everybody who reaches the server may do everything; on a loopback address only.
+    Open,
+    /// Nothing is answered without a token.
+    Required,
 }
 
 /// Status codes of GraphQL errors in `application/graphql-response+json`.
@@ -159,6 +180,31 @@ impl ServeSettings {
         (
             self.log.as_deref().unwrap_or("info,sea_orm_migration=warn"),
             self.log_format.unwrap_or(LogFormat::Text),
+        )
+    }
+
+    /// Whether requests need a token; an error where they have to and would not.
+    pub fn authentication(&self) -> Result<AuthenticationRule> {
+        let address = self.listen().ip();
+        match (self.authentication, address.is_loopback()) {
+            (Some(AuthenticationRule::Open), false) => Err(Error::bad_input(
+                "authentication",
+                format!(
+                    "{address} can be reached from other machines, and `open` would let everybody there do everything: \
+                     listen on 127.0.0.1 or [::1], or let it be `required`"
+                ),
+            )),
+            (Some(rule), _) => Ok(rule),
+            (None, true) => Ok(AuthenticationRule::Open),
+            (None, false) => Ok(AuthenticationRule::Required),
+        }
+    }
+
+    /// What roles there are.
+    pub fn roles(&self) -> Result<Roles> {
+        self.roles.as_ref().map_or_else(
+            || Ok(Roles::default()),
+            |roles| Roles::with(roles).map_err(|reason| Error::bad_input("roles", reason)),
         )
     }
 
@@ -209,11 +255,6 @@ impl ServeSettings {
     /// Whether messages suggest names.
     pub fn suggestions(&self) -> bool {
         self.suggestions.unwrap_or(self.production != Some(true))
-    }
-
-    /// Whether reads of personal data are entered in the audit log.
-    pub fn audit_reads(&self) -> bool {
-        self.audit_reads.unwrap_or(false)
     }
 
     /// Status codes of GraphQL errors.

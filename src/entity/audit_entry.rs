@@ -84,4 +84,8 @@ pub enum AuditAction {
     AgentUnarchived,
     /// Personal data of users was read, or what they and their agent said.
     PersonalDataRead,
+    /// A token was made.
+    TokenCreated,
+    /// A token was revoked.
+    TokenRevoked,
 }

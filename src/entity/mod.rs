@@ -16,3 +16,4 @@ pub mod role;
 pub mod session;
 pub mod shape;
 pub mod subscription;
+pub mod token;

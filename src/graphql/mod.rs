@@ -23,7 +23,9 @@ mod session;
 mod stopped;
 mod subscription;
 mod tagging;
+mod token;
 mod update;
+mod viewer;
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::db::{Database, Disclosed, Reader};
 use crate::error::{Error, Internal};
+use crate::roles::Roles;
 use crate::write::idempotency::Changes;
 pub use crate::write::idempotency::{Kept, Once};
 use crate::write::reading::ReadLog;
@@ -136,6 +139,11 @@ fn now(context: &async_graphql::Context<'_>) -> Timestamp {
 
 /// Who asks.
 fn caller<'a>(context: &async_graphql::Context<'a>) -> &'a Caller {
+    context.data_unchecked()
+}
+
+/// What roles there are.
+fn roles<'a>(context: &async_graphql::Context<'a>) -> &'a Roles {
     context.data_unchecked()
 }
 

@@ -14,6 +14,7 @@ use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::stopped::SetChatUserStoppedInput;
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
 use super::tagging::{TagChatUsersInput, TagChatUsersPayload};
+use super::token::{CreateTokenInput, CreateTokenPayload, RevokeTokenInput, RevokeTokenPayload};
 use super::update::{
     UpdateChatUserInput, UpdateChatUserPayload, UpdateChatUserSettingsInput, UpdateChatUsersInput,
     UpdateChatUsersPayload,
@@ -195,5 +196,24 @@ impl Mutation {
         #[graphql(desc = "The user, and what is to change.")] input: UpdateChatUserSettingsInput,
     ) -> Result<UpdateChatUserPayload> {
         super::update::settings(context, input).await
+    }
+
+    /// Makes a token, for whoever has the permission `tokens:write`. It may no more than they may themselves.
+    async fn create_token(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The token.")] input: CreateTokenInput,
+    ) -> Result<CreateTokenPayload> {
+        super::token::create(context, input).await
+    }
+
+    /// Revokes a token, for whoever has the permission `tokens:write`: within seconds it lets nobody in any more. Again:
+    /// nothing is done.
+    async fn revoke_token(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The token.")] input: RevokeTokenInput,
+    ) -> Result<RevokeTokenPayload> {
+        super::token::revoke(context, input).await
     }
 }

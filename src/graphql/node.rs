@@ -10,6 +10,7 @@ use super::loaders;
 use super::message::Message;
 use super::session::Session;
 use super::subscription::Subscription;
+use super::token::Token;
 use crate::entity;
 use crate::error::Result;
 use crate::id::{self, Noun};
@@ -36,6 +37,8 @@ pub(super) enum Node {
     Subscription(Subscription),
     /// The deletion of a user.
     Deletion(Deletion),
+    /// A token.
+    Token(Token),
 }
 
 /// What an id names; `None` for garbage and for what is not there.
@@ -70,5 +73,9 @@ pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>
             .await?
             .map(|row| Node::Subscription(row.into())),
         Noun::Deletion => deletion::find(context, id).await?.map(Node::Deletion),
+        Noun::Token => loaders
+            .by_id::<entity::token::Entity>(id)
+            .await?
+            .map(|row| Node::Token(row.into())),
     })
 }

@@ -13,7 +13,9 @@ use super::deletion::{self, Deletion, ErasureCheck};
 use super::merge::MergePreview;
 use super::node::{self, Node};
 use super::session::{Session, SessionConnection, SessionOrder};
-use super::{loaders, personal, reader};
+use super::token::{TokenConnection, TokenOrder};
+use super::viewer::Viewer;
+use super::{caller, loaders, personal, reader};
 use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity;
@@ -27,6 +29,7 @@ use crate::read::chat_user::{self, ChatUserWhere};
 use crate::read::page::{Order, within_agent};
 use crate::read::search::Term;
 use crate::read::session::SessionWhere;
+use crate::read::token::TokenWhere;
 use crate::write::merge::MergeField;
 
 /// How many ids `nodes` takes.
@@ -340,6 +343,43 @@ impl Query {
             order_by,
             page,
         )
+    }
+
+    /// Who asks, as the server knows them.
+    async fn viewer(&self, context: &Context<'_>) -> Viewer {
+        Viewer(caller(context).principal.clone())
+    }
+
+    /// The tokens, those that are revoked or at their end too, for whoever may make them. Whoever is limited to some agents
+    /// sees those that are for none but these.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn tokens(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where", desc = "Only tokens for which this holds.")] conditions: Option<
+            Box<TokenWhere>,
+        >,
+        #[graphql(desc = "The order. When absent: the newest first.")] order_by: Option<TokenOrder>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
+    ) -> Result<TokenConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        super::token::list(context, conditions, order_by, page)
     }
 }
 

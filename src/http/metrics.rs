@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::Server;
+use super::{Server, authenticate, refuse_outside};
 use crate::telemetry::RequestLine;
 
 /// Names of operations that have figures of their own; all others are `other` together.
@@ -30,6 +30,7 @@ pub(super) struct Metrics {
     requests: Family<Request, Counter>,
     errors: Family<Code, Counter>,
     refusals: Family<Limit, Counter>,
+    unauthenticated: Family<Why, Counter>,
     duration: Family<Operation, Histogram>,
     statements: Family<Operation, Histogram>,
     rows: Family<Operation, Histogram>,
@@ -62,6 +63,11 @@ struct Code {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Limit {
     limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    cause: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -111,6 +117,7 @@ impl Default for Metrics {
             requests: Family::default(),
             errors: Family::default(),
             refusals: Family::default(),
+            unauthenticated: Family::default(),
             duration: Family::new_with_constructor(seconds),
             statements: Family::new_with_constructor(counts),
             rows: Family::new_with_constructor(many),
@@ -136,6 +143,11 @@ impl Metrics {
             "refusals",
             "Requests refused, by limit",
             self.refusals.clone(),
+        );
+        to.register(
+            "unauthenticated",
+            "Requests of which nobody knows who sent them, by cause",
+            self.unauthenticated.clone(),
         );
         to.register(
             "request_duration_seconds",
@@ -201,6 +213,9 @@ impl Metrics {
         if let Some(limit) = limit {
             self.refusals.get_or_create(&Limit { limit }).inc();
         }
+        if let Some(cause) = line.cause {
+            self.unauthenticated.get_or_create(&Why { cause }).inc();
+        }
         let figures = &line.figures;
         let by = Operation { operation };
         let observe = |family: &Family<Operation, Histogram>, value| {
@@ -254,9 +269,14 @@ fn float(count: u64) -> f64 {
     Duration::from_secs(count).as_secs_f64()
 }
 
-/// The figures as text.
-pub(super) async fn show(State(server): State<Server>) -> impl IntoResponse {
+/// The figures as text, for whoever is let in, unless they are for everybody.
+pub(super) async fn show(State(server): State<Server>, headers: HeaderMap) -> Response {
     let shared = &server.0;
+    if !shared.open_metrics
+        && let Err(refusal) = authenticate::principal(shared, &headers).await
+    {
+        return refuse_outside(shared, &headers, refusal);
+    }
     let metrics = &shared.metrics;
     let (documents, bytes) = shared.documents.kept();
     metrics
@@ -277,5 +297,5 @@ pub(super) async fn show(State(server): State<Server>) -> impl IntoResponse {
     let mut text = String::new();
     encode(&mut text, &metrics.registry).ok();
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, content_type)], text)
+    ([(CONTENT_TYPE, content_type)], text).into_response()
 }

@@ -1,7 +1,9 @@
-//! Bytes in, bytes out. A request to `/graphql` goes through the files in this order: negotiate → guard → document → execute → respond.
+//! Bytes in, bytes out. A request to `/graphql` goes through the files in this order: authenticate → negotiate → guard → document →
+//! execute → respond.
 //! Around execute, for mutations with a key: idempotency.
 
 mod access;
+mod authenticate;
 mod cost;
 mod document;
 mod execute;
@@ -9,6 +11,7 @@ mod guard;
 mod health;
 mod idempotency;
 mod layers;
+mod local;
 mod metrics;
 mod negotiate;
 mod persisted;
@@ -26,19 +29,22 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
+use crate::authentication::{Authentication, Cause};
 use crate::caller::Principal;
 use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
 use crate::error::Result;
 use crate::graphql::{self, Graph, Means};
+use crate::roles::Roles;
 use crate::span;
 use crate::telemetry::RequestLine;
 use crate::write::reading::{Keeper, ReadLog};
@@ -68,11 +74,12 @@ struct Shared {
     keeper: Mutex<Option<Keeper>>,
     profile: StatusProfile,
     playground: bool,
+    open_metrics: bool,
     cors: Vec<HeaderValue>,
     drain_timeout: Duration,
     draining: AtomicBool,
-    /// Who asks, as long as nobody has to say who they are.
-    anyone: Arc<Principal>,
+    authentication: Authentication,
+    roles: Roles,
 }
 
 impl std::fmt::Debug for Server {
@@ -82,7 +89,7 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// A server over a database.
+    /// A server over a database, where everybody may do everything.
     pub fn new(database: Database, settings: &ServeSettings, limits: Limits) -> Result<Self> {
         Self::open_to(Principal::anyone(), database, settings, limits)
     }
@@ -90,6 +97,17 @@ impl Server {
     /// A server that takes everybody for the same.
     pub fn open_to(
         anyone: Principal,
+        database: Database,
+        settings: &ServeSettings,
+        limits: Limits,
+    ) -> Result<Self> {
+        let authentication = Authentication::Open(Arc::new(anyone));
+        Self::with(authentication, database, settings, limits)
+    }
+
+    /// A server that knows who asks in this way.
+    pub fn with(
+        authentication: Authentication,
         database: Database,
         settings: &ServeSettings,
         limits: Limits,
@@ -102,7 +120,8 @@ impl Server {
         };
         let metrics = Metrics::default();
         let (reads, keeper) = settings
-            .audit_reads()
+            .audit_reads
+            .unwrap_or(!authentication.is_open())
             .then(|| ReadLog::start(database.writer.clone()))
             .unzip();
         Ok(Self(Arc::new(Shared {
@@ -127,10 +146,12 @@ impl Server {
             turns_of_keys: idempotency::Turns::default(),
             profile: settings.status_profile(),
             playground: settings.graphiql(),
+            open_metrics: settings.open_metrics == Some(true),
             cors: settings.cors_origins()?,
             drain_timeout: settings.drain_timeout(),
             draining: AtomicBool::new(false),
-            anyone: Arc::new(anyone),
+            authentication,
+            roles: settings.roles()?,
         })))
     }
 
@@ -144,6 +165,11 @@ impl Server {
             .route("/metrics", get(metrics::show));
         let routes = if self.0.playground {
             routes.merge(playground::routes())
+        } else {
+            routes
+        };
+        let routes = if self.0.authentication.is_open() {
+            routes.layer(middleware::from_fn_with_state(self.clone(), local::only))
         } else {
             routes
         };
@@ -195,12 +221,32 @@ impl Server {
 }
 
 /// The schema as text, for whoever may ask about it.
-async fn schema(State(server): State<Server>) -> Response {
+async fn schema(State(server): State<Server>, headers: HeaderMap) -> Response {
+    if let Err(refusal) = authenticate::principal(&server.0, &headers).await {
+        return refuse_outside(&server.0, &headers, refusal);
+    }
     if server.0.documents.introspection() {
         let content_type = "text/plain; charset=utf-8";
         ([(CONTENT_TYPE, content_type)], graphql::sdl()).into_response()
     } else {
         StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// Refuses a request to another route than the graph's.
+fn refuse_outside(shared: &Shared, headers: &HeaderMap, refusal: Refusal) -> Response {
+    let id = negotiate::request_id(headers);
+    let mut response = refuse(shared, Form::Json, Asker::unknown(&id), refusal);
+    complete(&mut response, &id);
+    response
+}
+
+/// The headers that every answer of ours has.
+fn complete(response: &mut Response, id: &str) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-request-id", id);
     }
 }
 
@@ -223,19 +269,18 @@ async fn respond_to(shared: &Shared, request: Request) -> Response {
     let form = negotiate::answer_form(request.headers());
     let start = Instant::now();
     let mut response = match (form, shared.room.enter()) {
-        (None, _) => refuse(shared, Form::Json, &id, unacceptable()),
+        (None, _) => refuse(shared, Form::Json, Asker::unknown(&id), unacceptable()),
         (Some(form), None) => shared.room.refuse(form, &id, start),
         (Some(form), Some(_place)) => {
             shared.metrics.in_flight.inc();
             let _leaving = Leaving(shared);
-            all(shared, request, form, &id).await
+            match authenticate::principal(shared, request.headers()).await {
+                Ok(principal) => all(shared, request, form, &id, principal).await,
+                Err(refusal) => refuse(shared, form, Asker::unknown(&id), refusal),
+            }
         }
     };
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert("x-request-id", id);
-    }
+    complete(&mut response, &id);
     response
 }
 
@@ -254,11 +299,17 @@ fn unacceptable() -> Refusal {
 }
 
 /// Answers what a request asks: one question, or several.
-async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Response {
+async fn all(
+    shared: &Shared,
+    request: Request,
+    form: Form,
+    id: &str,
+    principal: Arc<Principal>,
+) -> Response {
     let method = request.method().clone();
     let mut caller = Caller {
         id,
-        principal: shared.anyone.clone(),
+        principal,
         method: &method,
         form,
         key: idempotency::Given::of(request.headers()),
@@ -266,7 +317,7 @@ async fn all(shared: &Shared, request: Request, form: Form, id: &str) -> Respons
     };
     let start = Instant::now();
     match negotiate::asked(request, &shared.limits).await {
-        Err(refusal) => refuse(shared, form, id, refusal),
+        Err(refusal) => refuse(shared, form, caller.asker(), refusal),
         Ok(Asked::One(question)) => {
             let answer = one(shared, question, &caller, start, &mut 0).await;
             respond::single(answer, form, shared.profile)
@@ -293,6 +344,29 @@ struct Caller<'a> {
     wants_cost: bool,
 }
 
+/// What is told of a request and of who sent it.
+#[derive(Clone, Copy)]
+struct Asker<'a> {
+    id: &'a str,
+    /// Their name; empty while nobody knows it.
+    name: &'a str,
+}
+
+impl<'a> Asker<'a> {
+    const fn unknown(id: &'a str) -> Self {
+        Self { id, name: "" }
+    }
+}
+
+impl Caller<'_> {
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            id: self.id,
+            name: &self.principal.name,
+        }
+    }
+}
+
 /// Answers a question, and leaves a line and figures of it. `spent` is what the questions before it in a batch have cost.
 async fn one(
     shared: &Shared,
@@ -308,7 +382,7 @@ async fn one(
     let answer = TALLY.scope(tally.clone(), answering).await;
     finish(
         shared,
-        caller.id,
+        caller.asker(),
         answer.unwrap_or_else(Answer::from),
         &named,
         &tally,
@@ -317,24 +391,26 @@ async fn one(
 }
 
 /// Refuses a request of which nothing is known yet.
-fn refuse(shared: &Shared, form: Form, id: &str, refusal: Refusal) -> Response {
+fn refuse(shared: &Shared, form: Form, asker: Asker<'_>, refusal: Refusal) -> Response {
     let (named, tally) = (Named::default(), Tally::default());
-    let answer = finish(shared, id, refusal.into(), &named, &tally, Instant::now());
+    let answer = finish(shared, asker, refusal.into(), &named, &tally, Instant::now());
     respond::single(answer, form, shared.profile)
 }
 
 /// Completes an answer, logs and counts it.
 fn finish(
     shared: &Shared,
-    id: &str,
+    asker: Asker<'_>,
     mut answer: Answer,
     named: &Named,
     tally: &Tally,
     start: Instant,
 ) -> Answer {
-    let codes = answer.complete(id, shared.limits.errors);
+    let codes = answer.complete(asker.id, shared.limits.errors);
     let line = RequestLine {
-        id,
+        id: asker.id,
+        caller: asker.name,
+        cause: answer.cause.map(Cause::as_str),
         operation_type: named.kind,
         operation_name: &named.name,
         status: answer.status.as_u16(),

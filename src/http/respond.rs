@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::negotiate::Form;
+use crate::authentication::Cause;
 use crate::config::StatusProfile;
 use crate::error::{Client, Error, Internal};
 
@@ -24,6 +25,8 @@ pub(super) struct Refusal {
     graphql: bool,
     /// The limit that it is beyond.
     limit: Option<&'static str>,
+    /// Why nobody knows who asks.
+    cause: Option<Cause>,
 }
 
 impl Refusal {
@@ -58,6 +61,7 @@ impl Refusal {
             headers: Vec::new(),
             graphql: true,
             limit: None,
+            cause: None,
         }
     }
 
@@ -88,6 +92,12 @@ impl Refusal {
         self
     }
 
+    /// Keeps why nobody knows who asks, for the log.
+    pub(super) fn cause(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
     /// Tells which limit it is, and its value.
     pub(super) fn limit(mut self, name: &'static str, max: u64) -> Self {
         for error in &mut self.errors {
@@ -107,6 +117,7 @@ pub(super) struct Answer {
     headers: Vec<(HeaderName, HeaderValue)>,
     graphql: bool,
     pub(super) limit: Option<&'static str>,
+    pub(super) cause: Option<Cause>,
     /// The codes of its errors, once they have them.
     codes: Option<String>,
     /// Its body, where it is known before.
@@ -121,6 +132,7 @@ impl From<Refusal> for Answer {
             headers,
             graphql,
             limit,
+            cause,
         } = refusal;
         Self {
             status,
@@ -128,6 +140,7 @@ impl From<Refusal> for Answer {
             headers,
             graphql,
             limit,
+            cause,
             codes: None,
             body: None,
         }
@@ -172,6 +185,7 @@ impl From<async_graphql::Response> for Answer {
             headers: Vec::new(),
             graphql: true,
             limit: None,
+            cause: None,
             codes: None,
             body: None,
         }
@@ -187,6 +201,7 @@ impl Answer {
             headers: Vec::new(),
             graphql: false,
             limit: None,
+            cause: None,
             codes: None,
             body: Some(body),
         }
@@ -341,7 +356,7 @@ fn complete(error: &mut ServerError, request_id: &str) -> String {
     let argument = match (&ours, &known) {
         (
             Some(Error::Client(
-                Client::BadUserInput { argument, .. } | Client::Forbidden { argument, .. },
+                Client::BadUserInput { argument, .. } | Client::ForbiddenArgument { argument, .. },
             )),
             _,
         ) => Some(argument.clone()),

@@ -49,6 +49,8 @@ impl Room {
         self.refused.inc();
         let line = RequestLine {
             id,
+            caller: "",
+            cause: None,
             operation_type: "",
             operation_name: "",
             status: STATUS.as_u16(),

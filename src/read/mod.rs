@@ -17,6 +17,7 @@ pub mod page;
 pub mod search;
 pub mod session;
 pub mod subscription;
+pub mod token;
 
 use std::collections::HashMap;
 use std::fmt::Debug;

@@ -72,6 +72,10 @@ fn log_panics() {
 pub struct RequestLine<'a> {
     /// Request id.
     pub id: &'a str,
+    /// The name of who asked; empty when nobody knows them.
+    pub caller: &'a str,
+    /// Why nobody knows them, when they were not let in for it.
+    pub cause: Option<&'static str>,
     /// `query`, `mutation`, or empty when there was no valid document.
     pub operation_type: &'a str,
     /// Name of the operation.
@@ -92,6 +96,8 @@ impl RequestLine<'_> {
         self.trace(&Span::current());
         let Self {
             id,
+            caller,
+            cause,
             operation_type,
             operation_name,
             status,
@@ -101,6 +107,8 @@ impl RequestLine<'_> {
         } = self;
         tracing::info!(
             request.id = id,
+            caller,
+            cause,
             operation.r#type = operation_type,
             operation.name = operation_name,
             status,
@@ -125,6 +133,9 @@ impl RequestLine<'_> {
         span.record("graphql.operation.name", self.operation_name);
         span.record("http.response.status_code", i64::from(self.status));
         span.record("parlour.request.id", self.id);
+        if !self.caller.is_empty() {
+            span.record("parlour.caller", self.caller);
+        }
         if !self.errors.is_empty() {
             span.record("error.type", self.errors);
         }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sea_orm::{DbErr, FromQueryResult, Value};
 use serde::Serialize;
@@ -39,6 +39,8 @@ pub struct Once {
     now: Timestamp,
     /// How many transactions it has begun.
     steps: AtomicUsize,
+    /// Whether its answer is for whoever waits for it, and for nobody after them.
+    unkept: AtomicBool,
 }
 
 /// An answer that is kept.
@@ -79,6 +81,14 @@ impl Changes {
     /// The writer, for what may be done any number of times.
     pub const fn any(&self) -> &Writer {
         &self.writer
+    }
+
+    /// Keeps no answer of this request: it has something in it that is told once. Sent again, it finds what was done, and
+    /// its answer is made anew.
+    pub fn keep_no_answer(&self) {
+        if let Some(once) = &self.once {
+            once.unkept.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Runs `work` in a transaction and commits what it did, unless this has been done for the same request. Whoever may not
@@ -126,6 +136,7 @@ impl Once {
             request,
             now: Timestamp::now(),
             steps: AtomicUsize::new(0),
+            unkept: AtomicBool::new(false),
         }
     }
 
@@ -150,7 +161,7 @@ impl Once {
         Ok(row.kept())
     }
 
-    /// Keeps the answer, unless one is kept. The one that is kept now; none when it is too large.
+    /// Keeps the answer, unless one is kept. The one that is kept now; none when it is too large, or not to be kept.
     pub async fn keep(&self, writer: &Writer, answer: &Kept) -> Result<Option<Kept>> {
         let work = Keep { once: self, answer };
         Ok(writer
@@ -268,7 +279,7 @@ impl Work for Keep<'_> {
             return Ok(Ok(Some(kept)));
         }
         self.forget_old(transaction).await?;
-        if self.answer.body.len() > MAX_ANSWER {
+        if self.once.unkept.load(Ordering::Relaxed) || self.answer.body.len() > MAX_ANSWER {
             return Ok(Ok(None));
         }
         let sql = "UPDATE idempotency_keys SET status = $3, answer = $4 WHERE owner = $1 AND idempotency_key = $2";

@@ -21,6 +21,7 @@ pub mod settle;
 pub mod stopped;
 pub mod subscription;
 pub mod tagging;
+pub mod token;
 pub mod verify;
 
 pub use apply::{Batch, Fate, Outcome, apply};

@@ -4,36 +4,50 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 18] = [
+const MAY_NAME: [(&str, &[&str]); 21] = [
     ("caller", &["clock"]),
     ("clock", &[]),
     ("decimal", &[]),
     ("error", &["caller"]),
     ("id", &["clock"]),
+    ("roles", &["caller"]),
+    ("secret", &["error"]),
     ("span", &[]),
     ("db", &["caller", "clock", "entity", "error", "id", "span"]),
     ("entity", &["caller", "clock", "id"]),
     (
         "read",
-        &["caller", "clock", "db", "decimal", "entity", "error", "id"],
+        &[
+            "caller", "clock", "db", "decimal", "entity", "error", "id", "secret",
+        ],
     ),
     (
         "write",
-        &["caller", "clock", "db", "entity", "error", "id", "read"],
+        &[
+            "caller", "clock", "db", "entity", "error", "id", "read", "roles", "secret",
+        ],
+    ),
+    (
+        "authentication",
+        &[
+            "caller", "clock", "db", "entity", "error", "id", "read", "roles", "secret", "write",
+        ],
     ),
     ("demo", &["clock", "entity", "write"]),
     ("import", &["clock", "entity", "error", "write"]),
     (
         "graphql",
         &[
-            "caller", "clock", "db", "decimal", "entity", "error", "id", "read", "write",
+            "caller", "clock", "db", "decimal", "entity", "error", "id", "read", "roles", "secret",
+            "write",
         ],
     ),
-    ("config", &["db", "entity", "error", "graphql"]),
+    ("config", &["db", "entity", "error", "graphql", "roles"]),
     ("telemetry", &["config", "db", "error", "span"]),
     (
         "http",
         &[
+            "authentication",
             "caller",
             "clock",
             "config",
@@ -41,6 +55,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
             "decimal",
             "error",
             "graphql",
+            "roles",
             "span",
             "telemetry",
         ],
@@ -48,6 +63,8 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
+            "authentication",
+            "caller",
             "clock",
             "config",
             "db",
@@ -59,6 +76,7 @@ const MAY_NAME: [(&str, &[&str]); 18] = [
             "id",
             "import",
             "read",
+            "secret",
             "telemetry",
             "write",
         ],

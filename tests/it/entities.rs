@@ -19,6 +19,7 @@ async fn entities_and_tables_agree() {
         same::<entity::audit_entry::Entity>(world).await;
         same::<entity::subscription::Entity>(world).await;
         same::<entity::deletion::Entity>(world).await;
+        same::<entity::token::Entity>(world).await;
     })
     .await;
 }

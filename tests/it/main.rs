@@ -11,6 +11,7 @@
 
 mod architecture;
 mod audience;
+mod authentication;
 mod cases;
 mod cli;
 mod connection;
@@ -39,5 +40,6 @@ mod starters;
 mod stopped;
 mod tagging;
 mod timeouts;
+mod tokens;
 mod traces;
 mod updates;

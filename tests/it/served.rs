@@ -32,6 +32,8 @@ pub(crate) struct Served {
     pub(crate) process: Child,
     output: BufReader<std::process::ChildStdout>,
     pub(crate) address: String,
+    /// What it printed when it was ready.
+    pub(crate) line: String,
 }
 
 impl Served {
@@ -51,6 +53,7 @@ impl Served {
             process,
             output,
             address: String::new(),
+            line: String::new(),
         }
     }
 
@@ -65,6 +68,7 @@ impl Served {
         address
             .unwrap_or_else(|| panic!("no address in {line:?}"))
             .clone_into(&mut self.address);
+        self.line = line;
         self
     }
 

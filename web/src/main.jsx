@@ -11,7 +11,9 @@ import { Brand } from './brand.jsx';
 import { fetcher } from './fetcher.js';
 import { starters } from './starters.js';
 
-const newTab = '# Ctrl-Enter runs the query, Ctrl-Space completes it.\n\n';
+const newTab =
+  '# Ctrl-Enter runs the query, Ctrl-Space completes it.\n' +
+  '# Where a token is needed, write into Headers below: {"Authorization": "Bearer parlour_…"}\n\n';
 
 // Headers hold tokens, so they are the one thing that never reaches localStorage.
 createRoot(document.getElementById('root')).render(

@@ -1,0 +1,44 @@
+//! Tokens: what programs, and people without a provider of identities, prove with who they are.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect::run;
+
+/// See the file's head.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+/// `hash` is all that is kept of the secret. `agents` is NULL for a token that is for all of them. Names are unique among
+/// the tokens that are not revoked: a name in the log means one token at a time.
+const UP: [&str; 5] = [
+    "CREATE TABLE tokens (
+        id {uuid} PRIMARY KEY NOT NULL,
+        name {text} NOT NULL,
+        roles {text} NOT NULL,
+        agents {text},
+        hash {text} NOT NULL,
+        created_at {int} NOT NULL,
+        created_by {text} NOT NULL,
+        expires_at {int},
+        revoked_at {int},
+        last_used_at {int}
+    ) {strict}",
+    "CREATE UNIQUE INDEX tokens_by_hash ON tokens (hash)",
+    "CREATE UNIQUE INDEX tokens_by_name ON tokens (name) WHERE revoked_at IS NULL",
+    "CREATE INDEX tokens_by_created_at ON tokens (created_at, id)",
+    "CREATE VIEW token_agents AS
+        SELECT tokens.id AS token_id, agent.value AS agent FROM tokens CROSS JOIN {each_agent}",
+];
+
+const DOWN: [&str; 2] = ["DROP VIEW token_agents", "DROP TABLE tokens"];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, &DOWN).await
+    }
+}
