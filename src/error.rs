@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use rusqlite::ErrorCode;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 /// The result of everything that can fail.
@@ -118,6 +119,21 @@ impl From<DbErr> for Error {
             (_, other) if is_broken(other) => Internal::Unavailable(error).into(),
             _ => Internal::Database(error).into(),
         }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let error = Arc::new(DbErr::Query(RuntimeErr::Internal(error.to_string())));
+        match code {
+            Some(ErrorCode::OperationInterrupted) => Internal::TimedOut(error),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::CannotOpen) => {
+                Internal::Unavailable(error)
+            }
+            _ => Internal::Database(error),
+        }
+        .into()
     }
 }
 

@@ -4,11 +4,14 @@ mod connect;
 pub mod dialect;
 mod grams;
 mod reader;
+mod row;
 mod rows;
+mod sqlite;
 pub mod tally;
 mod writer;
 
 pub use connect::{Database, DatabaseOptions};
 pub use reader::Reader;
+pub use row::{FromRow, Readable, Row};
 pub use rows::{Column, Key, Rows};
 pub use writer::{Transaction, Work, Writer};

@@ -7,10 +7,10 @@ use std::marker::PhantomData;
 
 use derive_where::derive_where;
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{DbErr, IdenStatic, Iterable, QueryResult, TryGetable};
+use sea_orm::{DbErr, IdenStatic, Iterable};
 
 use super::Noun;
-use crate::db::Reader;
+use crate::db::{self, Readable, Reader};
 use crate::error::Result;
 
 /// A set of columns of a noun; its id is always among them.
@@ -98,7 +98,7 @@ impl<N: Noun> Columns<N> {
     }
 
     /// The row of a result that has these columns first, in this order.
-    pub fn decode(self, result: &QueryResult) -> Result<N::Model, DbErr> {
+    pub fn decode(self, result: &db::Row) -> Result<N::Model, DbErr> {
         N::decode(&Row {
             result,
             bits: self.bits,
@@ -115,7 +115,7 @@ impl<N: Noun> Columns<N> {
 /// A row on its way from the database: its values, one after the other, in the order of the entity's columns.
 #[derive(Debug)]
 pub struct Row<'a> {
-    result: &'a QueryResult,
+    result: &'a db::Row,
     bits: u64,
     /// The next column of the entity, and the next value of the row.
     place: Cell<usize>,
@@ -124,7 +124,7 @@ pub struct Row<'a> {
 
 impl Row<'_> {
     /// The value of the next column; nothing (empty, zero) for a column that was not asked for.
-    pub fn next<T: TryGetable + Default>(&self) -> Result<T, DbErr> {
+    pub fn next<T: Readable + Default>(&self) -> Result<T, DbErr> {
         let place = self.place.replace(self.place.get() + 1);
         if self.bits >> place & 1 == 0 {
             return Ok(T::default());

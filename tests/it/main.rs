@@ -31,6 +31,7 @@ mod schema;
 mod search;
 mod selection;
 mod served;
+mod sqlite;
 mod starters;
 mod stopped;
 mod tagging;
