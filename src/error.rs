@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use rusqlite::ErrorCode;
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::caller::{Permission, Principal};
@@ -167,9 +168,13 @@ pub fn told(error: &DbErr) -> String {
     };
     let code = database.code().unwrap_or_default();
     if quotes_values(&code) {
-        return format!("error {code}, whose text may quote values");
+        return unquoted(&code);
     }
     format!("{} (error {code})", database.message())
+}
+
+fn unquoted(code: &str) -> String {
+    format!("error {code}, whose text may quote values")
 }
 
 /// PostgreSQL: data that cannot be (22), syntax errors (42601), what procedures raise (P), internal errors (XX). `SQLite`: the
@@ -177,6 +182,27 @@ pub fn told(error: &DbErr) -> String {
 fn quotes_values(code: &str) -> bool {
     let is_class = |class: &&str| code.len() == 5 && code.starts_with(*class);
     code == "1" || ["22", "42601", "P", "XX"].iter().any(is_class)
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let text = match error.sqlite_error() {
+            Some(failure) if quotes_values(&failure.extended_code.to_string()) => {
+                unquoted(&failure.extended_code.to_string())
+            }
+            _ => error.to_string(),
+        };
+        let error = Arc::new(DbErr::Query(RuntimeErr::Internal(text)));
+        match code {
+            Some(ErrorCode::OperationInterrupted) => Internal::TimedOut(error),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::CannotOpen) => {
+                Internal::Unavailable(error)
+            }
+            _ => Internal::Database(error),
+        }
+        .into()
+    }
 }
 
 /// The database's own code of an error, if it is one of the database's.

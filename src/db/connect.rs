@@ -1,13 +1,13 @@
 //! Opening a database: pools, the settings of each connection, and the schema under its lock.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::sqlx::sqlite::SqliteConnection;
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxError};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
 
 use super::dialect::Dialect;
-use super::{Reader, Transaction, Work, Writer};
+use super::reader::Connections;
+use super::{Reader, Transaction, Work, Writer, sqlite};
 use crate::error::{Error, Result};
 
 /// A database, by what may be done with it.
@@ -90,9 +90,6 @@ const PLANNED: [(&str, &str); 2] = [
     ("plan_cache_mode", "force_custom_plan"),
 ];
 
-/// Steps of `SQLite`'s machine between two looks at the clock: about a millisecond.
-const STEPS: i32 = 20_000;
-
 /// The lock that migrations hold in PostgreSQL: "parlour" in hexadecimal.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)";
 
@@ -105,27 +102,48 @@ impl Database {
                 "starts with `sqlite:`, `postgres:` or `postgresql:`, as in `sqlite://parlour.db`",
             )
         })?;
+        match dialect {
+            Dialect::Sqlite => Self::open_sqlite(options).await,
+            Dialect::Postgres => Self::open_postgres(options).await,
+        }
+    }
+
+    async fn open_sqlite(options: &DatabaseOptions) -> Result<Self> {
+        let file = sqlite::File::new(&options.url, SQLITE.iter().chain(&SQLITE_READER))?;
         // The writer first: it may have to make the file that the readers open.
-        let (writer, lanes) = match dialect {
-            Dialect::Sqlite => (sqlite(options, Use::Write).await?, 1),
-            Dialect::Postgres => (
-                postgres(options, options.writers, &[]).await?,
-                options.writers,
-            ),
+        let writer = sqlite_writer(options).await?;
+        let readers = async |statement| {
+            let limits = sqlite::Limits {
+                connections: options.readers,
+                acquire: options.acquire_timeout,
+                statement,
+            };
+            let pool = sqlite::Pool::open(file.clone(), limits).await?;
+            Ok::<_, Error>(Connections::Sqlite(pool))
         };
-        let (reader, planned) = match dialect {
-            Dialect::Sqlite => (
-                sqlite(options, Use::Read).await?,
-                sqlite(options, Use::Plan).await?,
-            ),
-            Dialect::Postgres => (
-                postgres(options, options.readers, &READ_ONLY).await?,
-                postgres(options, options.readers, &PLANNED).await?,
-            ),
-        };
+        let dialect = Dialect::Sqlite;
         Ok(Self {
-            reader: Reader::new(reader, planned, dialect),
-            writer: Writer::new(writer, dialect, lanes),
+            reader: Reader::new(
+                readers(Duration::ZERO).await?,
+                readers(options.statement_timeout).await?,
+                dialect,
+            ),
+            writer: Writer::new(writer, dialect, 1),
+        })
+    }
+
+    async fn open_postgres(options: &DatabaseOptions) -> Result<Self> {
+        let writer = postgres(options, options.writers, &[]).await?;
+        let reader = postgres(options, options.readers, &READ_ONLY).await?;
+        let planned = postgres(options, options.readers, &PLANNED).await?;
+        let dialect = Dialect::Postgres;
+        Ok(Self {
+            reader: Reader::new(
+                Connections::Postgres(reader),
+                Connections::Postgres(planned),
+                dialect,
+            ),
+            writer: Writer::new(writer, dialect, options.writers),
         })
     }
 
@@ -230,75 +248,34 @@ fn options(from: &DatabaseOptions, connections: u32) -> ConnectOptions {
     options
 }
 
-/// What connections of `SQLite` are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    Write,
-    Read,
-    /// Statements that may run long, which end at the statement timeout.
-    Plan,
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where a connection is made"
 )]
-async fn sqlite(from: &DatabaseOptions, purpose: Use) -> Result<DatabaseConnection> {
-    let writes = purpose == Use::Write;
-    let mut options = options(from, if writes { 1 } else { from.readers });
-    let bulk = from.bulk;
-    let checkpoint = if bulk { BULK_CHECKPOINT } else { CHECKPOINT };
-    match purpose {
-        // A writer waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
-        Use::Write => {
-            options.acquire_timeout(Duration::from_mins(1));
-        }
-        Use::Read => {}
-        Use::Plan => end_at(&mut options, from.statement_timeout),
-    }
+async fn sqlite_writer(from: &DatabaseOptions) -> Result<DatabaseConnection> {
+    let mut options = options(from, 1);
+    let (special, checkpoint) = if from.bulk {
+        (&SQLITE_BULK, BULK_CHECKPOINT)
+    } else {
+        (&SQLITE_WRITER, CHECKPOINT)
+    };
     options
+        // It waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
+        .acquire_timeout(Duration::from_mins(1))
         .max_lifetime(None)
         .idle_timeout(None)
         .map_sqlx_sqlite_opts(move |mut sqlite| {
-            let special: &[_] = match (writes, bulk) {
-                (true, false) => &SQLITE_WRITER,
-                (true, true) => &SQLITE_BULK,
-                (false, _) => &SQLITE_READER,
-            };
             for (name, value) in SQLITE.iter().chain(special) {
                 sqlite = sqlite.pragma(*name, *value);
             }
             sqlite
                 .pragma("wal_autocheckpoint", checkpoint)
-                .create_if_missing(writes)
+                .create_if_missing(true)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(30))
                 .statement_cache_capacity(256)
         });
     Ok(sea_orm::Database::connect(options).await?)
-}
-
-/// Ends what runs on a connection of `SQLite` for longer than `limit` after it was taken from its pool; zero lets it run.
-fn end_at(options: &mut ConnectOptions, limit: Duration) {
-    if limit.is_zero() {
-        return;
-    }
-    options
-        .map_sqlx_sqlite_pool_opts(move |pool| {
-            pool.after_connect(move |connection, _| Box::pin(arm(connection, limit)))
-        })
-        .map_sqlx_sqlite_before_acquire(move |connection, _| {
-            Box::pin(async move { arm(connection, limit).await.map(|()| true) })
-        });
-}
-
-async fn arm(connection: &mut SqliteConnection, limit: Duration) -> Result<(), SqlxError> {
-    let start = Instant::now();
-    connection
-        .lock_handle()
-        .await?
-        .set_progress_handler(STEPS, move || start.elapsed() < limit);
-    Ok(())
 }
 
 #[expect(

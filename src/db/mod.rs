@@ -5,13 +5,15 @@ pub mod dialect;
 mod disclosed;
 mod grams;
 mod reader;
+mod row;
 mod rows;
-
+mod sqlite;
 pub mod tally;
 mod writer;
 
 pub use connect::{Database, DatabaseOptions};
 pub use disclosed::Disclosed;
 pub use reader::Reader;
+pub use row::{FromRow, Readable, Row};
 pub use rows::{Column, Key, Rows};
 pub use writer::{Transaction, Work, Writer};

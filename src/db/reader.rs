@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DatabaseConnection, FromQueryResult, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use super::dialect::Dialect;
 use super::disclosed::Disclosed;
+use super::row::{FromRow, Row};
+use super::sqlite::Pool;
 use super::tally::Watch;
 use crate::caller::{Permission, Principal};
 use crate::entity::personal;
@@ -16,8 +18,8 @@ use crate::error::Result;
 /// Reads, in somebody's name.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    connection: DatabaseConnection,
-    planned: DatabaseConnection,
+    connections: Connections,
+    planned: Connections,
     dialect: Dialect,
     principal: Arc<Principal>,
     disclosed: Option<Arc<Disclosed>>,
@@ -25,14 +27,17 @@ pub struct Reader {
     personal: Platforms,
 }
 
+/// Connections that only read.
+#[derive(Clone, Debug)]
+pub(super) enum Connections {
+    Sqlite(Pool),
+    Postgres(DatabaseConnection),
+}
+
 impl Reader {
-    pub(super) fn new(
-        connection: DatabaseConnection,
-        planned: DatabaseConnection,
-        dialect: Dialect,
-    ) -> Self {
+    pub(super) fn new(connections: Connections, planned: Connections, dialect: Dialect) -> Self {
         Self {
-            connection,
+            connections,
             planned,
             dialect,
             principal: Arc::new(Principal::program()),
@@ -91,7 +96,7 @@ impl Reader {
     }
 
     /// The rows of a query.
-    pub async fn select(&self, query: &SelectStatement) -> Result<Vec<QueryResult>> {
+    pub async fn select(&self, query: &SelectStatement) -> Result<Vec<Row>> {
         self.rows(self.dialect.statement(query)).await
     }
 
@@ -100,34 +105,33 @@ impl Reader {
     #[must_use]
     pub fn planned(&self) -> Self {
         Self {
-            connection: self.planned.clone(),
+            connections: self.planned.clone(),
             ..self.clone()
         }
     }
 
     /// The rows of a statement written by hand in [`dialect`](super::dialect).
-    pub async fn fetch<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>> {
+    pub async fn fetch<T: FromRow>(&self, statement: Statement) -> Result<Vec<T>> {
         let rows = self.rows(statement).await?;
-        Ok(rows
-            .iter()
-            .map(|row| T::from_query_result(row, ""))
-            .collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
     }
 
     /// The rows of a statement, undecoded.
-    pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>> {
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
         let watch = Watch::start(self.dialect, &statement);
-        let answer = self.connection.query_all_raw(statement);
-        Ok(watch.over(answer, Vec::len).await?)
+        watch.over(self.connections.rows(statement), Vec::len).await
     }
 
     /// The pools: name, open connections, idle ones among them.
     pub(super) fn connections(&self) -> Vec<(&'static str, u32, usize)> {
-        let pools = [("readers", &self.connection), ("searchers", &self.planned)];
+        let pools = [("readers", &self.connections), ("searchers", &self.planned)];
         pools
             .into_iter()
             .map(|(name, pool)| {
-                let (open, idle) = self.dialect.connections(pool);
+                let (open, idle) = match pool {
+                    Connections::Sqlite(pool) => pool.connections(),
+                    Connections::Postgres(pool) => self.dialect.connections(pool),
+                };
                 (name, open, idle)
             })
             .collect()
@@ -135,12 +139,34 @@ impl Reader {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        Ok(self.connection.ping().await?)
+        match &self.connections {
+            Connections::Sqlite(pool) => pool.ping().await,
+            Connections::Postgres(pool) => Ok(pool.ping().await?),
+        }
     }
 
     /// Ends the connections.
     pub async fn close(self) -> Result<()> {
         self.planned.close().await?;
-        Ok(self.connection.close().await?)
+        self.connections.close().await
+    }
+}
+
+impl Connections {
+    async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(pool) => Ok(pool.rows(statement).await?.into()),
+            Self::Postgres(pool) => {
+                let rows = pool.query_all_raw(statement).await?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+        }
+    }
+
+    async fn close(self) -> Result<()> {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => Ok(pool.close().await?),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use sea_orm::{DbErr, Statement};
+use sea_orm::Statement;
 use tracing::{Instrument, Span};
 
 use super::dialect::Dialect;
@@ -84,11 +84,11 @@ impl Watch {
     }
 
     /// Waits for the answer, of which `rows` tells how many rows it has.
-    pub(super) async fn over<T>(
+    pub(super) async fn over<T, E>(
         self,
-        answer: impl Future<Output = Result<T, DbErr>>,
+        answer: impl Future<Output = Result<T, E>>,
         rows: impl FnOnce(&T) -> usize,
-    ) -> Result<T, DbErr> {
+    ) -> Result<T, E> {
         let answer = answer.instrument(self.span.clone()).await;
         let rows = answer.as_ref().map_or(0, rows);
         TALLY

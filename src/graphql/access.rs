@@ -90,10 +90,7 @@ const RULES: &[Line] = &[
                     "updateChatUsers",
                 ],
             ),
-            (
-                &[&[UsersDelete]],
-                &["deleteChatUser", "restoreChatUser"],
-            ),
+            (&[&[UsersDelete]], &["deleteChatUser", "restoreChatUser"]),
         ],
     ),
     // Nouns, and what hangs on them.
@@ -140,7 +137,11 @@ const RULES: &[Line] = &[
     ),
     (&["ChatUserFacets", "PlatformCount"], Some(FIGURES), &[]),
     (&["BlockStatus"], Some(BLOCKS), &[]),
-    (&["ChatUserBlock"], Some(BLOCKS), &[(USERS, &["by", "reason"])]),
+    (
+        &["ChatUserBlock"],
+        Some(BLOCKS),
+        &[(USERS, &["by", "reason"])],
+    ),
     (&["Deletion", "ErasureCheck"], Some(DELETIONS), &[]),
     (&["AuditChange", "AuditEntry"], Some(AUDIT), &[]),
     // What is only reached from what has a rule.
@@ -297,7 +298,10 @@ static TYPES: LazyLock<HashMap<&str, OfType>> = LazyLock::new(|| {
 });
 
 fn known(name: &str) -> Option<&'static OfType> {
-    let listed = || name.strip_suffix("Connection").or(name.strip_suffix("Edge"));
+    let listed = || {
+        name.strip_suffix("Connection")
+            .or(name.strip_suffix("Edge"))
+    };
     TYPES.get(name).or_else(|| TYPES.get(listed()?))
 }
 

@@ -11,8 +11,8 @@ use super::filter::{
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
-use crate::db::Reader;
 use crate::caller::Permission;
+use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::entity::audit_entry::{Entity, Model};
 use crate::entity::personal::DELETIONS;

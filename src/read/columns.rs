@@ -9,14 +9,14 @@ use std::marker::PhantomData;
 
 use derive_where::derive_where;
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{DbErr, IdenStatic, Iterable, QueryResult, TryGetable};
+use sea_orm::{DbErr, IdenStatic, Iterable};
 
 use uuid::Uuid;
 
 use super::Noun;
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
-use crate::db::Reader;
+use crate::db::{self, Readable, Reader};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::personal;
 use crate::entity::platform::{Platform, Platforms};
@@ -144,7 +144,7 @@ impl<N: Noun> Seen<N> {
     }
 
     /// The row of a result that has these columns first, in this order.
-    pub fn decode(&self, result: &QueryResult) -> Result<N::Model, DbErr> {
+    pub fn decode(&self, result: &db::Row) -> Result<N::Model, DbErr> {
         N::decode(&Row {
             result,
             bits: self.columns.bits,
@@ -208,7 +208,7 @@ impl Mask {
 /// A row on its way from the database: its values, one after the other, in the order of the entity's columns.
 #[derive(Debug)]
 pub struct Row<'a> {
-    result: &'a QueryResult,
+    result: &'a db::Row,
     /// The columns that were read, and those of them that are shown as they are.
     bits: u64,
     plain: u64,
@@ -236,7 +236,7 @@ impl Row<'_> {
             .is_some_and(|mask| !mask.permissions.has(permission))
     }
 
-    fn value<T: TryGetable>(&self) -> Result<T, DbErr> {
+    fn value<T: Readable>(&self) -> Result<T, DbErr> {
         let at = self.read.replace(self.read.get() + 1);
         self.result.try_get_by_index(at)
     }
@@ -280,7 +280,7 @@ impl Row<'_> {
 }
 
 /// What a column can hold. Only texts have shapes; of anything else nothing is left.
-pub trait Maskable: TryGetable + Default {
+pub trait Maskable: Readable + Default {
     /// What takes the place of a value that is not read.
     fn instead(_text: &'static str) -> Self {
         Self::default()

@@ -12,8 +12,8 @@ use super::filter::{
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
-use crate::db::Reader;
 use crate::caller::Permission;
+use crate::db::Reader;
 use crate::db::dialect::Dialect;
 use crate::entity::session::{Entity, Model};
 use crate::error::Result;

@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::asked::Asked;
 use crate::clock::Timestamp;
 use crate::db::tally::TALLY;
-use crate::db::{Reader, Transaction, Work, Writer};
+use crate::db::{self, FromRow, Reader, Transaction, Work, Writer};
 use crate::error::{Client, Internal, Result};
 
 /// How long a key is kept, in microseconds: a day.
@@ -204,6 +204,17 @@ impl Once {
             Ok(row)
         } else {
             Err(Taken)
+        })
+    }
+}
+
+impl FromRow for Row {
+    fn from_row(row: &db::Row) -> Result<Self, DbErr> {
+        Ok(Self {
+            request: row.try_get("", "request")?,
+            outcomes: row.try_get("", "outcomes")?,
+            status: row.try_get("", "status")?,
+            answer: row.try_get("", "answer")?,
         })
     }
 }

@@ -126,7 +126,7 @@ async fn dump(world: &World) -> Vec<String> {
     let reader = &world.database.reader;
     let ask = async |sql: String| {
         let rows = reader.rows(reader.dialect().raw(sql, [])).await.unwrap();
-        let text = |row: &sea_orm::QueryResult| row.try_get::<Option<String>>("", "text").unwrap();
+        let text = |row: &parlour::db::Row| row.try_get::<Option<String>>("", "text").unwrap();
         rows.iter().filter_map(text).collect::<Vec<_>>()
     };
     let mut rows = Vec::new();

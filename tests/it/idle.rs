@@ -170,7 +170,7 @@ async fn stored(world: &World) -> Picture {
          WHERE sessions.chat_user_id = messages.chat_user_id",
     )
     .await;
-    let text = |row: &sea_orm::QueryResult, column| row.try_get::<String>("", column).unwrap();
+    let text = |row: &parlour::db::Row, column| row.try_get::<String>("", column).unwrap();
     let mut heads = BTreeMap::new();
     for row in &messages {
         let id: Uuid = row.try_get("", "id").unwrap();

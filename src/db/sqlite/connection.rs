@@ -1,0 +1,159 @@
+//! One connection of `SQLite`: how it is opened, and how a statement runs on it.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OpenFlags};
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::{Statement, Value};
+
+use super::table::Table;
+use crate::error::{Error, Result};
+
+/// Steps of `SQLite`'s machine between two looks at whether a statement is to end: about a millisecond.
+const STEPS: i32 = 20_000;
+/// How long a connection waits for a lock. Readers wait for none but that of a log that is being mended.
+const BUSY: Duration = Duration::from_secs(30);
+/// Statements that a connection keeps prepared.
+const PREPARED: usize = 256;
+
+const NO_FILE: &str =
+    "names a file: several connections have to see the same rows, as in `sqlite://parlour.db`";
+
+/// A file, and how connections to it are made.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    path: PathBuf,
+    flags: OpenFlags,
+    settings: String,
+}
+
+impl File {
+    /// The file that a connection string names, as the driver that writes reads it, with these settings.
+    pub(crate) fn new<'a>(
+        url: &str,
+        settings: impl IntoIterator<Item = &'a (&'a str, &'a str)>,
+    ) -> Result<Self> {
+        let wrong = |reason: String| Error::bad_input("database-url", reason);
+        let options =
+            SqliteConnectOptions::from_str(url).map_err(|error| wrong(error.to_string()))?;
+        let (name, query) = url.split_once('?').unwrap_or((url, ""));
+        let name = name
+            .trim_start_matches("sqlite://")
+            .trim_start_matches("sqlite:");
+        if name.is_empty() || name == ":memory:" {
+            return Err(wrong(NO_FILE.to_owned()));
+        }
+        let (mut mode, mut cache) = (
+            OpenFlags::SQLITE_OPEN_READ_WRITE,
+            OpenFlags::SQLITE_OPEN_PRIVATE_CACHE,
+        );
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match (&*name, &*value) {
+                ("mode", "rw" | "rwc") | ("cache", "private") => {}
+                ("mode", "ro") => mode = OpenFlags::SQLITE_OPEN_READ_ONLY,
+                ("cache", "shared") => cache = OpenFlags::SQLITE_OPEN_SHARED_CACHE,
+                ("mode", "memory") => return Err(wrong(NO_FILE.to_owned())),
+                _ => return Err(wrong(format!("`{name}={value}` cannot be used"))),
+            }
+        }
+        let settings = settings
+            .into_iter()
+            .map(|(name, value)| format!("PRAGMA {name} = {value};"))
+            .collect();
+        Ok(Self {
+            path: options.get_filename().to_owned(),
+            flags: mode | cache | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            settings,
+        })
+    }
+
+    /// A new connection.
+    pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(&self.path, self.flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED);
+        connection.execute_batch(&self.settings)?;
+        Ok(connection)
+    }
+}
+
+/// Runs a statement to its end, unless `is_over` says meanwhile that it is to end at once.
+pub(super) fn run(
+    connection: &Connection,
+    statement: &Statement,
+    is_over: impl Fn() -> bool + Send + 'static,
+) -> rusqlite::Result<Table> {
+    connection.progress_handler(STEPS, Some(is_over))?;
+    let mut prepared = connection.prepare_cached(&statement.sql)?;
+    if let Some(values) = &statement.values {
+        bind(&mut prepared, &values.0)?;
+    }
+    let mut table = Table::new(prepared.column_names()).map_err(unfit)?;
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        for column in 0..table.width() {
+            table.push(row.get_ref(column)?).map_err(unfit)?;
+        }
+    }
+    Ok(table)
+}
+
+/// Binds values as the driver that writes does: `$2` and `?2` are the second one, `?` the one after that of the last `?`.
+fn bind(prepared: &mut CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    let mut last = 0;
+    for parameter in 1..=prepared.parameter_count() {
+        let number = match prepared.parameter_name(parameter) {
+            Some(name) => name[1..].parse().unwrap_or(0),
+            None => {
+                last += 1;
+                last
+            }
+        };
+        let value = usize::checked_sub(number, 1).and_then(|at| values.get(at));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(number, values.len()))?;
+        prepared.raw_bind_parameter(parameter, stored(value)?)?;
+    }
+    Ok(())
+}
+
+/// A value as it is stored.
+fn stored(value: &Value) -> rusqlite::Result<ToSqlOutput<'_>> {
+    let integer = |value: Option<i64>| value.map_or(ValueRef::Null, ValueRef::Integer);
+    let real = |value: Option<f64>| value.map_or(ValueRef::Null, ValueRef::Real);
+    let borrowed = match value {
+        Value::Char(Some(char)) => return Ok(ToSqlOutput::from(char.to_string())),
+        Value::Char(None) => ValueRef::Null,
+        Value::Bool(value) => integer(value.map(i64::from)),
+        Value::TinyInt(value) => integer(value.map(i64::from)),
+        Value::SmallInt(value) => integer(value.map(i64::from)),
+        Value::Int(value) => integer(value.map(i64::from)),
+        Value::BigInt(value) => integer(*value),
+        Value::TinyUnsigned(value) => integer(value.map(i64::from)),
+        Value::SmallUnsigned(value) => integer(value.map(i64::from)),
+        Value::Unsigned(value) => integer(value.map(i64::from)),
+        Value::BigUnsigned(value) => integer(value.map(i64::try_from).transpose().map_err(unfit)?),
+        Value::Float(value) => real(value.map(f64::from)),
+        Value::Double(value) => real(*value),
+        Value::String(value) => value
+            .as_ref()
+            .map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())),
+        Value::Bytes(value) => value.as_deref().map_or(ValueRef::Null, ValueRef::Blob),
+        Value::Uuid(value) => value
+            .as_ref()
+            .map_or(ValueRef::Null, |id| ValueRef::Blob(id.as_bytes())),
+        other => {
+            let kind = format!("{:?}", other.array_type());
+            return Err(unfit(format!(
+                "a value of the type {kind}, which SQLite does not store"
+            )));
+        }
+    };
+    Ok(ToSqlOutput::Borrowed(borrowed))
+}
+
+fn unfit(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(why.into())
+}

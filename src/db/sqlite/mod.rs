@@ -1,0 +1,205 @@
+//! Reads of `SQLite` on connections of our own (docs/decisions/0019): a statement runs from its first row to its last in one
+//! go, on a thread that may block, and all its rows come back at once.
+
+mod connection;
+mod table;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+use sea_orm::{ConnAcquireErr, DbErr, Statement};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+pub(super) use connection::File;
+pub(crate) use table::Table;
+
+use crate::error::{Internal, Result};
+
+/// Connections that read.
+#[derive(Clone, Debug)]
+pub(super) struct Pool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    file: File,
+    limits: Limits,
+    /// A place for each connection that there may be; whoever has one has a connection to themselves.
+    places: Arc<Semaphore>,
+    /// Connections that nobody uses; the last one used, which knows the most pages, comes first.
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// How much there may be of what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connections.
+    pub(super) connections: u32,
+    /// How long a statement waits for one.
+    pub(super) acquire: Duration,
+    /// How long a statement may run; zero: as long as it takes.
+    pub(super) statement: Duration,
+}
+
+impl Pool {
+    /// A pool whose first connection is open.
+    pub(super) async fn open(file: File, limits: Limits) -> Result<Self> {
+        let places = usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS);
+        let pool = Self(Arc::new(Shared {
+            file,
+            limits,
+            places: Arc::new(Semaphore::new(places)),
+            idle: Mutex::default(),
+        }));
+        pool.with(|_| Ok(())).await?;
+        Ok(pool)
+    }
+
+    /// The rows of a statement. One whose caller goes away ends soon after.
+    pub(super) async fn rows(&self, statement: Statement) -> Result<Table> {
+        let left = Left::default();
+        let caller = Arc::clone(&left.0);
+        let limit = self.0.limits.statement;
+        self.with(move |connection| {
+            let start = Instant::now();
+            connection::run(connection, &statement, move || {
+                caller.load(Ordering::Relaxed) || !limit.is_zero() && start.elapsed() >= limit
+            })
+        })
+        .await
+    }
+
+    /// Whether the file can be opened and read.
+    pub(super) async fn ping(&self) -> Result<()> {
+        let shared = Arc::clone(&self.0);
+        self.with(move |_| {
+            let anew = shared.file.connect()?;
+            anew.query_row("PRAGMA schema_version", [], |_| Ok(()))
+        })
+        .await
+    }
+
+    /// How many connections are open, and how many of these are idle.
+    pub(super) fn connections(&self) -> (u32, usize) {
+        let busy = self.0.limits.connections as usize - self.0.places.available_permits();
+        let idle = lock(&self.0.idle).len();
+        (u32::try_from(busy + idle).unwrap_or(u32::MAX), idle)
+    }
+
+    /// Ends the connections, when what runs on them is through.
+    pub(super) async fn close(&self) -> Result<()> {
+        let all = self.0.places.acquire_many(self.0.limits.connections).await;
+        self.0.places.close();
+        drop(all);
+        let idle = std::mem::take(&mut *lock(&self.0.idle));
+        on_thread(move || drop(idle)).await
+    }
+
+    /// Does something with a connection, on a thread that may block.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let place = self.place().await?;
+        let shared = Arc::clone(&self.0);
+        let answer = on_thread(move || {
+            let answer = shared.with(work);
+            drop(place);
+            answer
+        });
+        Ok(answer.await??)
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit> {
+        let places = Arc::clone(&self.0.places);
+        let waiting = tokio::time::timeout(self.0.limits.acquire, places.acquire_owned());
+        let why = match waiting.await {
+            Ok(Ok(place)) => return Ok(place),
+            Ok(Err(_closed)) => ConnAcquireErr::ConnectionClosed,
+            Err(_elapsed) => ConnAcquireErr::Timeout,
+        };
+        Err(DbErr::ConnectionAcquire(why).into())
+    }
+}
+
+impl Shared {
+    /// A connection that failed, or whose work panicked, is closed: the next one to ask opens another.
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let idle = lock(&self.idle).pop();
+        let connection = idle.map_or_else(|| self.file.connect(), Ok)?;
+        let answer = work(&connection);
+        if answer.as_ref().map_or_else(is_harmless, |_| true) {
+            lock(&self.idle).push(connection);
+        }
+        answer
+    }
+}
+
+/// Whether an error says nothing about the connection.
+fn is_harmless(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+}
+
+/// Runs what may block where it holds nobody up. A panic there goes on here.
+async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    spawn_blocking(work)
+        .await
+        .map_err(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Internal::Io(error.to_string()).into(),
+        })
+}
+
+/// Tells a statement, when it is dropped, that nobody waits for it.
+#[derive(Default)]
+struct Left(Arc<AtomicBool>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{File, Limits, Pool};
+
+    #[tokio::test]
+    async fn a_panic_costs_a_connection_and_no_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some.db");
+        rusqlite::Connection::open(&path).unwrap();
+        let file = File::new(&format!("sqlite://{}", path.display()), &[]).unwrap();
+        let limits = Limits {
+            connections: 1,
+            acquire: Duration::from_secs(1),
+            statement: Duration::ZERO,
+        };
+        let pool = Pool::open(file, limits).await.unwrap();
+        for _ in 0..3 {
+            let work = pool.clone();
+            let work = async move {
+                work.with(|_| -> rusqlite::Result<()> { panic!("on purpose") })
+                    .await
+            };
+            assert!(tokio::spawn(work).await.unwrap_err().is_panic());
+            assert_eq!(pool.connections(), (0, 0));
+            let one =
+                pool.with(|connection| connection.query_row("SELECT 1", [], |row| row.get(0)));
+            assert_eq!(one.await.unwrap(), 1);
+            assert_eq!(pool.connections(), (1, 1));
+        }
+        pool.close().await.unwrap();
+    }
+}
