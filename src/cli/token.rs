@@ -75,6 +75,7 @@ fn somebody_here() -> Caller {
     Caller {
         principal: Principal::program().into(),
         request_id: "parlour-token".to_owned(),
+        operation: None,
     }
 }
 

@@ -115,6 +115,11 @@ impl Column {
         }
     }
 
+    /// Whether there is anybody for whom it is masked.
+    pub const fn is_masked(&self) -> bool {
+        !self.masks.is_empty()
+    }
+
     /// How it is masked for those with these permissions; `None` for who may see it. The permission is the one that is missing.
     pub fn mask(&self, permissions: Permissions) -> Option<(Permission, Shape)> {
         let missing = |(permission, _): &&(Permission, Shape)| !permissions.has(*permission);

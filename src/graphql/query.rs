@@ -178,6 +178,7 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<Option<ChatUser>> {
+        personal::for_who_knows_ids(context, platform, "platformId")?;
         let row = by_platform_id(reader(context), &agent_id, platform, &platform_id).await?;
         Ok(row.map(ChatUser::from))
     }
@@ -191,6 +192,7 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<BlockStatus> {
+        personal::for_who_knows_ids(context, platform, "platformId")?;
         // A bot may ask that sees nothing else of users.
         let principal = reader(context).principal().with(Permission::UsersRead);
         let reader = reader(context).seen_by(Arc::new(principal));
@@ -390,7 +392,6 @@ async fn by_platform_id(
     platform: Platform,
     platform_id: &str,
 ) -> Result<Option<Arc<entity::chat_user::Model>>> {
-    personal::for_who_knows_ids(context, platform, "platformId")?;
     let Some(agent) = Noun::Agent.decode(agent_id) else {
         return Ok(None);
     };

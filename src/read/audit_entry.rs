@@ -26,6 +26,11 @@ impl Noun for Entity {
     const TABLE: &'static str = "audit_entries";
     const READ: &'static [Permission] = &[Permission::AuditRead];
     const AGENT: &'static str = "audit_entries.agent_id";
+    const USER: Option<&'static str> = Some("chat_user_id");
+
+    fn user(row: &Model) -> Option<Uuid> {
+        row.chat_user_id
+    }
 
     fn id(row: &Model) -> Uuid {
         row.id

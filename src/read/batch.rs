@@ -83,6 +83,7 @@ pub async fn one_page<N: Noun>(
     columns: Columns<N>,
 ) -> Result<Slice<N>> {
     let column = column::<N>(id::Noun::Agent)?;
+    let columns = columns.seen_by(reader);
     let sort_column = query.order.column();
     let mut names: Vec<&str> = columns.names();
     if !names.contains(&sort_column.as_str()) {

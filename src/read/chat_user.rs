@@ -30,6 +30,11 @@ impl Noun for Entity {
     const TABLE: &'static str = "chat_users";
     const READ: &'static [Permission] = &[Permission::UsersRead];
     const AGENT: &'static str = "chat_users.agent_id";
+    const USER: Option<&'static str> = Some("id");
+
+    fn user(row: &Model) -> Option<Uuid> {
+        Some(row.id)
+    }
 
     fn id(row: &Model) -> Uuid {
         row.id

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::Noun;
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
-use crate::db::{self, Readable, Reader};
+use crate::db::{self, Disclosed, Readable, Reader};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::personal;
 use crate::entity::platform::{Platform, Platforms};
@@ -90,9 +90,9 @@ impl<N: Noun> Columns<N> {
     }
 
     /// The columns for whoever reads: what they may not see is masked, or not read at all.
-    pub fn seen_by(self, reader: &Reader) -> Seen<N> {
+    pub fn seen_by(self, reader: &Reader) -> Seen<'_, N> {
         let mask = Mask::of::<N>(reader);
-        let (columns, plain) = match &mask {
+        let (mut columns, mut plain) = match &mask {
             None => (self, self.bits),
             Some(mask) => {
                 let columns = mask.besides::<N>(self);
@@ -100,10 +100,16 @@ impl<N: Noun> Columns<N> {
                 (Self { bits: read, ..self }, read & !mask.bits(|_| true))
             }
         };
+        let disclosed = reader.disclosed().filter(|_| discloses::<N>(plain));
+        if let (Some(_), Some(user)) = (disclosed, N::USER) {
+            columns = columns.with(user);
+            plain |= Self::id().with(user).bits;
+        }
         Seen {
             columns,
             plain,
             mask,
+            disclosed,
         }
     }
 
@@ -123,17 +129,28 @@ impl<N: Noun> Columns<N> {
     }
 }
 
+/// Whether there is something among these columns, by their place in the entity, that not everybody may see.
+fn discloses<N: Noun>(plain: u64) -> bool {
+    let personal = personal::columns(N::TABLE).iter();
+    personal
+        .filter(|column| column.is_masked())
+        .filter_map(|column| N::Column::iter().position(|one| one.as_str() == column.name))
+        .any(|place| plain >> place & 1 == 1)
+}
+
 /// A set of columns, as somebody sees them.
 #[derive_where(Debug)]
-pub struct Seen<N> {
+pub struct Seen<'a, N> {
     /// Those that are read.
     columns: Columns<N>,
     /// Those of them that are shown as they are.
     plain: u64,
     mask: Option<Mask>,
+    /// Told whose rows they are, when there is something personal in them.
+    disclosed: Option<&'a Disclosed>,
 }
 
-impl<N: Noun> Seen<N> {
+impl<N: Noun> Seen<'_, N> {
     /// The names of those that are read, in the order of the entity.
     pub fn names(&self) -> Vec<&'static str> {
         N::Column::iter()
@@ -145,14 +162,18 @@ impl<N: Noun> Seen<N> {
 
     /// The row of a result that has these columns first, in this order.
     pub fn decode(&self, result: &db::Row) -> Result<N::Model, DbErr> {
-        N::decode(&Row {
+        let row = N::decode(&Row {
             result,
             bits: self.columns.bits,
             plain: self.plain,
             mask: self.mask.as_ref(),
             place: Cell::default(),
             read: Cell::default(),
-        })
+        })?;
+        if let Some(disclosed) = self.disclosed {
+            disclosed.add(N::user(&row));
+        }
+        Ok(row)
     }
 }
 

@@ -9,6 +9,7 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 
 use crate::clock::Timestamp;
 use crate::db::Reader;
+use crate::db::dialect::Dialect;
 use crate::decimal::Decimal;
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
@@ -58,7 +59,7 @@ impl Builder {
 
     /// How the database says things.
     pub const fn dialect(&self) -> Dialect {
-        self.dialect
+        self.reader.dialect()
     }
 
     fn object<W: Where>(&mut self, object: &W) -> Result<Condition> {

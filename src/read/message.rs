@@ -14,7 +14,6 @@ use super::own::of_user;
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
 use crate::caller::Permission;
-use crate::db::dialect::Dialect;
 use crate::db::{Column as BatchColumn, Key as BatchKey, Reader, Rows};
 use crate::entity::message::{Entity, Model};
 use crate::error::Result;
@@ -27,6 +26,11 @@ impl Noun for Entity {
     const TABLE: &'static str = "messages";
     const READ: &'static [Permission] = &[Permission::UsersRead];
     const AGENT: &'static str = of_user!("messages.chat_user_id");
+    const USER: Option<&'static str> = Some("chat_user_id");
+
+    fn user(row: &Model) -> Option<Uuid> {
+        Some(row.chat_user_id)
+    }
 
     fn id(row: &Model) -> Uuid {
         row.id

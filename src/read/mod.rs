@@ -49,8 +49,16 @@ pub trait Noun:
     const TABLE: &'static str;
     /// Any of these lets one see its rows.
     const READ: &'static [Permission];
-    /// The agent of a row, in SQL.
-    const AGENT: &'static str;
+    /// The agent of a row, in SQL. Rows that have none are for nobody who is limited to some agents.
+    const AGENT: &'static str = "NULL";
+
+    /// The column with the id of the user whom a row is about, when it is about one.
+    const USER: Option<&'static str> = None;
+
+    /// That user.
+    fn user(_row: &Self::Model) -> Option<Uuid> {
+        None
+    }
 
     /// The id of a row.
     fn id(row: &Self::Model) -> Uuid;
@@ -84,6 +92,11 @@ pub trait Noun:
         None
     }
 
+    /// What holds for the rows that somebody with these agents may see, when it does not hold for all.
+    fn own(agents: &Agents) -> Option<Expr> {
+        own::condition(agents, Self::AGENT)
+    }
+
     /// Where every query of the noun starts: the rows that somebody may see, and no column yet. Of agents that are not theirs
     /// there is nothing, and nothing at all of a noun that they may not read.
     fn visible(principal: &Principal) -> SelectStatement {
@@ -94,7 +107,7 @@ pub trait Noun:
         if let Some(shown) = Self::shown() {
             select.and_where(Expr::cust(shown));
         }
-        if let Some(own) = own::condition(&principal.agents, Self::AGENT) {
+        if let Some(own) = Self::own(&principal.agents) {
             select.and_where(own);
         }
         select

@@ -14,7 +14,6 @@ use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
 use crate::caller::Permission;
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
 use crate::entity::session::{Entity, Model};
 use crate::error::Result;
 use crate::id;
@@ -26,6 +25,11 @@ impl Noun for Entity {
     const TABLE: &'static str = "sessions";
     const READ: &'static [Permission] = &[Permission::UsersRead];
     const AGENT: &'static str = "sessions.agent_id";
+    const USER: Option<&'static str> = Some("chat_user_id");
+
+    fn user(row: &Model) -> Option<Uuid> {
+        Some(row.chat_user_id)
+    }
 
     fn id(row: &Model) -> Uuid {
         row.id

@@ -2,17 +2,16 @@
 
 use async_graphql::{Enum, InputObject};
 use sea_orm::DbErr;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
 use uuid::Uuid;
 
 use super::columns::{Columns, Row};
 use super::filter::{Builder, Column, DateTimeFilter, IdFilter, StringFilter, Where};
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun};
-use crate::caller::{Agents, Permission, Principal};
+use crate::caller::{Agents, Permission};
 use crate::clock::Timestamp;
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
 use crate::entity::token::{Entity, Model};
 use crate::error::Result;
 use crate::id;
@@ -23,6 +22,7 @@ impl Noun for Entity {
     type Field = TokenOrderField;
     const NOUN: id::Noun = id::Noun::Token;
     const TABLE: &'static str = "tokens";
+    const READ: &'static [Permission] = &[Permission::TokensWrite];
 
     fn id(row: &Model) -> Uuid {
         row.id
@@ -47,25 +47,20 @@ impl Noun for Entity {
         None
     }
 
-    /// Those that a principal could have made: none without the permission, and none that is for an agent beyond their own.
-    fn visible(principal: &Principal) -> SelectStatement {
-        let mut select = Query::select().from(Self::TABLE).to_owned();
-        if !principal.may(Permission::TokensWrite) {
-            select.and_where(Expr::cust("1 = 0"));
-        }
-        if let Agents::Only(own) = &principal.agents {
-            let own = own.iter().map(|&agent| id::Noun::Agent.encode(agent));
-            let beyond = Query::select()
-                .expr(Expr::cust("1"))
-                .from("token_agents")
-                .and_where(Expr::cust("token_agents.token_id = tokens.id"))
-                .and_where(Expr::col(("token_agents", "agent")).is_not_in(own))
-                .to_owned();
-            select
-                .and_where(Expr::col((Self::TABLE, "agents")).is_not_null())
-                .and_where(Expr::exists(beyond).not());
-        }
-        select
+    /// Those that whoever is limited could have made: none that is for an agent beyond their own.
+    fn own(agents: &Agents) -> Option<Expr> {
+        let Agents::Only(own) = agents else {
+            return None;
+        };
+        let own = own.iter().map(|&agent| id::Noun::Agent.encode(agent));
+        let beyond = Query::select()
+            .expr(Expr::cust("1"))
+            .from("token_agents")
+            .and_where(Expr::cust("token_agents.token_id = tokens.id"))
+            .and_where(Expr::col(("token_agents", "agent")).is_not_in(own))
+            .to_owned();
+        let limited = Expr::col((Self::TABLE, "agents")).is_not_null();
+        Some(limited.and(Expr::exists(beyond).not()))
     }
 }
 
@@ -117,8 +112,8 @@ pub struct TokenFilter {
 }
 
 impl Filter for TokenFilter {
-    fn condition(&self, dialect: Dialect) -> Result<Condition> {
-        Builder::condition(dialect, self.r#where.as_deref())
+    fn condition(&self, reader: &Reader) -> Result<Condition> {
+        Builder::condition(reader, self.r#where.as_deref())
     }
 
     fn is_open(&self) -> bool {

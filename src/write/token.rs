@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::profile::Invalid;
-use crate::caller::{Agents, Caller, Permission};
+use crate::caller::{Agents, Caller, Permission, Principal};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -174,6 +175,14 @@ fn audience(agents: Option<&[Uuid]>, by: &Caller) -> Result<(), String> {
     }
 }
 
+impl Asked for CreateToken<'_> {
+    const NEEDS: Permission = Permission::TokensWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
+    }
+}
+
 impl Work for CreateToken<'_> {
     type Output = Result<Created, Refused>;
 
@@ -314,6 +323,14 @@ impl<'a> RevokeToken<'a> {
                 .iter()
                 .all(|id| Noun::Agent.decode(id).is_some_and(|id| own.has(id))),
         }
+    }
+}
+
+impl Asked for RevokeToken<'_> {
+    const NEEDS: Permission = Permission::TokensWrite;
+
+    fn by(&self) -> &Principal {
+        &self.by.principal
     }
 }
 
