@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use futures_util::future::join_all;
+use parlour::caller::{Agents, Principal, Role};
 use parlour::config::{LimitSettings, Limits, ServeSettings};
 use parlour::http::Server;
 use serde_json::{Value, json};
@@ -355,6 +356,35 @@ async fn answers_can_be_forgotten_and_what_was_done_is_still_known() {
         assert_eq!(
             again.json()["data"]["updateChatUser"]["chatUser"],
             json!({ "name": "Another", "version": before + 2 })
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_not_given_again_to_who_may_see_less_since() {
+    everywhere(Start::Audience, async |world| {
+        let limits = LimitSettings::default().limits();
+        let settings = ServeSettings::default();
+        let open_to = |role| {
+            let principal = Principal::with_role("somebody", role, Agents::All);
+            Server::open_to(principal, world.database.clone(), &settings, limits).unwrap()
+        };
+        let user = somebody(world).await;
+        let block =
+            "mutation ($id: ID!) { blockChatUser(input: {id: $id}) { chatUser { name email } } }";
+        let block = json!({ "query": block, "variables": { "id": user } });
+        let first = send(&open_to(Role::Admin), &["k-1"], &block).await;
+        let name = first.json()["data"]["blockChatUser"]["chatUser"]["name"].take();
+        assert!(name.is_string(), "{first:?}");
+        let again = send(&open_to(Role::Viewer), &["k-1"], &block).await;
+        assert!(!again.2.contains(name.as_str().unwrap()), "{again:?}");
+        assert!(!again.is_replayed());
+        // To the same it is.
+        assert!(
+            send(&open_to(Role::Admin), &["k-1"], &block)
+                .await
+                .is_replayed()
         );
     })
     .await;

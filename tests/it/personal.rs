@@ -407,6 +407,22 @@ async fn what_is_masked_is_told_by_its_shape() {
             let alone = world.seen_by(without(&[Permission::UsersPii])).ask(&query, id.clone()).await;
             assert_eq!(alone["chatUsers"]["nodes"][0][field], expected[field], "{field}");
         }
+        // The log tells what changed, and of agents to what.
+        let roses = "mutation ($agent: ID!) { updateAgent(input: {id: $agent, description: \"Roses\"}) { userErrors { message } } }";
+        let agent = json!({ "agent": planted.agent });
+        world.ask(roses, agent.clone()).await;
+        let log = "query ($agent: ID!) { auditLog(agentId: $agent, first: 100) { nodes { changes { field before after } } } }";
+        let log = world.seen_by(without(&[Permission::UsersPii])).ask(log, agent).await;
+        let log = log.to_string();
+        for told in [
+            r#"{"after":"z•••@e•••.org","before":"ż•••@x•••.•••","field":"email"}"#,
+            r#"{"after":null,"before":"•••","field":"name"}"#,
+            r#""before":["vip"]"#,
+            r#""tag":"news""#,
+            r#"{"after":"Roses","before":null,"field":"description"}"#,
+        ] {
+            assert!(log.contains(told), "{told} in {log}");
+        }
         let seen = world.ask(&query, id).await;
         assert_eq!(seen["one"]["piiMasked"], false);
         assert_eq!(seen["one"]["maskedEmail"], shape::email(VALUES[1]));
