@@ -90,10 +90,7 @@ const RULES: &[Line] = &[
                     "updateChatUsers",
                 ],
             ),
-            (
-                &[&[UsersDelete]],
-                &["deleteChatUser", "restoreChatUser"],
-            ),
+            (&[&[UsersDelete]], &["deleteChatUser", "restoreChatUser"]),
         ],
     ),
     // Nouns, and what hangs on them.
@@ -140,7 +137,11 @@ const RULES: &[Line] = &[
     ),
     (&["ChatUserFacets", "PlatformCount"], Some(FIGURES), &[]),
     (&["BlockStatus"], Some(BLOCKS), &[]),
-    (&["ChatUserBlock"], Some(BLOCKS), &[(USERS, &["by", "reason"])]),
+    (
+        &["ChatUserBlock"],
+        Some(BLOCKS),
+        &[(USERS, &["by", "reason"])],
+    ),
     (&["Deletion", "ErasureCheck"], Some(DELETIONS), &[]),
     (&["AuditChange", "AuditEntry"], Some(AUDIT), &[]),
     // What is only reached from what has a rule.
@@ -297,7 +298,10 @@ static TYPES: LazyLock<HashMap<&str, OfType>> = LazyLock::new(|| {
 });
 
 fn known(name: &str) -> Option<&'static OfType> {
-    let listed = || name.strip_suffix("Connection").or(name.strip_suffix("Edge"));
+    let listed = || {
+        name.strip_suffix("Connection")
+            .or(name.strip_suffix("Edge"))
+    };
     TYPES.get(name).or_else(|| TYPES.get(listed()?))
 }
 
@@ -338,6 +342,17 @@ fn every() -> Vec<Permissions> {
     Permission::iter()
         .map(|permission| std::iter::once(permission).collect())
         .collect()
+}
+
+/// Every type of the table, and every member that it names.
+pub fn named() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    RULES.iter().flat_map(|(names, _, more)| {
+        names.iter().flat_map(move |name| {
+            let members = more.iter().flat_map(|(_, members)| members.iter());
+            let members = members.map(move |member| (*name, Some(*member)));
+            std::iter::once((*name, None)).chain(members)
+        })
+    })
 }
 
 /// The rules as a table in Markdown: what stands in docs/schema.md.

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::negotiate::Variables;
 use super::respond::{Answer, Refusal};
 use super::{Caller, Shared, execute};
+use crate::caller::Principal;
 use crate::graphql::{Kept, Once};
 
 /// The header of a request.
@@ -42,10 +43,11 @@ impl Given {
         }
     }
 
-    /// A mutation that is to be done once.
+    /// A mutation that is to be done once. Whoever may see less, or more, than when they asked first asks for something else:
+    /// an answer that is kept shows nothing that they may not see by now.
     pub(super) fn once(
         &self,
-        owner: &str,
+        owner: &Principal,
         text: &str,
         name: Option<&str>,
         variables: &Variables,
@@ -55,8 +57,9 @@ impl Given {
         };
         let variables = serde_json::to_vec(variables).unwrap_or_default();
         let name = name.unwrap_or_default().as_bytes();
-        let request = hash([text.as_bytes(), name, &variables]);
-        Ok(Some(Arc::new(Once::new(owner.to_owned(), key, request))))
+        let sight = format!("{:?} {:?}", owner.permissions, owner.agents);
+        let request = hash([text.as_bytes(), name, &variables, sight.as_bytes()]);
+        Ok(Some(Arc::new(Once::new(owner.name.clone(), key, request))))
     }
 
     fn key(&self) -> Result<Option<String>, Refusal> {
@@ -87,7 +90,7 @@ impl Given {
 }
 
 /// The hash of what is asked for: parts that do not run together.
-fn hash(parts: [&[u8]; 3]) -> String {
+fn hash(parts: [&[u8]; 4]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());

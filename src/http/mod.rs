@@ -336,7 +336,7 @@ async fn answer(
     *named = name;
     let once = if operation.is_mutation() {
         caller.key.once(
-            &caller.principal.name,
+            &caller.principal,
             &text,
             meant.name.as_deref(),
             &question.variables,

@@ -100,7 +100,9 @@ pub async fn one_page<N: Noun>(
     let dialect = reader.dialect();
     let statement = dialect.children_of(agents, N::TABLE, &names, &mut children);
     let rows = query.filter.suited(reader);
-    let rows = rows.rows(dialect.part_of_children(statement, &part)).await?;
+    let rows = rows
+        .rows(dialect.part_of_children(statement, &part))
+        .await?;
     let rows: Vec<_> = rows
         .iter()
         .map(|row| columns.decode(row))

@@ -9,13 +9,13 @@ use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::chat_user::{Movement, Profile};
 use super::asked::Asked;
+use super::chat_user::{Movement, Profile};
 use super::event::{Event, Rejection, reject};
 use super::idle::{self, Idle};
 use super::{agent, chat_user, message, session};
-use crate::clock::Timestamp;
 use crate::caller::{Permission, Principal};
+use crate::clock::Timestamp;
 use crate::db::{Transaction, Work, Writer};
 use crate::entity::role::MessageRole;
 use crate::error::Result;

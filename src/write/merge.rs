@@ -283,7 +283,8 @@ impl Work for MergeUsers {
     type Output = Result<Moved, Obstacle>;
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let found = profile::find(transaction, self.by(), [self.into, self.from].into_iter()).await?;
+        let found =
+            profile::find(transaction, self.by(), [self.into, self.from].into_iter()).await?;
         let Some(into) = found.get(&self.into) else {
             return Ok(Err(Obstacle::NoInto));
         };

@@ -41,11 +41,7 @@ pub struct SetStopped<'a> {
 }
 
 impl Whom {
-    async fn id(
-        &self,
-        transaction: &Transaction,
-        by: &Principal,
-    ) -> Result<Option<Uuid>, DbErr> {
+    async fn id(&self, transaction: &Transaction, by: &Principal) -> Result<Option<Uuid>, DbErr> {
         let (agent, platform, platform_id) = match self {
             Self::Id(id) => return Ok(Some(*id)),
             Self::On {

@@ -5,8 +5,8 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::agent;
+use super::asked::Asked;
 use super::chat_user::Fields;
 use super::profile::{self, Change, Made};
 use crate::caller::{Caller, Permission, Principal};
