@@ -41,12 +41,6 @@ impl Schema {
         self.0[name][part].as_array().into_iter().flatten()
     }
 
-    fn field(&self, of: &str, name: &str) -> &Value {
-        self.members(of, "fields")
-            .find(|field| field["name"] == name)
-            .unwrap()
-    }
-
     /// Whether what a field leads to has fields.
     fn leads_on(&self, field: &Value) -> bool {
         matches!(self.kind(leaf(field)), "OBJECT" | "INTERFACE")
