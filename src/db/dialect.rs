@@ -441,9 +441,7 @@ impl Dialect {
 
     /// A part of all the rows that [`Self::children_of`] gives, in one order for all parents.
     pub fn part_of_children(self, children: Statement, part: &Part<'_>) -> Statement {
-        let Statement {
-            mut sql, values, ..
-        } = children;
+        let Statement { sql, values, .. } = children;
         let mut values = values.map(|values| values.0).unwrap_or_default();
         let direction = if part.descending { "DESC" } else { "ASC" };
         let order = part
@@ -458,7 +456,7 @@ impl Dialect {
             }
         };
         let (limit, offset) = (bind(part.limit), bind(part.offset));
-        sql.push_str(&format!(" ORDER BY {order} LIMIT {limit} OFFSET {offset}"));
+        let sql = format!("{sql} ORDER BY {order} LIMIT {limit} OFFSET {offset}");
         self.raw(sql, values)
     }
 

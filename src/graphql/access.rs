@@ -344,6 +344,17 @@ fn every() -> Vec<Permissions> {
         .collect()
 }
 
+/// Every type of the table, and every member that it names.
+pub fn named() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    RULES.iter().flat_map(|(names, _, more)| {
+        names.iter().flat_map(move |name| {
+            let members = more.iter().flat_map(|(_, members)| members.iter());
+            let members = members.map(move |member| (*name, Some(*member)));
+            std::iter::once((*name, None)).chain(members)
+        })
+    })
+}
+
 /// The rules as a table in Markdown: what stands in docs/schema.md.
 pub fn table() -> String {
     let mut table = "| asking for | takes |\n| --- | --- |\n".to_owned();

@@ -14,7 +14,7 @@ use serde_json_bytes::Value as Json;
 
 use super::negotiate::Variables;
 use super::respond::Refusal;
-use crate::caller::{Permissions, Principal};
+use crate::caller::{Permission, Permissions, Principal};
 use crate::graphql::access::{of_member, of_type};
 
 /// One of some permissions, and what first takes it in an operation.
@@ -78,7 +78,7 @@ pub(super) fn check(
 
 impl Need {
     fn refused(&self) -> ServerError {
-        let names: Vec<_> = self.any.iter().map(|one| one.name()).collect();
+        let names: Vec<_> = self.any.iter().map(Permission::name).collect();
         let takes = match names.as_slice() {
             [one] => format!("the permission {one}"),
             several => format!("one of the permissions {}", several.join(", ")),

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::negotiate::Variables;
 use super::respond::{Answer, Refusal};
 use super::{Caller, Shared, execute};
-use crate::caller::{Permission, Principal};
+use crate::caller::Principal;
 use crate::graphql::{Kept, Once};
 
 /// The header of a request.
@@ -43,7 +43,8 @@ impl Given {
         }
     }
 
-    /// A mutation that is to be done once.
+    /// A mutation that is to be done once. Whoever may see less, or more, than when they asked first asks for something else:
+    /// an answer that is kept shows nothing that they may not see by now.
     pub(super) fn once(
         &self,
         owner: &Principal,
@@ -56,9 +57,8 @@ impl Given {
         };
         let variables = serde_json::to_vec(variables).unwrap_or_default();
         let name = name.unwrap_or_default().as_bytes();
-        // What somebody may see may become less: an answer from before would show what it was.
-        let permissions: String = owner.permissions.iter().map(Permission::name).collect();
-        let request = hash([text.as_bytes(), name, &variables, permissions.as_bytes()]);
+        let sight = format!("{:?} {:?}", owner.permissions, owner.agents);
+        let request = hash([text.as_bytes(), name, &variables, sight.as_bytes()]);
         Ok(Some(Arc::new(Once::new(owner.name.clone(), key, request))))
     }
 

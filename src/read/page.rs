@@ -339,6 +339,7 @@ impl<N: Noun> Query<N> {
     }
 
     /// The same list from its start to the end of the page, with one row more: what several lists are to give to one page.
+    #[must_use]
     pub fn up_to_page(&self) -> Self {
         let Page { size, offset, .. } = self.page;
         let page = Page {

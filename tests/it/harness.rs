@@ -131,6 +131,23 @@ impl World {
         }
     }
 
+    /// Asks over HTTP: the status, and every byte that comes back, headers first.
+    pub(crate) async fn ask_for_bytes(&self, query: &str, variables: Value) -> (u16, String) {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = Request::post("/graphql")
+            .header("content-type", "application/json")
+            .header("x-request-id", "test")
+            .header("x-graphql-cost", "1")
+            .body(Body::from(body))
+            .unwrap();
+        let response = self.server.routes().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let head = format!("{:?}", response.headers());
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body = String::from_utf8(bytes.to_vec()).unwrap();
+        (status, format!("{head}\n{body}"))
+    }
+
     /// The data of an answer without errors.
     pub(crate) async fn ask(&self, query: &str, variables: Value) -> Value {
         let mut body = self.ask_with(query, variables).await.body;

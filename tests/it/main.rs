@@ -9,6 +9,8 @@
     reason = "a test that cannot go on ends, and says where it was"
 )]
 
+mod access;
+mod apart;
 mod architecture;
 mod audience;
 mod authentication;
