@@ -120,7 +120,9 @@ mod tests {
         }
         let error = with("auditor", &["audit:raed"]).unwrap_err();
         assert!(
-            error.contains("auditor") && error.contains("audit:raed") && error.contains("audit:read"),
+            error.contains("auditor")
+                && error.contains("audit:raed")
+                && error.contains("audit:read"),
             "{error}"
         );
     }

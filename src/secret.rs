@@ -92,7 +92,11 @@ mod tests {
     fn every_mistyped_character_is_found() {
         let text = Secret([7; 32]).reveal();
         for at in PREFIX.len()..text.len() {
-            let other = if text.as_bytes()[at] == b'A' { "B" } else { "A" };
+            let other = if text.as_bytes()[at] == b'A' {
+                "B"
+            } else {
+                "A"
+            };
             let mut mistyped = text.clone();
             mistyped.replace_range(at..=at, other);
             assert!(Secret::parse(&mistyped).is_none(), "{mistyped}");

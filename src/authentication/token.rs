@@ -122,8 +122,7 @@ impl Inner {
             match self.seen.get_value_or_guard_async(&hash).await {
                 Ok(seen) if seen.at.elapsed() < TRUSTED => return Ok(seen),
                 Ok(old) => {
-                    self.seen
-                        .remove_if(&hash, |seen| Arc::ptr_eq(seen, &old));
+                    self.seen.remove_if(&hash, |seen| Arc::ptr_eq(seen, &old));
                 }
                 Err(guard) => {
                     let at = Instant::now();
@@ -225,7 +224,10 @@ mod tests {
             ..token()
         };
         let revoked = Known::new(&revoked, &Roles::default());
-        assert_eq!(revoked.principal_at(Timestamp(0)).unwrap_err(), Cause::Revoked);
+        assert_eq!(
+            revoked.principal_at(Timestamp(0)).unwrap_err(),
+            Cause::Revoked
+        );
     }
 
     #[test]

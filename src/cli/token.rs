@@ -146,14 +146,18 @@ fn end(text: &str, now: Timestamp) -> Result<Timestamp> {
         let micros = i64::try_from(span.as_micros()).ok()?;
         // What no calendar has is no time.
         let end = Timestamp(now.0.checked_add(micros)?);
-        Timestamp::parse(&end.to_rfc3339()).ok().filter(|it| *it == end)
+        Timestamp::parse(&end.to_rfc3339())
+            .ok()
+            .filter(|it| *it == end)
     };
     let span = humantime::parse_duration(text).ok().and_then(after);
-    span.map_or_else(|| Timestamp::parse(text), Ok).map_err(|_| {
-        let reason =
-            format!("`{text}` is neither a span, as in 30d, nor a time, as in 2027-01-31T00:00:00Z");
-        Error::bad_input("expires", reason)
-    })
+    span.map_or_else(|| Timestamp::parse(text), Ok)
+        .map_err(|_| {
+            let reason = format!(
+                "`{text}` is neither a span, as in 30d, nor a time, as in 2027-01-31T00:00:00Z"
+            );
+            Error::bad_input("expires", reason)
+        })
 }
 
 async fn list(database: &Database, as_json: bool) -> Result<()> {

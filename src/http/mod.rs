@@ -358,7 +358,14 @@ async fn one(
 /// Refuses a request of which nothing is known yet.
 fn refuse(shared: &Shared, form: Form, asker: Asker<'_>, refusal: Refusal) -> Response {
     let (named, tally) = (Named::default(), Tally::default());
-    let answer = finish(shared, asker, refusal.into(), &named, &tally, Instant::now());
+    let answer = finish(
+        shared,
+        asker,
+        refusal.into(),
+        &named,
+        &tally,
+        Instant::now(),
+    );
     respond::single(answer, form, shared.profile)
 }
 

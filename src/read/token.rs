@@ -71,7 +71,11 @@ impl Noun for Entity {
 
 /// The token whose secret has this hash.
 pub async fn by_hash(reader: &Reader, hash: &Fingerprint) -> Result<Option<Model>> {
-    one(reader, Expr::col((Entity::TABLE, "hash")).eq(hash.to_string())).await
+    one(
+        reader,
+        Expr::col((Entity::TABLE, "hash")).eq(hash.to_string()),
+    )
+    .await
 }
 
 /// The token of this name that is not revoked.

@@ -167,9 +167,9 @@ fn audience(agents: Option<&[Uuid]>, by: &Caller) -> Result<(), String> {
         (None, Agents::Only(_)) => {
             Err("name those that it is for: you may not give all of them".to_owned())
         }
-        (Some(agents), _) if !(1..=MAX_AGENTS).contains(&agents.len()) => {
-            Err(format!("lists 1 to {MAX_AGENTS} agents, or is absent for all"))
-        }
+        (Some(agents), _) if !(1..=MAX_AGENTS).contains(&agents.len()) => Err(format!(
+            "lists 1 to {MAX_AGENTS} agents, or is absent for all"
+        )),
         _ => Ok(()),
     }
 }
@@ -242,7 +242,8 @@ impl CreateToken<'_> {
         };
         let rows = Rows::ids(agents.iter().copied());
         let batch = rows.subquery(transaction.dialect(), "$1");
-        let sql = format!("SELECT agents.id FROM {batch} AS batch JOIN agents ON agents.id = batch.id");
+        let sql =
+            format!("SELECT agents.id FROM {batch} AS batch JOIN agents ON agents.id = batch.id");
         let statement = transaction.dialect().raw(sql, [rows.into_value()]);
         let found: Vec<Found> = transaction.fetch(statement).await?;
         let found: HashSet<_> = found.into_iter().map(|found| found.id).collect();
@@ -325,7 +326,9 @@ impl Work for RevokeToken<'_> {
             "SELECT tokens.* FROM tokens WHERE tokens.id = $1{}",
             dialect.locking("tokens")
         );
-        let found: Vec<Model> = transaction.fetch(dialect.raw(sql, [self.id.into()])).await?;
+        let found: Vec<Model> = transaction
+            .fetch(dialect.raw(sql, [self.id.into()]))
+            .await?;
         let row = match found.into_iter().next() {
             Some(row) if self.sees(&row) => row,
             _ => return Ok(Err(Refused::NotFound)),

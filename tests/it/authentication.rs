@@ -28,8 +28,16 @@ async fn whoever_is_not_let_in_is_told_the_same() {
         let (_, good) = make(world, "good", Role::Viewer, None).await;
         let (_, expired) = make(world, "expired", Role::Admin, None).await;
         let (_, revoked) = make(world, "revoked", Role::Admin, None).await;
-        sql(world, "UPDATE tokens SET expires_at = 1 WHERE name = 'expired'").await;
-        sql(world, "UPDATE tokens SET revoked_at = 1 WHERE name = 'revoked'").await;
+        sql(
+            world,
+            "UPDATE tokens SET expires_at = 1 WHERE name = 'expired'",
+        )
+        .await;
+        sql(
+            world,
+            "UPDATE tokens SET revoked_at = 1 WHERE name = 'revoked'",
+        )
+        .await;
         let unknown = Secret::random().unwrap().reveal();
         let mistyped = good.replace(&good[20..21], if &good[20..21] == "x" { "y" } else { "x" });
         let (server, _) = guarded(world, &ServeSettings::default());
@@ -48,14 +56,20 @@ async fn whoever_is_not_let_in_is_told_the_same() {
             ("malformed", bearer(&format!("{good},{good}"))),
             ("malformed", vec![good.clone()]),
             ("malformed", vec![format!("Basic {good}")]),
-            ("malformed", vec![format!("Bearer {good}"), format!("Bearer {good}")]),
+            (
+                "malformed",
+                vec![format!("Bearer {good}"), format!("Bearer {good}")],
+            ),
             ("unknown", bearer(&unknown)),
             ("expired", bearer(&expired)),
             ("revoked", bearer(&revoked)),
         ];
         let mut bodies = Vec::new();
         for (cause, values) in &refused {
-            let headers: Vec<_> = values.iter().map(|it| ("authorization", it.as_str())).collect();
+            let headers: Vec<_> = values
+                .iter()
+                .map(|it| ("authorization", it.as_str()))
+                .collect();
             let reply = post(&server, &headers, &body).await;
             assert_eq!(reply.0, StatusCode::UNAUTHORIZED, "{cause}: {}", reply.2);
             let challenge = match *cause {
@@ -68,7 +82,10 @@ async fn whoever_is_not_let_in_is_told_the_same() {
         }
         bodies.dedup();
         assert_eq!(bodies.len(), 1, "{bodies:?}");
-        assert!(bodies[0].contains("\"code\":\"UNAUTHENTICATED\""), "{bodies:?}");
+        assert!(
+            bodies[0].contains("\"code\":\"UNAUTHENTICATED\""),
+            "{bodies:?}"
+        );
 
         for scheme in ["Bearer", "bearer", "BEARER "] {
             let value = format!("{scheme} {good}");
@@ -76,7 +93,9 @@ async fn whoever_is_not_let_in_is_told_the_same() {
             assert_eq!(reply.json()["data"]["viewer"]["name"], "good");
         }
         let value = format!("Bearer {good}");
-        let metrics = get(&server, "/metrics", &[("authorization", &value)]).await.2;
+        let metrics = get(&server, "/metrics", &[("authorization", &value)])
+            .await
+            .2;
         for cause in ["missing", "malformed", "unknown", "expired", "revoked"] {
             let count = refused.iter().filter(|(told, _)| *told == cause).count();
             let line = format!("parlour_unauthenticated_total{{cause=\"{cause}\"}} {count}");
@@ -104,7 +123,11 @@ async fn nothing_is_looked_at_before_it_is_known_who_asks() {
                 .header("content-type", content_type)
                 .body(Body::from(body.to_owned()))
                 .unwrap();
-            assert_eq!(send(&server, request).await.0, StatusCode::UNAUTHORIZED, "{method}");
+            assert_eq!(
+                send(&server, request).await.0,
+                StatusCode::UNAUTHORIZED,
+                "{method}"
+            );
         }
         let options = Request::options("/graphql").body(Body::empty()).unwrap();
         assert_eq!(send(&server, options).await.0, StatusCode::NO_CONTENT);
@@ -118,7 +141,11 @@ async fn what_needs_a_token_and_what_does_not() {
         let (_, good) = make(world, "good", Role::Ingest, None).await;
         let bearer = format!("Bearer {good}");
         let (server, _) = guarded(world, &ServeSettings::default());
-        for path in ["/graphql?query=%7B__typename%7D", "/schema.graphql", "/metrics"] {
+        for path in [
+            "/graphql?query=%7B__typename%7D",
+            "/schema.graphql",
+            "/metrics",
+        ] {
             let reply = get(&server, path, &[]).await;
             assert_eq!(reply.0, StatusCode::UNAUTHORIZED, "{path}");
             assert!(reply.1.contains_key("www-authenticate"), "{path}");
@@ -134,7 +161,10 @@ async fn what_needs_a_token_and_what_does_not() {
         };
         let (server, _) = guarded(world, &settings);
         assert_eq!(get(&server, "/metrics", &[]).await.0, StatusCode::OK);
-        assert_eq!(get(&server, "/schema.graphql", &[]).await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            get(&server, "/schema.graphql", &[]).await.0,
+            StatusCode::UNAUTHORIZED
+        );
     })
     .await;
 }
@@ -158,7 +188,10 @@ async fn a_database_that_is_away_is_no_bad_token() {
         let body = json!({ "query": "{ __typename }" });
         let reply = post(&server, &[("authorization", &bearer)], &body).await;
         assert_eq!(reply.0, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.2);
-        assert_eq!(reply.json()["errors"][0]["extensions"]["code"], "UNAVAILABLE");
+        assert_eq!(
+            reply.json()["errors"][0]["extensions"]["code"],
+            "UNAVAILABLE"
+        );
         assert!(!reply.1.contains_key("www-authenticate"));
         away.writer.close().await.unwrap();
     })
@@ -176,7 +209,10 @@ async fn pages_of_other_origins_may_send_tokens_where_they_are_let_in() {
         let request = Request::options("/graphql")
             .header("origin", "https://app.example")
             .header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "authorization,content-type")
+            .header(
+                "access-control-request-headers",
+                "authorization,content-type",
+            )
             .body(Body::empty())
             .unwrap();
         let reply = send(&server, request).await;
@@ -185,7 +221,10 @@ async fn pages_of_other_origins_may_send_tokens_where_they_are_let_in() {
         // Its script may see why it was refused.
         let reply = post(&server, &[("origin", "https://app.example")], &json!({})).await;
         assert_eq!(reply.0, StatusCode::UNAUTHORIZED);
-        assert_eq!(reply.1["access-control-allow-origin"], "https://app.example");
+        assert_eq!(
+            reply.1["access-control-allow-origin"],
+            "https://app.example"
+        );
     })
     .await;
 }
@@ -199,7 +238,12 @@ fn open(world: &World) -> Server {
 async fn an_open_server_answers_to_names_of_its_machine_alone() {
     everywhere(Start::Empty, async |world| {
         let server = open(world);
-        for path in ["/", "/graphql?query=%7B__typename%7D", "/schema.graphql", "/metrics"] {
+        for path in [
+            "/",
+            "/graphql?query=%7B__typename%7D",
+            "/schema.graphql",
+            "/metrics",
+        ] {
             for (host, expected) in [
                 ("127.0.0.1:4000", StatusCode::OK),
                 ("localhost", StatusCode::OK),
@@ -222,7 +266,11 @@ async fn an_open_server_answers_to_names_of_its_machine_alone() {
         let (_, good) = make(world, "good", Role::Viewer, None).await;
         let bearer = format!("Bearer {good}");
         let (guarded, _) = guarded(world, &ServeSettings::default());
-        let headers = [("authorization", bearer.as_str()), ("host", "api.example"), foreign[0]];
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("host", "api.example"),
+            foreign[0],
+        ];
         assert_eq!(post(&guarded, &headers, &body).await.0, StatusCode::OK);
     })
     .await;

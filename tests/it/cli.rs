@@ -238,19 +238,33 @@ async fn other_machines_are_served_with_tokens_alone() {
         };
         for listen in ["--listen=0.0.0.0:0", "--listen=[::]:0"] {
             let message = refused(&mut serve(&[listen, "--authentication=open"]));
-            assert!(message.contains("can be reached from other machines"), "{message}");
+            assert!(
+                message.contains("can be reached from other machines"),
+                "{message}"
+            );
             assert!(message.contains("authentication"), "{message}");
             for more in [&[][..], &["--authentication=required"], &["--demo"]] {
                 let message = refused(&mut serve(&[&[listen], more].concat()));
-                assert!(message.contains("can be reached from other machines"), "{message}");
+                assert!(
+                    message.contains("can be reached from other machines"),
+                    "{message}"
+                );
                 assert!(message.contains("parlour token create --name"), "{message}");
             }
         }
         let open = Served::start(serve(&["--listen=127.0.0.1:0"]));
-        assert!(open.line.contains("(open to this machine, no token needed)"), "{}", open.line);
+        assert!(
+            open.line
+                .contains("(open to this machine, no token needed)"),
+            "{}",
+            open.line
+        );
         open.stop();
         // Here one can make a token while it runs.
-        let local = Served::start(serve(&["--listen=127.0.0.1:0", "--authentication=required"]));
+        let local = Served::start(serve(&[
+            "--listen=127.0.0.1:0",
+            "--authentication=required",
+        ]));
         assert!(local.line.contains("(tokens needed)"), "{}", local.line);
         let question = json!({ "query": "{ __typename }" }).to_string();
         assert_eq!(local.post("application/json", &question).status, 401);
@@ -262,7 +276,12 @@ async fn other_machines_are_served_with_tokens_alone() {
         assert!(guarded.line.contains("(tokens needed)"), "{}", guarded.line);
         assert_eq!(guarded.post("application/json", &question).status, 401);
         guarded.stop();
-        text(&at(world).args(["token", "revoke", "first"]).output().unwrap());
+        text(
+            &at(world)
+                .args(["token", "revoke", "first"])
+                .output()
+                .unwrap(),
+        );
         refused(&mut serve(&["--listen=0.0.0.0:0"]));
     })
     .await;
@@ -277,37 +296,61 @@ async fn tokens_are_made_listed_and_revoked() {
             command
         };
         let create = |arguments: &[&str]| token(&[&["create"], arguments].concat());
-        let limited = ["--name", "bot", "--role", "INGEST", "--role", "VIEWER", "--agent", "support", "--expires", "30d"];
+        let limited = [
+            "--name",
+            "bot",
+            "--role",
+            "INGEST",
+            "--role",
+            "VIEWER",
+            "--agent",
+            "support",
+            "--expires",
+            "30d",
+        ];
         let output = create(&limited).output().unwrap();
         let secret = text(&output);
-        assert!(secret.starts_with("parlour_") && secret.lines().count() == 1, "{secret}");
+        assert!(
+            secret.starts_with("parlour_") && secret.lines().count() == 1,
+            "{secret}"
+        );
         let told = String::from_utf8(output.stderr).unwrap();
-        assert!(told.contains("bot") && !told.contains(secret.trim()), "{told}");
-        text(&create(&["--name", "ops", "--role", "ADMIN", "--expires", "2100-01-01T00:00:00+02:00"]).output().unwrap());
+        assert!(
+            told.contains("bot") && !told.contains(secret.trim()),
+            "{told}"
+        );
+        text(
+            &create(&[
+                "--name",
+                "ops",
+                "--role",
+                "ADMIN",
+                "--expires",
+                "2100-01-01T00:00:00+02:00",
+            ])
+            .output()
+            .unwrap(),
+        );
 
         let json = text(&token(&["list", "--json"]).output().unwrap());
         assert!(!json.contains(secret.trim()));
         let tokens: serde_json::Value = serde_json::from_str(&json).unwrap();
-        let names: Vec<_> = tokens.as_array().unwrap().iter().map(|one| &one["name"]).collect();
+        let names: Vec<_> = tokens
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["name"])
+            .collect();
         assert_eq!(names, ["ops", "bot"]);
         assert_eq!(tokens[0]["expiresAt"], "2099-12-31T22:00:00Z");
         assert_eq!(tokens[1]["roles"], json!(["INGEST", "VIEWER"]));
-        assert!(tokens[1]["agents"][0].as_str().unwrap().starts_with("agent_"));
+        assert!(
+            tokens[1]["agents"][0]
+                .as_str()
+                .unwrap()
+                .starts_with("agent_")
+        );
         assert_eq!(tokens[1]["createdBy"], "parlour");
-
-        for (arguments, told) in [
-            (&["--name", "bot", "--role", "VIEWER"][..], "`bot` is the name of a token"),
-            (&["--name", "a", "--role", "VIEWR"], "there is no role `VIEWR`; there are ADMIN, "),
-            (&["--name", "a", "--role", "VIEWER", "--agent", "nobody"], "no agent has the id `nobody`"),
-            (&["--name", "a", "--role", "VIEWER", "--agent", "agent_00000000000000000000000000"], "no agent has the id `agent_0"),
-            (&["--name", "a", "--role", "VIEWER", "--expires", "soon"], "`soon` is neither a span"),
-            (&["--name", "a", "--role", "VIEWER", "--expires", "999999y"], "`999999y` is neither a span"),
-            (&["--name", "a", "--role", "VIEWER", "--expires", "2020-01-01T00:00:00Z"], "is over already"),
-            (&["--name", "a/b", "--role", "VIEWER"], "name: has 1 to 64 letters"),
-        ] {
-            let message = refused(&mut create(arguments));
-            assert!(message.contains(told), "{arguments:?}: {message}");
-        }
 
         let id = tokens[0]["id"].as_str().unwrap();
         for known in ["bot", id, id] {
@@ -319,6 +362,74 @@ async fn tokens_are_made_listed_and_revoked() {
         }
         let list = text(&token(&["list"]).output().unwrap());
         assert_eq!(list.matches("; revoked 2").count(), 2, "{list}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_cannot_be_is_refused_with_the_reason() {
+    everywhere(Start::Audience, async |world| {
+        let create = |arguments: &[&str]| {
+            let mut command = at(world);
+            command.args(["token", "create"]).args(arguments);
+            command
+        };
+        text(
+            &create(&["--name", "bot", "--role", "VIEWER"])
+                .output()
+                .unwrap(),
+        );
+        for (arguments, told) in [
+            (
+                &["--name", "bot", "--role", "VIEWER"][..],
+                "`bot` is the name of a token",
+            ),
+            (
+                &["--name", "a", "--role", "VIEWR"],
+                "there is no role `VIEWR`; there are ADMIN, ",
+            ),
+            (
+                &["--name", "a", "--role", "VIEWER", "--agent", "nobody"],
+                "no agent has the id `nobody`",
+            ),
+            (
+                &[
+                    "--name",
+                    "a",
+                    "--role",
+                    "VIEWER",
+                    "--agent",
+                    "agent_00000000000000000000000000",
+                ],
+                "no agent has the id `agent_0",
+            ),
+            (
+                &["--name", "a", "--role", "VIEWER", "--expires", "soon"],
+                "`soon` is neither a span",
+            ),
+            (
+                &["--name", "a", "--role", "VIEWER", "--expires", "999999y"],
+                "`999999y` is neither a span",
+            ),
+            (
+                &[
+                    "--name",
+                    "a",
+                    "--role",
+                    "VIEWER",
+                    "--expires",
+                    "2020-01-01T00:00:00Z",
+                ],
+                "is over already",
+            ),
+            (
+                &["--name", "a/b", "--role", "VIEWER"],
+                "name: has 1 to 64 letters",
+            ),
+        ] {
+            let message = refused(&mut create(arguments));
+            assert!(message.contains(told), "{arguments:?}: {message}");
+        }
     })
     .await;
 }

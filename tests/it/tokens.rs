@@ -30,7 +30,11 @@ const REVOKE: &str = "mutation ($id: ID!) { revokeToken(input: {id: $id}) {
 
 /// What came back: status, headers and body.
 #[derive(Debug)]
-pub(crate) struct Reply(pub(crate) StatusCode, pub(crate) HeaderMap, pub(crate) String);
+pub(crate) struct Reply(
+    pub(crate) StatusCode,
+    pub(crate) HeaderMap,
+    pub(crate) String,
+);
 
 impl Reply {
     pub(crate) fn json(&self) -> Value {
@@ -179,11 +183,16 @@ async fn a_token_is_made_used_and_revoked_everywhere_within_seconds() {
 async fn the_secret_is_kept_nowhere_and_told_once() {
     everywhere(Start::Empty, async |world| {
         let limits = LimitSettings::default().limits();
-        let server = Server::new(world.database.clone(), &ServeSettings::default(), limits).unwrap();
+        let server =
+            Server::new(world.database.clone(), &ServeSettings::default(), limits).unwrap();
         let input = json!({ "name": "once", "roles": ["ADMIN"] });
         let body = json!({ "query": CREATE, "variables": { "input": input } });
-        let first = post(&server, &[("idempotency-key", "k")], &body).await.json();
-        let again = post(&server, &[("idempotency-key", "k")], &body).await.json();
+        let first = post(&server, &[("idempotency-key", "k")], &body)
+            .await
+            .json();
+        let again = post(&server, &[("idempotency-key", "k")], &body)
+            .await
+            .json();
         let (first, again) = (&first["data"]["createToken"], &again["data"]["createToken"]);
         let secret = first["secret"].as_str().unwrap();
         assert!(again["secret"].is_null(), "{again}");
@@ -262,19 +271,58 @@ async fn nobody_gives_what_they_do_not_have() {
         assert!(!message.contains("users:read"), "{message}");
 
         for (input, field, told) in [
-            (json!({ "name": "", "roles": ["VIEWER"] }), "name", "1 to 64"),
-            (json!({ "name": "a\u{202e}b", "roles": ["VIEWER"] }), "name", "letters"),
-            (json!({ "name": "a\u{0}b", "roles": ["VIEWER"] }), "name", "letters"),
-            (json!({ "name": "x".repeat(65), "roles": ["VIEWER"] }), "name", "1 to 64"),
-            (json!({ "name": "Parlour", "roles": ["VIEWER"] }), "name", "program"),
+            (
+                json!({ "name": "", "roles": ["VIEWER"] }),
+                "name",
+                "1 to 64",
+            ),
+            (
+                json!({ "name": "a\u{202e}b", "roles": ["VIEWER"] }),
+                "name",
+                "letters",
+            ),
+            (
+                json!({ "name": "a\u{0}b", "roles": ["VIEWER"] }),
+                "name",
+                "letters",
+            ),
+            (
+                json!({ "name": "x".repeat(65), "roles": ["VIEWER"] }),
+                "name",
+                "1 to 64",
+            ),
+            (
+                json!({ "name": "Parlour", "roles": ["VIEWER"] }),
+                "name",
+                "program",
+            ),
             (json!({ "name": "a", "roles": [] }), "roles", "1 to 20"),
-            (json!({ "name": "a", "roles": ["VIEWR"] }), "roles", "no role `VIEWR`"),
-            (json!({ "name": "a", "roles": ["VIEWER"], "agents": [] }), "agents", "1 to 100"),
-            (json!({ "name": "a", "roles": ["VIEWER"], "agents": ["x"] }), "agents", "`x`"),
-            (json!({ "name": "a", "roles": ["VIEWER"], "expiresAt": "2020-01-01T00:00:00Z" }), "expiresAt", "over"),
+            (
+                json!({ "name": "a", "roles": ["VIEWR"] }),
+                "roles",
+                "no role `VIEWR`",
+            ),
+            (
+                json!({ "name": "a", "roles": ["VIEWER"], "agents": [] }),
+                "agents",
+                "1 to 100",
+            ),
+            (
+                json!({ "name": "a", "roles": ["VIEWER"], "agents": ["x"] }),
+                "agents",
+                "`x`",
+            ),
+            (
+                json!({ "name": "a", "roles": ["VIEWER"], "expiresAt": "2020-01-01T00:00:00Z" }),
+                "expiresAt",
+                "over",
+            ),
         ] {
             let (_, message) = error(world, input).await;
-            assert!(message.starts_with(field) && message.contains(told), "{message}");
+            assert!(
+                message.starts_with(field) && message.contains(told),
+                "{message}"
+            );
         }
         let count = world.ask("{ tokens { totalCount } }", Value::Null).await;
         assert_eq!(count["tokens"]["totalCount"], 0);
@@ -288,8 +336,12 @@ async fn whoever_is_limited_sees_no_token_beyond_their_agents() {
         let all = agents(world).await;
         let (own, _) = make(world, "own", Role::Viewer, Some(vec![all[0]])).await;
         let others = [
-            make(world, "other", Role::Viewer, Some(vec![all[1]])).await.0,
-            make(world, "both", Role::Viewer, Some(all[..2].to_vec())).await.0,
+            make(world, "other", Role::Viewer, Some(vec![all[1]]))
+                .await
+                .0,
+            make(world, "both", Role::Viewer, Some(all[..2].to_vec()))
+                .await
+                .0,
             make(world, "everywhere", Role::Viewer, None).await.0,
         ];
         let tenant = world.seen_by(admin_of(&all[..1]));
@@ -311,7 +363,10 @@ async fn whoever_is_limited_sees_no_token_beyond_their_agents() {
         let data = tenant
             .ask(REVOKE, json!({ "id": Noun::Token.encode(own) }))
             .await;
-        assert!(data["revokeToken"]["token"]["revokedAt"].is_string(), "{data}");
+        assert!(
+            data["revokeToken"]["token"]["revokedAt"].is_string(),
+            "{data}"
+        );
         let alive = "{ tokens(where: { revokedAt: { isNull: true } }) { totalCount } }";
         let data = world.ask(alive, Value::Null).await;
         assert_eq!(data["tokens"]["totalCount"], 3);
@@ -330,7 +385,8 @@ async fn tokens_are_for_those_who_may_make_them() {
             "{ tokens { totalCount } }".to_owned(),
             format!("mutation {{ revokeToken(input: {{id: \"{id}\"}}) {{ token {{ id }} }} }}"),
             "mutation { revokeToken(input: {id: \"x\"}) { token { id } } }".to_owned(),
-            "mutation { createToken(input: {name: \"a\", roles: [\"VIEWER\"]}) { secret } }".to_owned(),
+            "mutation { createToken(input: {name: \"a\", roles: [\"VIEWER\"]}) { secret } }"
+                .to_owned(),
         ] {
             let body = editor.ask_with(&query, Value::Null).await.body;
             let error = &body["errors"][0];
@@ -347,14 +403,19 @@ async fn tokens_are_for_those_who_may_make_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_one_token_at_a_time() {
     everywhere(Start::Empty, async |world| {
-        let made = join_all((0..8).map(|_| create(world, json!({ "name": "ci", "roles": ["INGEST"] })))).await;
-        let (good, taken): (Vec<_>, Vec<_>) =
-            made.iter().partition(|payload| payload["secret"].is_string());
+        let made =
+            join_all((0..8).map(|_| create(world, json!({ "name": "ci", "roles": ["INGEST"] }))))
+                .await;
+        let (good, taken): (Vec<_>, Vec<_>) = made
+            .iter()
+            .partition(|payload| payload["secret"].is_string());
         assert_eq!(good.len(), 1, "{made:?}");
         for payload in taken {
             assert_eq!(payload["userErrors"][0]["code"], "CONFLICT");
         }
-        world.ask(REVOKE, json!({ "id": good[0]["token"]["id"] })).await;
+        world
+            .ask(REVOKE, json!({ "id": good[0]["token"]["id"] }))
+            .await;
         let again = create(world, json!({ "name": "ci", "roles": ["INGEST"] })).await;
         assert!(again["secret"].is_string(), "{again}");
         assert_ne!(again["token"]["id"], good[0]["token"]["id"]);
@@ -368,13 +429,17 @@ async fn many_requests_at_once_look_a_token_up_once_and_by_its_index() {
         let (_, secret) = make(world, "busy", Role::Viewer, None).await;
         let (server, _) = guarded(world, &ServeSettings::default());
         let tally = std::sync::Arc::new(Tally::recording());
-        let asking = join_all((0..50).map(|_| ask(&server, &secret, "{ __typename }", Value::Null)));
+        let asking =
+            join_all((0..50).map(|_| ask(&server, &secret, "{ __typename }", Value::Null)));
         let replies = TALLY.scope(tally.clone(), asking).await;
         assert!(replies.iter().all(|reply| reply.0 == StatusCode::OK));
         // Twice on a machine that takes more than two seconds for them.
         assert!((1..=2).contains(&tally.figures().statements));
         let body = Value::Null;
-        let plan = plans(world, &Answer { body, tally }).await.concat().join("\n");
+        let plan = plans(world, &Answer { body, tally })
+            .await
+            .concat()
+            .join("\n");
         assert!(plan.contains("tokens_by_hash"), "{plan}");
     })
     .await;
@@ -399,14 +464,24 @@ async fn the_last_use_is_written_for_many_requests_at_once() {
         };
         let before = Timestamp::now();
         for _ in 0..5 {
-            assert_eq!(ask(&server, &secret, query, Value::Null).await.0, StatusCode::OK);
+            assert_eq!(
+                ask(&server, &secret, query, Value::Null).await.0,
+                StatusCode::OK
+            );
         }
         assert!(used().await.is_null(), "a request wrote");
         tokens.note().await.unwrap();
         let at = Timestamp::parse(used().await.as_str().unwrap()).unwrap();
         assert!((before..=Timestamp::now()).contains(&at));
         // Another server was asked later, and has written first.
-        sql(world, &format!("UPDATE tokens SET last_used_at = {} WHERE name = 'used'", i64::MAX / 2)).await;
+        sql(
+            world,
+            &format!(
+                "UPDATE tokens SET last_used_at = {} WHERE name = 'used'",
+                i64::MAX / 2
+            ),
+        )
+        .await;
         let (other, late) = guarded(world, &ServeSettings::default());
         ask(&other, &secret, query, Value::Null).await;
         late.note().await.unwrap();
