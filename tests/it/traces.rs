@@ -39,6 +39,7 @@ async fn a_request_and_its_statements_are_spans_of_the_callers_trace() {
         assert_eq!(hex(&request.trace_id), TRACE);
         assert_eq!(hex(&request.parent_span_id), CALLER);
         assert_eq!(text(request, "graphql.operation.name"), "Crowd");
+        assert_eq!(text(request, "parlour.caller"), "anyone");
         let statements = of_kind(&spans, "SELECT");
         assert!(statements.len() >= 2, "{statements:?}");
         for statement in statements {
