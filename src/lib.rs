@@ -11,6 +11,7 @@
 //! A lower station never names a higher one, and the same noun has the same file name at each:
 //! `agent`, `chat_user`, `session`, `message`. The whole picture: `docs/architecture.md`.
 
+pub mod authentication; // who somebody is, proved
 pub mod caller; // who asks, and what they may see and do
 pub mod cli; // one file per command; the only place that prints
 pub mod clock; // time as it is stored

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 18] = [
+const MAY_NAME: [(&str, &[&str]); 19] = [
+    (
+        "authentication",
+        &["caller", "clock", "config", "db", "error", "id", "read"],
+    ),
     ("caller", &["clock"]),
     ("clock", &[]),
     ("decimal", &[]),

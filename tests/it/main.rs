@@ -23,6 +23,8 @@ mod http;
 mod idempotency;
 mod idle;
 mod ingest;
+mod issuer;
+mod jwt;
 mod merges;
 mod model;
 mod oracle;
