@@ -17,7 +17,7 @@ use crate::db::DatabaseOptions;
 use crate::error::{Error, Result};
 use crate::graphql::{Currency, PageLimits};
 pub use jwt::{JwtAlgorithm, JwtFlags, JwtSettings};
-pub use limits::{LimitSettings, Limits};
+pub use limits::{LimitSettings, Limits, Rate};
 
 /// Where settings come from besides flags and environment.
 #[derive(Args, Clone, Debug, Default)]

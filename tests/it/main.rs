@@ -28,6 +28,7 @@ mod jwt;
 mod merges;
 mod model;
 mod oracle;
+mod rate;
 mod record;
 mod schema;
 mod search;
