@@ -1,6 +1,7 @@
 //! Who asks, by what their request came with.
 
 mod cause;
+pub mod jwt;
 mod token;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use crate::caller::Principal;
 use crate::secret::PREFIX;
 pub use cause::Cause;
+pub use jwt::Jwt;
 pub use token::Tokens;
 
 /// Whether one has to say who one is, and how that is checked.
@@ -19,7 +21,12 @@ pub enum Authentication {
     /// Nobody has to: everybody is this one.
     Open(Arc<Principal>),
     /// Everybody has to.
-    Required(Tokens),
+    Required {
+        /// By a token of ours.
+        tokens: Tokens,
+        /// Or by a JWT of an issuer.
+        jwt: Option<Arc<Jwt>>,
+    },
 }
 
 impl Authentication {
@@ -32,7 +39,7 @@ impl Authentication {
     pub async fn principal(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Cause> {
         match self {
             Self::Open(anyone) => Ok(anyone.clone()),
-            Self::Required(_) => {
+            Self::Required { .. } => {
                 let mut given = headers.get_all(AUTHORIZATION).iter();
                 match (given.next(), given.next()) {
                     (None, _) => Err(Cause::Missing),
@@ -50,10 +57,12 @@ impl Authentication {
     pub async fn bearer(&self, bearer: &str) -> Result<Arc<Principal>, Cause> {
         match self {
             Self::Open(anyone) => Ok(anyone.clone()),
-            Self::Required(tokens) => match bearer {
+            Self::Required { tokens, jwt } => match bearer {
                 token if token.starts_with(PREFIX) => tokens.principal(token).await,
-                jwt if jwt.split('.').count() == 3 => Err(Cause::Unknown),
-                _ => Err(Cause::Malformed),
+                bearer => match jwt {
+                    Some(jwt) => jwt.principal(bearer).await,
+                    None => Err(Cause::Malformed),
+                },
             },
         }
     }

@@ -10,11 +10,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::demo;
-use crate::authentication::{Authentication, Tokens};
+use crate::authentication::{Authentication, Jwt, Tokens};
 use crate::caller::Principal;
 use crate::clock::Timestamp;
 use crate::config::{
-    AuthenticationRule, ConfigFile, DatabaseSettings, LimitSettings, ServeSettings,
+    AuthenticationRule, ConfigFile, DatabaseSettings, JwtFlags, LimitSettings, ServeSettings,
 };
 use crate::db::{Database, DatabaseOptions};
 use crate::demo::Size;
@@ -29,6 +29,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     serve: ServeSettings,
     #[command(flatten)]
+    jwt: JwtFlags,
+    #[command(flatten)]
     limits: LimitSettings,
     #[command(flatten)]
     database: DatabaseSettings,
@@ -41,6 +43,7 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     let address = settings.listen();
     let rule = settings.authentication()?;
     let roles = settings.roles()?;
+    let jwt = config.jwt(&arguments.jwt)?;
     let limits = config.complete(&arguments.limits)?.limits();
     // A statement that nobody waits for any more ends with its request.
     let options = DatabaseOptions {
@@ -49,7 +52,7 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     };
     let database = Database::open(&options).await?;
     migrate(&database, &settings).await?;
-    if rule == AuthenticationRule::Required {
+    if rule == AuthenticationRule::Required && jwt.is_none() {
         somebody_may_come(&database, address.ip()).await?;
     }
     fill(&database, &settings).await?;
@@ -58,14 +61,24 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
         .await
         .map_err(|error| Error::bad_input("listen", format!("{address}: {error}")))?;
     let address = listener.local_addr()?;
-    let tokens = Tokens::new(database.clone(), roles);
+    let tokens = Tokens::new(database.clone(), roles.clone());
     let (authentication, told) = match rule {
         AuthenticationRule::Open => {
             let anyone = Arc::new(Principal::anyone());
             let told = "open to this machine, no token needed";
             (Authentication::Open(anyone), told)
         }
-        AuthenticationRule::Required => (Authentication::Required(tokens.clone()), "tokens needed"),
+        AuthenticationRule::Required => {
+            let jwt = match jwt {
+                None => None,
+                Some(jwt) => {
+                    let roles = Box::new(move |role: &str| roles.permissions(role));
+                    Some(Arc::new(Jwt::start(jwt, roles, database.reader.clone()).await?))
+                }
+            };
+            let tokens = tokens.clone();
+            (Authentication::Required { tokens, jwt }, "tokens needed")
+        }
     };
     let server = http::Server::with(authentication, database.clone(), &settings, limits)?;
     // Whoever reads the line may ask at once.

@@ -36,6 +36,15 @@ pub struct LimitSettings {
     /// What a request may cost at most: an object costs 1, see docs/operations.md [default: 50000]
     #[arg(long, env = "PARLOUR_COST_LIMIT", value_name = "COST")]
     pub cost_limit: Option<u64>,
+    /// Cost that somebody may spend a second, in the long run; 0 is no limit [default: 2000, 0 where nobody has to say who they are]
+    #[arg(long, env = "PARLOUR_RATE_LIMIT", value_name = "COST")]
+    pub rate_limit: Option<u64>,
+    /// Cost that somebody may spend at once [default: 100000]
+    #[arg(long, env = "PARLOUR_RATE_BURST", value_name = "COST")]
+    pub rate_burst: Option<u64>,
+    /// Copies of the program that share the work, and the rates with it [default: 1]
+    #[arg(long, env = "PARLOUR_RATE_COPIES", value_name = "N")]
+    pub rate_copies: Option<u64>,
     /// Requests in one batch at most; 0 refuses batches [default: 0]
     #[arg(long, env = "PARLOUR_BATCH_LIMIT", value_name = "N")]
     pub batch_limit: Option<usize>,
@@ -80,6 +89,12 @@ pub struct Limits {
     pub operations: u64,
     /// Cost of a request.
     pub cost: u64,
+    /// Cost that somebody may spend a second; `None` when nothing was said.
+    pub rate: Option<u64>,
+    /// Cost that somebody may spend at once.
+    pub rate_burst: u64,
+    /// Copies of the program that share the rates.
+    pub rate_copies: u64,
     /// Requests in a batch; 0 refuses batches.
     pub batch: usize,
     /// Errors in an answer.
@@ -109,6 +124,9 @@ impl LimitSettings {
             directives: self.directive_limit.unwrap_or(200),
             operations: self.operation_limit.unwrap_or(20),
             cost: self.cost_limit.unwrap_or(50_000),
+            rate: self.rate_limit,
+            rate_burst: self.rate_burst.unwrap_or(100_000),
+            rate_copies: self.rate_copies.unwrap_or(1),
             batch: self.batch_limit.unwrap_or(0),
             errors: self.error_limit.unwrap_or(20),
             concurrency: self.concurrency_limit.unwrap_or(128),
@@ -117,6 +135,54 @@ impl LimitSettings {
             body_timeout: Duration::from_millis(self.body_timeout.unwrap_or(10_000)),
             document_cache: self.document_cache.unwrap_or(4 << 20),
         }
+    }
+}
+
+/// How much somebody may spend: a leaky bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// What it leaks in a second; not 0.
+    pub per_second: u64,
+    /// What it holds.
+    pub burst: u64,
+}
+
+impl Limits {
+    /// How much each principal may spend here. Where nobody has to say who they are all would share one bucket, so there is none
+    /// unless it is asked for.
+    pub fn rate(&self, everybody_is_known: bool) -> Option<Rate> {
+        let per_second = self
+            .rate
+            .unwrap_or(if everybody_is_known { 2_000 } else { 0 });
+        let rate = Rate {
+            per_second,
+            burst: self.rate_burst,
+        };
+        (per_second > 0).then(|| rate.divided(self.rate_copies, self.cost))
+    }
+}
+
+impl Rate {
+    /// The share of one copy. What holds the largest request is not divided: otherwise it could pass nowhere.
+    #[must_use]
+    pub fn divided(self, copies: u64, largest: u64) -> Self {
+        let copies = copies.max(1);
+        Self {
+            per_second: (self.per_second / copies).max(1),
+            burst: (self.burst / copies).max(self.burst.min(largest)),
+        }
+    }
+
+    /// The time in which a cost leaks.
+    pub fn time(self, cost: u64) -> Duration {
+        let nanos = u128::from(cost) * 1_000_000_000 / u128::from(self.per_second.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// The cost that leaks in a time.
+    pub fn cost(self, time: Duration) -> u64 {
+        let cost = time.as_nanos() * u128::from(self.per_second) / 1_000_000_000;
+        u64::try_from(cost).unwrap_or(u64::MAX)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings, each by one name: a flag, an environment variable, a key of the file. Flag beats environment, environment beats file.
 
+pub mod jwt;
 mod limits;
 
 use std::collections::BTreeMap;
@@ -17,8 +18,9 @@ use crate::db::DatabaseOptions;
 use crate::entity::platform::Platforms;
 use crate::error::{Error, Result};
 use crate::graphql::{Currency, PageLimits};
+pub use jwt::{JwtAlgorithm, JwtFlags, JwtSettings};
 use crate::roles::Roles;
-pub use limits::{LimitSettings, Limits};
+pub use limits::{LimitSettings, Limits, Rate};
 
 /// Where settings come from besides flags and environment.
 #[derive(Args, Clone, Debug, Default)]
@@ -308,6 +310,7 @@ impl ConfigFile {
         let mut known = names(&DatabaseSettings::default());
         known.extend(names(&ServeSettings::default()));
         known.extend(names(&LimitSettings::default()));
+        known.insert(jwt::TABLE.to_owned(), Value::Null);
         match settings.keys().find(|name| !known.contains_key(*name)) {
             Some(unknown) => {
                 let known: Vec<_> = known.keys().map(String::as_str).collect();

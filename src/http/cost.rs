@@ -176,42 +176,65 @@ impl From<&Variable> for Argument {
 
 /// What an answer cost: the objects that are in it.
 pub(super) fn actual(document: &ExecutableDocument, operation: &Operation, data: &Json) -> u64 {
-    object(&document.fragments, &[&operation.selection_set], data)
+    let priced = Priced::within(&document.fragments, &[&operation.selection_set]);
+    object(&priced, data)
 }
 
-fn object(fragments: &FragmentMap, sets: &[&SelectionSet], value: &Json) -> u64 {
+/// A field that costs something, or has such within it. Made once, however many objects have it: what is answered of it then is a
+/// look at each of these, and not at every field.
+struct Priced<'a> {
+    key: &'a str,
+    price: u64,
+    extra: u64,
+    within: Vec<Priced<'a>>,
+}
+
+impl<'a> Priced<'a> {
+    fn within(fragments: &'a FragmentMap, sets: &[&'a SelectionSet]) -> Vec<Self> {
+        let mut fields: Vec<(&str, Vec<&Field>)> = Vec::new();
+        for set in sets {
+            collect(fragments, set, &mut fields);
+        }
+        let priced = |(key, fields): (&'a str, Vec<&'a Field>)| {
+            let first = *fields.first()?;
+            if first.name.starts_with("__") {
+                return None;
+            }
+            let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
+            let priced = Self {
+                key,
+                price: price(first),
+                extra: extra(first, |name| {
+                    first.specified_argument_by_name(name).is_some()
+                }),
+                within: Self::within(fragments, &sets),
+            };
+            let free = priced.price == 0 && priced.extra == 0 && priced.within.is_empty();
+            (!free).then_some(priced)
+        };
+        fields.into_iter().filter_map(priced).collect()
+    }
+}
+
+fn object(priced: &[Priced<'_>], value: &Json) -> u64 {
     let Json::Object(object) = value else {
         return 0;
     };
-    let mut fields: Vec<(&str, Vec<&Field>)> = Vec::new();
-    for set in sets {
-        collect(fragments, set, &mut fields);
-    }
-    fields.iter().fold(0_u64, |cost, (key, fields)| {
-        let Some(value) = object.get(*key) else {
+    priced.iter().fold(0, |cost, priced| {
+        let Some(value) = object.get(priced.key) else {
             return cost;
         };
-        let [first, ..] = fields.as_slice() else {
-            return cost;
-        };
-        if first.name.starts_with("__") {
-            return cost;
-        }
-        let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
-        let extra = extra(first, |name| {
-            first.specified_argument_by_name(name).is_some()
-        });
-        cost.saturating_add(extra)
-            .saturating_add(values(fragments, &sets, price(first), value))
+        cost.saturating_add(priced.extra)
+            .saturating_add(values(priced, value))
     })
 }
 
-fn values(fragments: &FragmentMap, sets: &[&SelectionSet], price: u64, value: &Json) -> u64 {
+fn values(priced: &Priced<'_>, value: &Json) -> u64 {
     match value {
-        Json::List(list) => list.iter().fold(0, |cost, value| {
-            cost.saturating_add(values(fragments, sets, price, value))
-        }),
-        Json::Object(_) => price.saturating_add(object(fragments, sets, value)),
+        Json::List(list) => list
+            .iter()
+            .fold(0, |cost, value| cost.saturating_add(values(priced, value))),
+        Json::Object(_) => priced.price.saturating_add(object(&priced.within, value)),
         _ => 0,
     }
 }

@@ -8,6 +8,7 @@ use tower_http::compression::predicate::SizeAbove;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::idempotency::{KEY, REPLAYED};
+use super::rate;
 
 /// Answers shorter than this are sent as they are, in bytes: a packet holds them anyway.
 const WORTH_COMPRESSING: u64 = 1_024;
@@ -36,7 +37,12 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(
             .allow_origin(from)
             .allow_methods([Method::GET, Method::POST])
             .allow_headers([CONTENT_TYPE, AUTHORIZATION, request_id.clone(), cost, KEY])
-            .expose_headers([request_id, RETRY_AFTER, REPLAYED])
+            .expose_headers(
+                [request_id, RETRY_AFTER, REPLAYED]
+                    .into_iter()
+                    .chain(rate::HEADERS)
+                    .collect::<Vec<_>>(),
+            )
             .max_age(std::time::Duration::from_secs(REMEMBER)),
     )
 }

@@ -1,5 +1,5 @@
 //! Bytes in, bytes out. A request to `/graphql` goes through the files in this order: authenticate → negotiate → guard → document →
-//! execute → respond.
+//! rate → execute → respond.
 //! Around execute, for mutations with a key: idempotency.
 
 mod access;
@@ -16,6 +16,7 @@ mod metrics;
 mod negotiate;
 mod persisted;
 mod playground;
+mod rate;
 mod respond;
 mod room;
 mod size;
@@ -52,6 +53,7 @@ use document::{Documents, Meant, Named};
 use metrics::Metrics;
 use negotiate::{Asked, Form, Question};
 use persisted::Persisted;
+use rate::{Charge, Rates};
 use respond::{Answer, Refusal};
 use room::Room;
 
@@ -63,6 +65,8 @@ struct Shared {
     means: Means,
     graph: Graph,
     limits: Limits,
+    /// None where nobody's spending is limited.
+    rates: Option<Rates>,
     documents: Arc<Documents>,
     persisted: Persisted,
     metrics: Metrics,
@@ -135,6 +139,7 @@ impl Server {
             keeper: Mutex::new(keeper),
             graph: graphql::schema(),
             limits,
+            rates: limits.rate(!authentication.is_open()).map(Rates::new),
             documents: Arc::new(Documents::new(
                 limits,
                 settings.introspection(),
@@ -316,7 +321,7 @@ async fn all(
         wants_cost: negotiate::wants_cost(request.headers()),
     };
     let start = Instant::now();
-    match negotiate::asked(request, &shared.limits).await {
+    let mut response = match negotiate::asked(request, &shared.limits).await {
         Err(refusal) => refuse(shared, form, caller.asker(), refusal),
         Ok(Asked::One(question)) => {
             let answer = one(shared, question, &caller, start, &mut 0).await;
@@ -331,7 +336,11 @@ async fn all(
             }
             respond::batch(&answers, form)
         }
+    };
+    if let Some(rates) = &shared.rates {
+        rates.tell(&caller.principal.name, response.headers_mut());
     }
+    response
 }
 
 /// Who asks, and how.
@@ -472,12 +481,16 @@ async fn answer(
     if *spent > max {
         return Err(cost::too_much(*spent, max));
     }
+    let rates = shared.rates.as_ref();
+    let charge = rates
+        .map(|rates| rates.charge(&caller.principal.name, cost))
+        .transpose()?;
     let running = async |once| {
         let running = execute::execute(shared, &checked, operation, &variables, caller, once);
         let mut answer = running.await?;
-        if caller.wants_cost {
+        if caller.wants_cost || charge.is_some() {
             let actual = cost::actual(&checked.typed, operation, &answer.response.data);
-            answer.tell_cost(cost, actual, max);
+            tell_cost(&mut answer, caller, charge.as_ref(), [cost, actual, max]);
         }
         Ok(answer)
     };
@@ -486,7 +499,30 @@ async fn answer(
         Some(once) => {
             // Few requests have a key: the others are not to carry the room for it.
             let running = Box::pin(running(Some(once.clone())));
-            Box::pin(idempotency::once(shared, once, caller, running)).await
+            let answer = Box::pin(idempotency::once(shared, once, caller, running)).await?;
+            // Nothing ran for an answer that was given before.
+            if let Some(charge) = &charge {
+                charge.settle(0);
+            }
+            Ok(answer)
+        }
+    }
+}
+
+/// Returns what was not used, and tells the cost to who wants to know.
+fn tell_cost(
+    answer: &mut Answer,
+    caller: &Caller<'_>,
+    charge: Option<&Charge<'_>>,
+    [requested, actual, max]: [u64; 3],
+) {
+    if let Some(charge) = charge {
+        charge.settle(actual);
+    }
+    if caller.wants_cost {
+        answer.tell_cost(requested, actual, max);
+        if let Some(charge) = charge {
+            charge.tell(answer);
         }
     }
 }

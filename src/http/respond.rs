@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, ServerError};
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -95,6 +95,15 @@ impl Refusal {
     /// Keeps why nobody knows who asks, for the log.
     pub(super) fn cause(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
+        self
+    }
+
+    /// Tells when to come again, in seconds.
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        for error in &mut self.errors {
+            extensions(error).set("retryAfter", seconds);
+        }
+        self.headers.push((RETRY_AFTER, seconds.into()));
         self
     }
 
@@ -247,6 +256,18 @@ impl Answer {
             "limit": limit,
         });
         self.response.extensions.insert("cost".to_owned(), cost);
+    }
+
+    /// Adds what may be spent, what is left of it, and when all of it is there again.
+    pub(super) fn tell_rate(&mut self, limit: u64, remaining: u64, reset_at: &str) {
+        let rate = async_graphql::value!({
+            "limit": limit,
+            "remaining": remaining,
+            "resetAt": reset_at,
+        });
+        self.response
+            .extensions
+            .insert("rateLimit".to_owned(), rate);
     }
 
     /// Its status in a form.

@@ -77,6 +77,25 @@ pub async fn by_external_id(reader: &Reader, external_id: &str) -> Result<Option
     Ok(rows.first().map(Entity::id))
 }
 
+/// The ids of the agents with these external ids; what names none is left out.
+pub async fn ids_by_external_ids(reader: &Reader, external_ids: &[&str]) -> Result<Vec<Uuid>> {
+    // No text that is stored has U+0000, and PostgreSQL takes none.
+    let stored = external_ids.iter().filter(|id| !id.contains('\0'));
+    let stored: Vec<_> = stored.copied().collect();
+    if stored.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = Entity::visible(reader.principal());
+    select
+        .column((Entity::TABLE, "id"))
+        .and_where(Expr::col((Entity::TABLE, "external_id")).is_in(stored));
+    let rows = reader.select(&select).await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.try_get("", "id"))
+        .collect::<Result<_, _>>()?)
+}
+
 /// What a list of agents is filtered by.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AgentFilter {

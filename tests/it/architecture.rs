@@ -30,7 +30,8 @@ const MAY_NAME: [(&str, &[&str]); 21] = [
     (
         "authentication",
         &[
-            "caller", "clock", "db", "entity", "error", "id", "read", "roles", "secret", "write",
+            "caller", "clock", "config", "db", "entity", "error", "id", "read", "roles", "secret",
+            "write",
         ],
     ),
     ("demo", &["clock", "entity", "write"]),
