@@ -112,11 +112,12 @@ impl Database {
         let file = sqlite::File::new(&options.url, SQLITE.iter().chain(&SQLITE_READER))?;
         // The writer first: it may have to make the file that the readers open.
         let writer = sqlite_writer(options).await?;
-        let readers = async |statement| {
+        let readers = async |statement, short| {
             let limits = sqlite::Limits {
                 connections: options.readers,
                 acquire: options.acquire_timeout,
                 statement,
+                short,
             };
             let pool = sqlite::Pool::open(file.clone(), limits).await?;
             Ok::<_, Error>(Connections::Sqlite(pool))
@@ -124,8 +125,8 @@ impl Database {
         let dialect = Dialect::Sqlite;
         Ok(Self {
             reader: Reader::new(
-                readers(Duration::ZERO).await?,
-                readers(options.statement_timeout).await?,
+                readers(Duration::ZERO, true).await?,
+                readers(options.statement_timeout, false).await?,
                 dialect,
             ),
             writer: Writer::new(writer, dialect, 1),

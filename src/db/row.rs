@@ -1,4 +1,4 @@
-//! Rows that were read, whichever way they came: from our own connections to `SQLite`, or from the driver of SeaORM.
+//! Rows that were read, whichever way they came: from our own connections to `SQLite`, or from the driver of `SeaORM`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use sea_orm::{DbErr, QueryResult, TryGetable};
 
 use super::sqlite::Table;
 
-/// What a value of a row can be read as: what SeaORM reads, and what its own values can be turned into.
+/// What a value of a row can be read as: what `SeaORM` reads, and what its own values can be turned into.
 pub trait Readable: TryGetable + ValueType {}
 
 impl<T: TryGetable + ValueType> Readable for T {}

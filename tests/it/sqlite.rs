@@ -337,3 +337,36 @@ async fn a_file_can_be_opened_read_only_and_memory_not_at_all() {
     }
     world.end().await;
 }
+
+/// On threads of a server a statement starts where it is asked for, and goes elsewhere when it takes its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_statements_hold_up_nobody() {
+    let world = world().await;
+    let database = open(&world, 2).await;
+    let reader = &database.reader;
+    for last in [1, 100_000] {
+        let rows = reader.rows(count(reader, last)).await.unwrap();
+        assert_eq!(
+            rows[0].try_get::<i64>("", "count").unwrap(),
+            i64::try_from(last).unwrap()
+        );
+    }
+    let sql = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 100000) SELECT x FROM n";
+    let rows = reader.rows(reader.dialect().raw(sql, [])).await.unwrap();
+    let sum: i64 = rows
+        .iter()
+        .map(|row| row.try_get::<i64>("", "x").unwrap())
+        .sum();
+    assert_eq!((rows.len(), sum), (100_000, 5_000_050_000));
+
+    // Even on the very thread that asked: whoever waits there is heard, and the statement ends with them.
+    let endless = reader.rows(count(reader, ENDLESS));
+    timeout(Duration::from_millis(50), endless)
+        .await
+        .unwrap_err();
+    timeout(SOON, database.clone().close())
+        .await
+        .unwrap()
+        .unwrap();
+    world.end().await;
+}

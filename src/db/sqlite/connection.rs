@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, OpenFlags};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Row};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{Statement, Value};
 
@@ -14,6 +16,10 @@ use crate::error::{Error, Result};
 
 /// Steps of `SQLite`'s machine between two looks at whether a statement is to end: about a millisecond.
 const STEPS: i32 = 20_000;
+/// How long a statement may keep a thread that others want to use too: several times what a page takes.
+const MOMENT: Duration = Duration::from_micros(500);
+/// Steps between two looks at whether the moment is over.
+const FEW_STEPS: i32 = 1_000;
 /// How long a connection waits for a lock. Readers wait for none but that of a log that is being mended.
 const BUSY: Duration = Duration::from_secs(30);
 /// Statements that a connection keeps prepared.
@@ -62,7 +68,8 @@ impl File {
         let settings = settings
             .into_iter()
             .map(|(name, value)| format!("PRAGMA {name} = {value};"))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         Ok(Self {
             path: options.get_filename().to_owned(),
             flags: mode | cache | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -86,31 +93,72 @@ pub(super) fn run(
     statement: &Statement,
     is_over: impl Fn() -> bool + Send + 'static,
 ) -> rusqlite::Result<Table> {
+    connection.busy_timeout(BUSY)?;
     connection.progress_handler(STEPS, Some(is_over))?;
+    let mut prepared = prepare(connection, statement)?;
+    let mut table = Table::new(prepared.column_names()).map_err(unfit)?;
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        take(row, &mut table)?;
+    }
+    Ok(table)
+}
+
+/// Runs a statement on a thread that others want to use too: it waits for no lock, and is interrupted when it has not come to
+/// a row within [`MOMENT`]. One that has goes on, but no longer holds up the others.
+pub(super) fn run_here(connection: &Connection, statement: &Statement) -> rusqlite::Result<Table> {
+    let start = Instant::now();
+    let goes_on = Arc::new(AtomicBool::new(false));
+    let exempt = Arc::clone(&goes_on);
+    let is_over = move || start.elapsed() >= MOMENT && !exempt.load(Ordering::Relaxed);
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.progress_handler(FEW_STEPS, Some(is_over))?;
+    let mut prepared = prepare(connection, statement)?;
+    let mut table = Table::new(prepared.column_names()).map_err(unfit)?;
+    let mut rows = prepared.raw_query();
+    while start.elapsed() < MOMENT {
+        match rows.next()? {
+            Some(row) => take(row, &mut table)?,
+            None => return Ok(table),
+        }
+    }
+    goes_on.store(true, Ordering::Relaxed);
+    tokio::task::block_in_place(|| {
+        while let Some(row) = rows.next()? {
+            take(row, &mut table)?;
+        }
+        Ok(())
+    })
+    .map(|()| table)
+}
+
+fn prepare<'a>(
+    connection: &'a Connection,
+    statement: &Statement,
+) -> rusqlite::Result<CachedStatement<'a>> {
     let mut prepared = connection.prepare_cached(&statement.sql)?;
     if let Some(values) = &statement.values {
         bind(&mut prepared, &values.0)?;
     }
-    let mut table = Table::new(prepared.column_names()).map_err(unfit)?;
-    let mut rows = prepared.raw_query();
-    while let Some(row) = rows.next()? {
-        for column in 0..table.width() {
-            table.push(row.get_ref(column)?).map_err(unfit)?;
-        }
+    Ok(prepared)
+}
+
+fn take(row: &Row<'_>, table: &mut Table) -> rusqlite::Result<()> {
+    for column in 0..table.width() {
+        table.push(row.get_ref(column)?).map_err(unfit)?;
     }
-    Ok(table)
+    Ok(())
 }
 
 /// Binds values as the driver that writes does: `$2` and `?2` are the second one, `?` the one after that of the last `?`.
 fn bind(prepared: &mut CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
     let mut last = 0;
     for parameter in 1..=prepared.parameter_count() {
-        let number = match prepared.parameter_name(parameter) {
-            Some(name) => name[1..].parse().unwrap_or(0),
-            None => {
-                last += 1;
-                last
-            }
+        let number = if let Some(name) = prepared.parameter_name(parameter) {
+            name[1..].parse().unwrap_or(0)
+        } else {
+            last += 1;
+            last
         };
         let value = usize::checked_sub(number, 1).and_then(|at| values.get(at));
         let value = value.ok_or(rusqlite::Error::InvalidParameterCount(number, values.len()))?;

@@ -1,5 +1,5 @@
 //! Reads of `SQLite` on connections of our own (docs/decisions/0019): a statement runs from its first row to its last in one
-//! go, on a thread that may block, and all its rows come back at once.
+//! go, and all its rows come back at once. Short ones run where they are asked for, all others on threads that may block.
 
 mod connection;
 mod table;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 use sea_orm::{ConnAcquireErr, DbErr, Statement};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
@@ -41,6 +42,8 @@ pub(super) struct Limits {
     pub(super) acquire: Duration,
     /// How long a statement may run; zero: as long as it takes.
     pub(super) statement: Duration,
+    /// Whether most statements take no longer than changing threads does.
+    pub(super) short: bool,
 }
 
 impl Pool {
@@ -57,8 +60,11 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The rows of a statement. One whose caller goes away ends soon after.
+    /// The rows of a statement. One on another thread whose caller goes away ends soon after.
     pub(super) async fn rows(&self, statement: Statement) -> Result<Table> {
+        if let Some(answer) = self.rows_here(&statement) {
+            return Ok(answer?);
+        }
         let left = Left::default();
         let caller = Arc::clone(&left.0);
         let limit = self.0.limits.statement;
@@ -69,6 +75,25 @@ impl Pool {
             })
         })
         .await
+    }
+
+    /// The rows of a statement, when they can be had at once and on this thread.
+    fn rows_here(&self, statement: &Statement) -> Option<rusqlite::Result<Table>> {
+        if !self.0.limits.short || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread
+        {
+            return None;
+        }
+        let place = self.0.places.try_acquire().ok()?;
+        // Opening one takes longer.
+        let connection = lock(&self.0.idle).pop()?;
+        let answer = self.0.used(connection, |connection| {
+            connection::run_here(connection, statement)
+        });
+        drop(place);
+        match answer {
+            Err(error) if is_busy_or_long(&error) => None,
+            answer => Some(answer),
+        }
     }
 
     /// Whether the file can be opened and read.
@@ -125,24 +150,35 @@ impl Pool {
 }
 
 impl Shared {
-    /// A connection that failed, or whose work panicked, is closed: the next one to ask opens another.
     fn with<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let idle = lock(&self.idle).pop();
         let connection = idle.map_or_else(|| self.file.connect(), Ok)?;
+        self.used(connection, work)
+    }
+
+    /// A connection that failed, or whose work panicked, is closed: the next one to ask opens another.
+    fn used<T>(
+        &self,
+        connection: Connection,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
         let answer = work(&connection);
-        if answer.as_ref().map_or_else(is_harmless, |_| true) {
+        if answer.as_ref().map_or_else(is_busy_or_long, |_| true) {
             lock(&self.idle).push(connection);
         }
         answer
     }
 }
 
-/// Whether an error says nothing about the connection.
-fn is_harmless(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+/// Whether a statement failed for want of time alone, which says nothing about the connection.
+fn is_busy_or_long(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy)
+    )
 }
 
 /// Runs what may block where it holds nobody up. A panic there goes on here.
@@ -185,6 +221,7 @@ mod tests {
             connections: 1,
             acquire: Duration::from_secs(1),
             statement: Duration::ZERO,
+            short: false,
         };
         let pool = Pool::open(file, limits).await.unwrap();
         for _ in 0..3 {
@@ -195,9 +232,8 @@ mod tests {
             };
             assert!(tokio::spawn(work).await.unwrap_err().is_panic());
             assert_eq!(pool.connections(), (0, 0));
-            let one =
-                pool.with(|connection| connection.query_row("SELECT 1", [], |row| row.get(0)));
-            assert_eq!(one.await.unwrap(), 1);
+            let one = pool.with(|connection| connection.execute_batch("SELECT 1"));
+            one.await.unwrap();
             assert_eq!(pool.connections(), (1, 1));
         }
         pool.close().await.unwrap();
