@@ -73,7 +73,9 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
                 None => None,
                 Some(jwt) => {
                     let roles = Box::new(move |role: &str| roles.permissions(role));
-                    Some(Arc::new(Jwt::start(jwt, roles, database.reader.clone()).await?))
+                    Some(Arc::new(
+                        Jwt::start(jwt, roles, database.reader.clone()).await?,
+                    ))
                 }
             };
             let tokens = tokens.clone();

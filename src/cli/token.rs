@@ -134,7 +134,9 @@ async fn agents(database: &Database, given: &[String]) -> Result<Option<Vec<uuid
     for text in given {
         let found = match Noun::Agent.decode(text) {
             Some(id) => Some(id),
-            None => agent::by_external_id(&database.reader, text).await?,
+            None => agent::ids_by_external_ids(&database.reader, &[text])
+                .await?
+                .pop(),
         };
         agents.push(found.ok_or_else(|| no_agent(text))?);
     }

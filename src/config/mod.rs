@@ -18,8 +18,8 @@ use crate::db::DatabaseOptions;
 use crate::entity::platform::Platforms;
 use crate::error::{Error, Result};
 use crate::graphql::{Currency, PageLimits};
-pub use jwt::{JwtAlgorithm, JwtFlags, JwtSettings};
 use crate::roles::Roles;
+pub use jwt::{JwtAlgorithm, JwtFlags, JwtSettings};
 pub use limits::{LimitSettings, Limits, Rate};
 
 /// Where settings come from besides flags and environment.

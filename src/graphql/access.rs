@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use sea_orm::Iterable;
 
 use crate::caller::Permission::{
-    self, AgentsWrite, AuditRead, EventsWrite, FiguresRead, MessagesRead, UsersDelete, UsersRead,
-    UsersWrite,
+    self, AgentsWrite, AuditRead, EventsWrite, FiguresRead, MessagesRead, TokensWrite, UsersDelete,
+    UsersRead, UsersWrite,
 };
 use crate::caller::Permissions;
 
@@ -25,6 +25,7 @@ const BLOCKS: Rule = &[&[UsersRead, EventsWrite]];
 const DELETIONS: Rule = &[&[UsersRead], &[UsersDelete]];
 const FIGURES: Rule = &[&[FiguresRead]];
 const AUDIT: Rule = &[&[AuditRead]];
+const TOKENS: Rule = &[&[TokensWrite]];
 const TEXTS: Rule = &[&[MessagesRead]];
 
 /// Types that have the same rule; the rule of all their members, none when each is named; and what some members take beyond it.
@@ -43,6 +44,8 @@ const RULES: &[Line] = &[
         &[
             // They find nothing that one may not see.
             (FREE, &["node", "nodes"]),
+            // About themselves one may always ask.
+            (FREE, &["viewer"]),
             (AGENTS, &["agent", "agents"]),
             (
                 USERS,
@@ -58,6 +61,7 @@ const RULES: &[Line] = &[
             (BLOCKS, &["blockStatus"]),
             (DELETIONS, &["deletion", "erasureCheck"]),
             (AUDIT, &["auditLog"]),
+            (TOKENS, &["tokens"]),
         ],
     ),
     (
@@ -91,6 +95,7 @@ const RULES: &[Line] = &[
                 ],
             ),
             (&[&[UsersDelete]], &["deleteChatUser", "restoreChatUser"]),
+            (TOKENS, &["createToken", "revokeToken"]),
         ],
     ),
     // Nouns, and what hangs on them.
@@ -144,16 +149,20 @@ const RULES: &[Line] = &[
     ),
     (&["Deletion", "ErasureCheck"], Some(DELETIONS), &[]),
     (&["AuditChange", "AuditEntry"], Some(AUDIT), &[]),
+    (&["Token"], Some(TOKENS), &[]),
+    (&["Viewer"], Some(FREE), &[]),
     // What is only reached from what has a rule.
     (&["Money", "PageInfo", "TableRows"], Some(FREE), &[]),
     (
         &[
             "AgentPayload",
+            "CreateTokenPayload",
             "DeleteChatUserPayload",
             "EventRejection",
             "MergeChatUsersPayload",
             "RecordMessagesPayload",
             "RestoreChatUserPayload",
+            "RevokeTokenPayload",
             "TagChatUsersPayload",
             "UpdateChatUserPayload",
             "UpdateChatUsersPayload",
@@ -238,6 +247,7 @@ const RULES: &[Line] = &[
             "BooleanFilter",
             "ChatUserOrder",
             "CreateAgentInput",
+            "CreateTokenInput",
             "DateTimeFilter",
             "DecimalFilter",
             "DeleteChatUserInput",
@@ -255,12 +265,16 @@ const RULES: &[Line] = &[
             "PlatformFilter",
             "RecordMessagesInput",
             "RestoreChatUserInput",
+            "RevokeTokenInput",
             "SessionOrder",
             "SessionStatusFilter",
             "SetChatUserStoppedInput",
             "StringFilter",
             "SubscribeChatUserInput",
             "TagsFilter",
+            "TokenOrder",
+            "TokenOrderField",
+            "TokenWhere",
             "UnarchiveAgentInput",
             "UnblockChatUserInput",
             "UnsubscribeChatUserInput",

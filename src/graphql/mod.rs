@@ -74,6 +74,8 @@ pub struct Means {
     pub pages: PageLimits,
     /// The currency of all costs.
     pub currency: Currency,
+    /// What roles there are.
+    pub roles: Roles,
     /// Where it is noted whose personal data was read, when that is wanted.
     pub reads: Option<ReadLog>,
 }
@@ -103,6 +105,7 @@ pub async fn execute(
         .data(now)
         .data(means.pages)
         .data(means.currency)
+        .data(means.roles.clone())
         .data(Arc::new(Loaders::new(reader, &batches)));
     let response = batches.drive(graph.execute(request)).await;
     let users = disclosed.take();

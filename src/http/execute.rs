@@ -24,9 +24,7 @@ pub(super) async fn execute(
     caller: &super::Caller<'_>,
     once: Option<Arc<graphql::Once>>,
 ) -> Result<Answer, Refusal> {
-    let mut request = Request::new("")
-        .variables(plain(variables))
-        .data(shared.roles.clone());
+    let mut request = Request::new("").variables(plain(variables));
     request.operation_name = operation.name.as_ref().map(ToString::to_string);
     request.set_parsed_query(checked.executable.clone());
     let answering = AssertUnwindSafe(graphql::execute(

@@ -45,7 +45,6 @@ use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
 use crate::error::Result;
 use crate::graphql::{self, Graph, Means};
-use crate::roles::Roles;
 use crate::span;
 use crate::telemetry::RequestLine;
 use crate::write::reading::{Keeper, ReadLog};
@@ -83,7 +82,6 @@ struct Shared {
     drain_timeout: Duration,
     draining: AtomicBool,
     authentication: Authentication,
-    roles: Roles,
 }
 
 impl std::fmt::Debug for Server {
@@ -134,6 +132,7 @@ impl Server {
                 database,
                 pages: settings.pages(),
                 currency: settings.currency()?,
+                roles: settings.roles()?,
                 reads,
             },
             keeper: Mutex::new(keeper),
@@ -156,7 +155,6 @@ impl Server {
             drain_timeout: settings.drain_timeout(),
             draining: AtomicBool::new(false),
             authentication,
-            roles: settings.roles()?,
         })))
     }
 

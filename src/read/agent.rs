@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
-use super::columns::{Columns, Row};
+use super::columns::Row;
 use super::filter::{
     BooleanFilter, Builder, Column, DateTimeFilter, DecimalFilter, IdFilter, IntFilter, Present,
     StringFilter, Where,
@@ -67,14 +67,6 @@ pub async fn none(reader: &Reader) -> Result<bool> {
         .rows(reader.dialect().statement(&select))
         .await?
         .is_empty())
-}
-
-/// The id of the agent that has this id in the system its data comes from.
-pub async fn by_external_id(reader: &Reader, external_id: &str) -> Result<Option<Uuid>> {
-    let mut select = Entity::visible(reader.principal());
-    select.and_where(Expr::col((Entity::TABLE, "external_id")).eq(external_id));
-    let rows = Columns::<Entity>::id().fetch(reader, select).await?;
-    Ok(rows.first().map(Entity::id))
 }
 
 /// The ids of the agents with these external ids; what names none is left out.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use parlour::caller::{Agents, Caller, Permission, Permissions, Principal, Role};
 use parlour::graphql::access::{has_rule, named, of_member, of_type, table};
-use parlour::graphql::{Currency, PageLimits, execute, schema};
+use parlour::graphql::{Currency, Means, PageLimits, execute, schema};
+use parlour::roles::Roles;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
 
@@ -605,19 +606,17 @@ async fn run(world: &World, principal: &Principal, query: &str) -> Value {
     let caller = Caller {
         principal: Arc::new(principal.clone()),
         request_id: "test".to_owned(),
+        operation: None,
     };
     let request = async_graphql::Request::new(query);
-    let (pages, currency) = (PageLimits::default(), Currency::default());
-    let response = execute(
-        &schema(),
-        &world.database,
-        pages,
-        currency,
-        caller,
-        None,
-        request,
-    )
-    .await;
+    let means = Means {
+        database: world.database.clone(),
+        pages: PageLimits::default(),
+        currency: Currency::default(),
+        roles: Roles::default(),
+        reads: None,
+    };
+    let response = execute(&schema(), &means, caller, None, request).await;
     serde_json::to_value(&response).unwrap()
 }
 

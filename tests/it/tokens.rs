@@ -71,7 +71,10 @@ async fn ask(server: &Server, secret: &str, query: &str, variables: Value) -> Re
 pub(crate) fn guarded(world: &World, settings: &ServeSettings) -> (Server, Tokens) {
     let tokens = Tokens::new(world.database.clone(), settings.roles().unwrap());
     let limits = LimitSettings::default().limits();
-    let authentication = Authentication::Required(tokens.clone());
+    let authentication = Authentication::Required {
+        tokens: tokens.clone(),
+        jwt: None,
+    };
     let server = Server::with(authentication, world.database.clone(), settings, limits).unwrap();
     (server, tokens)
 }
@@ -87,6 +90,7 @@ pub(crate) async fn make(
     let by = Caller {
         principal: Principal::program().into(),
         request_id: "test".to_owned(),
+        operation: None,
     };
     let draft = Draft {
         name: name.to_owned(),
