@@ -19,7 +19,10 @@ pub enum Authentication {
     /// Nobody has to: everybody is this one.
     Open(Arc<Principal>),
     /// Everybody has to.
-    Required(Tokens),
+    Required {
+        /// Those of the database.
+        tokens: Tokens,
+    },
 }
 
 impl Authentication {
@@ -32,7 +35,7 @@ impl Authentication {
     pub async fn principal(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Cause> {
         match self {
             Self::Open(anyone) => Ok(anyone.clone()),
-            Self::Required(_) => {
+            Self::Required { .. } => {
                 let mut given = headers.get_all(AUTHORIZATION).iter();
                 match (given.next(), given.next()) {
                     (None, _) => Err(Cause::Missing),
@@ -50,7 +53,7 @@ impl Authentication {
     pub async fn bearer(&self, bearer: &str) -> Result<Arc<Principal>, Cause> {
         match self {
             Self::Open(anyone) => Ok(anyone.clone()),
-            Self::Required(tokens) => match bearer {
+            Self::Required { tokens } => match bearer {
                 token if token.starts_with(PREFIX) => tokens.principal(token).await,
                 jwt if jwt.split('.').count() == 3 => Err(Cause::Unknown),
                 _ => Err(Cause::Malformed),

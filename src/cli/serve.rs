@@ -65,7 +65,12 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
             let told = "open to this machine, no token needed";
             (Authentication::Open(anyone), told)
         }
-        AuthenticationRule::Required => (Authentication::Required(tokens.clone()), "tokens needed"),
+        AuthenticationRule::Required => (
+            Authentication::Required {
+                tokens: tokens.clone(),
+            },
+            "tokens needed",
+        ),
     };
     let server = http::Server::with(authentication, database.clone(), &settings, limits)?;
     // Whoever reads the line may ask at once.

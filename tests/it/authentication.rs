@@ -178,7 +178,7 @@ async fn a_database_that_is_away_is_no_bad_token() {
         away.reader.clone().close().await.unwrap();
         let tokens = Tokens::new(away.clone(), Roles::default());
         let server = Server::with(
-            Authentication::Required(tokens),
+            Authentication::Required { tokens },
             world.database.clone(),
             &ServeSettings::default(),
             LimitSettings::default().limits(),

@@ -71,7 +71,9 @@ async fn ask(server: &Server, secret: &str, query: &str, variables: Value) -> Re
 pub(crate) fn guarded(world: &World, settings: &ServeSettings) -> (Server, Tokens) {
     let tokens = Tokens::new(world.database.clone(), settings.roles().unwrap());
     let limits = LimitSettings::default().limits();
-    let authentication = Authentication::Required(tokens.clone());
+    let authentication = Authentication::Required {
+        tokens: tokens.clone(),
+    };
     let server = Server::with(authentication, world.database.clone(), settings, limits).unwrap();
     (server, tokens)
 }
