@@ -583,9 +583,11 @@ fn valid(nodes: &[(String, String)], mutation: &str) -> String {
     let id = |noun: &str| &nodes.iter().find(|(name, _)| name == noun).unwrap().1;
     let (agent, user) = (id("Agent"), id("ChatUser"));
     match mutation {
-        "recordMessages" => format!(
-            "{{events: [{{agent: {{externalId: \"support\"}}, user: {{platform: WEB, platformId: \"new\"}}, message: {{externalId: \"new\", role: USER, text: \"hi\", sentAt: \"2026-01-01T00:00:00Z\"}}}}], }}"
-        ),
+        "recordMessages" => {
+            "{events: [{agent: {externalId: \"support\"}, user: {platform: WEB, platformId: \"new\"}, \
+             message: {externalId: \"new\", role: USER, text: \"hi\", sentAt: \"2026-01-01T00:00:00Z\"}}]}"
+                .to_owned()
+        }
         "createAgent" => "{externalId: \"new\"}".to_owned(),
         "updateAgent" => format!("{{id: \"{agent}\", name: \"new\"}}"),
         "archiveAgent" | "unarchiveAgent" => format!("{{id: \"{agent}\"}}"),

@@ -28,7 +28,7 @@ struct Pair {
 fn event(agent: &str, word: &str, at: usize) -> Event {
     let (user, minute) = (at % 7, at % 60);
     let event = json!({
-        "agent": { "external_id": format!("{agent}"), "name": format!("Agent {word}"), "description": format!("for {word}") },
+        "agent": { "external_id": agent, "name": format!("Agent {word}"), "description": format!("for {word}") },
         "user": { "platform": "TELEGRAM", "platform_id": format!("{word}-platform-{user}"), "name": format!("Name {word} {user}"),
                   "email": format!("{word}{user}@example.org"), "phone": format!("+{word} {user}"), "language": format!("x-{word}"),
                   "profile_picture_url": format!("https://example.org/{word}"), "tags": [format!("tag {word}")],
@@ -439,7 +439,10 @@ async fn whoever_is_limited_records_for_their_agents_and_makes_none() {
         let seen = world.seen_by(Principal::with_role("limited", Role::Ingest, limited.clone()));
         let agent = Noun::Agent.encode(own[0]);
         let event = |agent: &str, message: &str| {
-            format!("{{ agent: {{ {agent} }}, user: {{ platform: TELEGRAM, platformId: \"{PLATFORM}\" }}, message: {{ externalId: \"{message}\", role: USER, text: \"x\", sentAt: \"2026-03-01T00:00:00Z\" }} }}", PLATFORM = "zq9x one-platform-1")
+            format!(
+                "{{ agent: {{ {agent} }}, user: {{ platform: TELEGRAM, platformId: \"zq9x one-platform-1\" }},
+                    message: {{ externalId: \"{message}\", role: USER, text: \"x\", sentAt: \"2026-03-01T00:00:00Z\" }} }}"
+            )
         };
         let external = world.ask(&format!("{{ agent(id: \"{agent}\") {{ externalId }} }}"), Value::Null).await;
         let external = external["agent"]["externalId"].as_str().unwrap();
