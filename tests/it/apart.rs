@@ -68,7 +68,7 @@ async fn plant(world: &World) -> Vec<Uuid> {
         .await;
     let agents = users["agents"]["nodes"].as_array().unwrap();
     for agent in agents {
-        let word = if agent["externalId"].as_str().unwrap().contains(PLANTED) {
+        let mark = if agent["externalId"].as_str().unwrap().contains(PLANTED) {
             PLANTED
         } else {
             "mine"
@@ -76,13 +76,13 @@ async fn plant(world: &World) -> Vec<Uuid> {
         let user = |at: usize| agent["chatUsers"]["nodes"][at]["id"].as_str().unwrap();
         let changes = format!(
             "mutation {{
-                a: updateChatUser(input: {{id: \"{0}\", name: \"Second {word}\"}}) {{ userErrors {{ message }} }}
-                b: subscribeChatUser(input: {{id: \"{0}\", tag: \"news {word}\"}}) {{ userErrors {{ message }} }}
-                c: blockChatUser(input: {{id: \"{0}\", reason: \"reason {word}\"}}) {{ userErrors {{ message }} }}
+                a: updateChatUser(input: {{id: \"{0}\", name: \"Second {mark}\"}}) {{ userErrors {{ message }} }}
+                b: subscribeChatUser(input: {{id: \"{0}\", tag: \"news {mark}\"}}) {{ userErrors {{ message }} }}
+                c: blockChatUser(input: {{id: \"{0}\", reason: \"reason {mark}\"}}) {{ userErrors {{ message }} }}
                 d: mergeChatUsers(input: {{into: \"{0}\", from: \"{1}\"}}) {{ userErrors {{ message }} }}
                 e: deleteChatUser(input: {{id: \"{2}\", mode: SOFT}}) {{ userErrors {{ message }} }}
                 f: deleteChatUser(input: {{id: \"{3}\", mode: HARD}}) {{ userErrors {{ message }} }}
-                g: updateAgent(input: {{id: \"{4}\", description: \"second {word}\"}}) {{ userErrors {{ message }} }} }}",
+                g: updateAgent(input: {{id: \"{4}\", description: \"second {mark}\"}}) {{ userErrors {{ message }} }} }}",
             user(0), user(1), user(2), user(3), agent["id"].as_str().unwrap(),
         );
         let made = world.ask(&changes, Value::Null).await;
