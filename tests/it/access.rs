@@ -278,21 +278,21 @@ async fn every_field_argument_and_input_has_a_rule() {
         };
         there.insert((name.clone(), None));
         for member in parts.iter().flat_map(|part| schema.members(name, part)) {
-            let word = member["name"].as_str().unwrap();
-            there.insert((name.clone(), Some(word.to_owned())));
-            if !has_rule(name, Some(word)) {
-                wrong.push(format!("{name}.{word} has no rule in graphql/access.rs"));
+            let field = member["name"].as_str().unwrap();
+            there.insert((name.clone(), Some(field.to_owned())));
+            if !has_rule(name, Some(field)) {
+                wrong.push(format!("{name}.{field} has no rule in graphql/access.rs"));
             }
-            let is_figure = word
+            let is_figure = field
                 .strip_prefix("total")
                 .is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_uppercase()))
-                || word.starts_with("TOTAL_")
-                || word.to_lowercase().ends_with("cost");
-            let free = word == "totalCount" || name.starts_with("Event") || name == "Money";
+                || field.starts_with("TOTAL_")
+                || field.to_lowercase().ends_with("cost");
+            let free = field == "totalCount" || name.starts_with("Event") || name == "Money";
             let figures = Permissions::from_iter([Permission::FiguresRead]);
-            if is_figure && !free && !of_member(name, word).contains(&figures) {
+            if is_figure && !free && !of_member(name, field).contains(&figures) {
                 wrong.push(format!(
-                    "{name}.{word} is a figure, and does not take figures:read"
+                    "{name}.{field} is a figure, and does not take figures:read"
                 ));
             }
         }
@@ -584,9 +584,11 @@ fn valid(nodes: &[(String, String)], mutation: &str) -> String {
     let id = |noun: &str| &nodes.iter().find(|(name, _)| name == noun).unwrap().1;
     let (agent, user) = (id("Agent"), id("ChatUser"));
     match mutation {
-        "recordMessages" => format!(
-            "{{events: [{{agent: {{externalId: \"support\"}}, user: {{platform: WEB, platformId: \"new\"}}, message: {{externalId: \"new\", role: USER, text: \"hi\", sentAt: \"2026-01-01T00:00:00Z\"}}}}], }}"
-        ),
+        "recordMessages" => {
+            "{events: [{agent: {externalId: \"support\"}, user: {platform: WEB, platformId: \"new\"}, \
+             message: {externalId: \"new\", role: USER, text: \"hi\", sentAt: \"2026-01-01T00:00:00Z\"}}]}"
+                .to_owned()
+        }
         "createAgent" => "{externalId: \"new\"}".to_owned(),
         "updateAgent" => format!("{{id: \"{agent}\", name: \"new\"}}"),
         "archiveAgent" | "unarchiveAgent" => format!("{{id: \"{agent}\"}}"),

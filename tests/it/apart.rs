@@ -28,7 +28,7 @@ struct Pair {
 fn event(agent: &str, word: &str, at: usize) -> Event {
     let (user, minute) = (at % 7, at % 60);
     let event = json!({
-        "agent": { "external_id": format!("{agent}"), "name": format!("Agent {word}"), "description": format!("for {word}") },
+        "agent": { "external_id": agent, "name": format!("Agent {word}"), "description": format!("for {word}") },
         "user": { "platform": "TELEGRAM", "platform_id": format!("{word}-platform-{user}"), "name": format!("Name {word} {user}"),
                   "email": format!("{word}{user}@example.org"), "phone": format!("+{word} {user}"), "language": format!("x-{word}"),
                   "profile_picture_url": format!("https://example.org/{word}"), "tags": [format!("tag {word}")],
@@ -68,7 +68,7 @@ async fn plant(world: &World) -> Vec<Uuid> {
         .await;
     let agents = users["agents"]["nodes"].as_array().unwrap();
     for agent in agents {
-        let word = if agent["externalId"].as_str().unwrap().contains(PLANTED) {
+        let mark = if agent["externalId"].as_str().unwrap().contains(PLANTED) {
             PLANTED
         } else {
             "mine"
@@ -76,13 +76,13 @@ async fn plant(world: &World) -> Vec<Uuid> {
         let user = |at: usize| agent["chatUsers"]["nodes"][at]["id"].as_str().unwrap();
         let changes = format!(
             "mutation {{
-                a: updateChatUser(input: {{id: \"{0}\", name: \"Second {word}\"}}) {{ userErrors {{ message }} }}
-                b: subscribeChatUser(input: {{id: \"{0}\", tag: \"news {word}\"}}) {{ userErrors {{ message }} }}
-                c: blockChatUser(input: {{id: \"{0}\", reason: \"reason {word}\"}}) {{ userErrors {{ message }} }}
+                a: updateChatUser(input: {{id: \"{0}\", name: \"Second {mark}\"}}) {{ userErrors {{ message }} }}
+                b: subscribeChatUser(input: {{id: \"{0}\", tag: \"news {mark}\"}}) {{ userErrors {{ message }} }}
+                c: blockChatUser(input: {{id: \"{0}\", reason: \"reason {mark}\"}}) {{ userErrors {{ message }} }}
                 d: mergeChatUsers(input: {{into: \"{0}\", from: \"{1}\"}}) {{ userErrors {{ message }} }}
                 e: deleteChatUser(input: {{id: \"{2}\", mode: SOFT}}) {{ userErrors {{ message }} }}
                 f: deleteChatUser(input: {{id: \"{3}\", mode: HARD}}) {{ userErrors {{ message }} }}
-                g: updateAgent(input: {{id: \"{4}\", description: \"second {word}\"}}) {{ userErrors {{ message }} }} }}",
+                g: updateAgent(input: {{id: \"{4}\", description: \"second {mark}\"}}) {{ userErrors {{ message }} }} }}",
             user(0), user(1), user(2), user(3), agent["id"].as_str().unwrap(),
         );
         let made = world.ask(&changes, Value::Null).await;
@@ -439,7 +439,10 @@ async fn whoever_is_limited_records_for_their_agents_and_makes_none() {
         let seen = world.seen_by(Principal::with_role("limited", Role::Ingest, limited.clone()));
         let agent = Noun::Agent.encode(own[0]);
         let event = |agent: &str, message: &str| {
-            format!("{{ agent: {{ {agent} }}, user: {{ platform: TELEGRAM, platformId: \"{PLATFORM}\" }}, message: {{ externalId: \"{message}\", role: USER, text: \"x\", sentAt: \"2026-03-01T00:00:00Z\" }} }}", PLATFORM = "zq9x one-platform-1")
+            format!(
+                "{{ agent: {{ {agent} }}, user: {{ platform: TELEGRAM, platformId: \"zq9x one-platform-1\" }},
+                    message: {{ externalId: \"{message}\", role: USER, text: \"x\", sentAt: \"2026-03-01T00:00:00Z\" }} }}"
+            )
         };
         let external = world.ask(&format!("{{ agent(id: \"{agent}\") {{ externalId }} }}"), Value::Null).await;
         let external = external["agent"]["externalId"].as_str().unwrap();
