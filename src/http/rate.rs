@@ -47,7 +47,7 @@ pub(super) struct Charge<'a> {
 
 impl Rates {
     pub(super) fn new(rate: Rate) -> Self {
-        let whole = rate.time(rate.burst).as_secs_f64().ceil();
+        let whole = seconds(rate.time(rate.burst));
         let policy = format!("\"cost\";q={};w={whole};qu=\"cost\"", rate.burst);
         Self {
             rate,
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(pay(&mut buckets, "a", 60, now), Ok(()));
         assert!(pay(&mut buckets, "a", 1, now).is_err());
         // What comes back late makes no bucket larger than it is.
-        let later = Duration::from_secs(60);
+        let later = Duration::from_mins(1);
         buckets.give_back("a", RATE.time(100));
         buckets.give_back("nobody", RATE.time(100));
         assert_eq!(buckets.full_in("a", later), Duration::ZERO);

@@ -164,7 +164,7 @@ async fn claims_that_do_not_hold_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_no_key_of_the_issuer_gets_nowhere() {
-    let (rsa, own) = (Key::rsa(0), Key::p256());
+    let rsa = Key::rsa(0);
     let keys = [
         rsa.jwk("k"),
         json!({ "kty": "oct", "kid": "s", "k": "c2VjcmV0", "alg": "HS256" }),
@@ -213,6 +213,22 @@ async fn whoever_has_no_key_of_the_issuer_gets_nowhere() {
                 .0
         );
         assert_eq!(refusal(jwt, &empty).await, Some(Cause::WrongKey));
+        // Nothing of it made the issuer be asked more than once.
+        assert_eq!(issuer.looks(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_chooses_nothing_but_a_key_of_the_issuer() {
+    let (rsa, own) = (Key::rsa(0), Key::p256());
+    with(&[rsa.jwk("k")], async |issuer, jwt| {
+        let claims = claims(&issuer.name).to_string();
+        let refused = async |key: &Key, header: Value| {
+            let token = key.sign(&header.to_string(), &claims);
+            let refusal = refusal(jwt, &token).await;
+            refusal.unwrap_or_else(|| panic!("{header} is taken"))
+        };
         // A key of their own, brought along or pointed at.
         let address = issuer.at("/realms/test/certs");
         for (name, value) in [
