@@ -122,7 +122,11 @@ impl Builder {
 
     /// Refuses a column of which the caller may not see more than a shape: what it finds tells what is in it.
     fn may_use(&self, column: Column) -> Result<()> {
-        let Some((table, name)) = column.name.split_once('.').filter(|_| !column.presence) else {
+        let Some((table, name)) = column
+            .name
+            .split_once('.')
+            .filter(|_| column.look != Look::Presence)
+        else {
             return Ok(());
         };
         match self.reader.missing(table, name) {
@@ -160,8 +164,18 @@ pub struct Column {
     name: &'static str,
     nullable: bool,
     normal: bool,
-    listed: bool,
-    presence: bool,
+    look: Look,
+}
+
+/// What is looked at to compare a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// What it holds.
+    Value,
+    /// Whether it holds anything.
+    Presence,
+    /// A table of its own, in which its values are listed.
+    List,
 }
 
 impl Column {
@@ -171,15 +185,14 @@ impl Column {
             name,
             nullable: false,
             normal: false,
-            listed: false,
-            presence: false,
+            look: Look::Value,
         }
     }
 
     /// The tags of users, which have a table of their own to be found by.
     pub const fn tags_of_users() -> Self {
         Self {
-            listed: true,
+            look: Look::List,
             ..Self::of("chat_users.tags")
         }
     }
@@ -187,7 +200,7 @@ impl Column {
     /// A column of which everybody may know whether it holds a value.
     pub const fn presence(name: &'static str) -> Self {
         Self {
-            presence: true,
+            look: Look::Presence,
             ..Self::of(name)
         }
     }
@@ -198,8 +211,7 @@ impl Column {
             name,
             nullable: true,
             normal: false,
-            listed: false,
-            presence: false,
+            look: Look::Value,
         }
     }
 
@@ -209,8 +221,7 @@ impl Column {
             name,
             nullable: true,
             normal: true,
-            listed: false,
-            presence: false,
+            look: Look::Value,
         }
     }
 }
@@ -657,9 +668,9 @@ pub struct TagsFilter {
 impl Operators for TagsFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
         let dialect = field.builder.reader.dialect();
-        let Column { name, listed, .. } = field.column;
+        let Column { name, look, .. } = field.column;
         let has = |tag: &str| {
-            if listed {
+            if look == Look::List {
                 dialect.tagged(tag)
             } else {
                 dialect.has(name, tag)

@@ -369,8 +369,8 @@ async fn keys_change_without_a_restart() {
         // Both are there for a while; who comes with the new key makes the issuer be asked, once for all of them.
         issuer.rotate(&[old.jwk("old"), new.jwk("new")]);
         let asking = (0..10).map(|_| jwt.principal(&by_new));
-        let taken = futures_util::future::join_all(asking).await;
-        assert!(taken.iter().all(Result::is_ok), "{taken:?}");
+        let answers = futures_util::future::join_all(asking).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         assert_eq!(issuer.looks(), 2);
         assert_eq!(refusal(jwt, &by_old).await, None);
         // A flood of keys that nobody has is no flood for the issuer.

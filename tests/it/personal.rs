@@ -39,10 +39,10 @@ const VALUES: [&str; 16] = [
 ];
 /// What was said in the world.
 const SAID: [&str; 4] = [
-    "Ęqw my secret is pączki 🥯 and more of them",
-    "Ęqw answer about pączki 🥯 with cream",
-    "Ęqw subject of pączki",
-    "Ęqw summary of all the pączki that were said",
+    "Ęqw moja tajemnica to pączki 🥯 i jeszcze więcej",
+    "Ęqw odpowiedź o pączkach 🥯 z kremem",
+    "Ęqw temat o pączkach",
+    "Ęqw streszczenie wszystkich pączków 🥯",
 ];
 
 /// Somebody who may do everything but some things.
