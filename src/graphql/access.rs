@@ -246,6 +246,7 @@ const RULES: &[Line] = &[
             "BlockChatUserInput",
             "BooleanFilter",
             "ChatUserOrder",
+            "ChatUsersFilter",
             "CreateAgentInput",
             "CreateTokenInput",
             "DateTimeFilter",

@@ -38,7 +38,7 @@ use crate::error::{Error, Internal};
 use crate::roles::Roles;
 use crate::write::idempotency::Changes;
 pub use crate::write::idempotency::{Kept, Once};
-use crate::write::reading::ReadLog;
+pub use crate::write::reading::{Keeper, ReadLog};
 pub use connection::Limits as PageLimits;
 use loader::{Batches, Loaders};
 pub use money::Currency;

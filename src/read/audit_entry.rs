@@ -1,19 +1,19 @@
 //! Audit entries: what their lists can be filtered and ordered by.
 
-use async_graphql::{Enum, ID, InputObject};
+use async_graphql::{Enum, InputObject};
 use sea_orm::DbErr;
-use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
 use super::columns::Row;
 use super::filter::{
-    AuditActionFilter, Builder, Column, DateTimeFilter, IdFilter, StringFilter, Where,
+    AuditActionFilter, Builder, ChatUsersFilter, Column, DateTimeFilter, IdFilter, StringFilter,
+    Where,
 };
 use super::page::{Key, SortColumn, SortField};
 use super::{Filter, Noun, hidden};
 use crate::caller::Permission;
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
 use crate::entity::audit_entry::{Entity, Model};
 use crate::entity::personal::DELETIONS;
 use crate::error::Result;
@@ -104,8 +104,8 @@ pub struct AuditEntryWhere {
     pub operation: Option<StringFilter>,
     /// When.
     pub at: Option<DateTimeFilter>,
-    /// Personal data of this user was read.
-    pub read_of: Option<ID>,
+    /// The users whose personal data was read.
+    pub chat_user_ids: Option<ChatUsersFilter>,
 }
 
 impl Where for AuditEntryWhere {
@@ -129,25 +129,17 @@ impl Where for AuditEntryWhere {
                 self.operation.as_ref(),
                 Column::nullable("audit_entries.operation"),
             )?)
-            .add(
-                self.read_of
-                    .as_deref()
-                    .map_or_else(Condition::all, |user| read_of(builder.dialect(), user)),
-            )
+            .add(builder.field(
+                "chatUserIds",
+                self.chat_user_ids.as_ref(),
+                column("audit_entries.chat_user_ids"),
+            )?)
             .add(builder.field("at", self.at.as_ref(), column("audit_entries.at"))?))
     }
 
     fn logic(&self) -> (Option<&[Self]>, Option<&[Self]>, Option<&Self>) {
         (self.and.as_deref(), self.or.as_deref(), self.not.as_deref())
     }
-}
-
-/// Entries of reads of a user; garbage is nobody.
-fn read_of(dialect: Dialect, user: &str) -> Condition {
-    Condition::all().add(match id::Noun::ChatUser.decode(user) {
-        Some(_) => dialect.has("audit_entries.chat_user_ids", user),
-        None => Expr::cust("1 = 0"),
-    })
 }
 
 /// What a list of audit entries can be ordered by.

@@ -71,7 +71,7 @@ pub async fn pages<N: Noun>(
     }
     Ok(lists
         .into_iter()
-        .map(|(parent, rows)| (parent, Slice::new(ordered(rows, query), &query.page)))
+        .map(|(parent, rows)| (parent, columns.slice(ordered(rows, query), &query.page)))
         .collect())
 }
 
@@ -108,7 +108,7 @@ pub async fn one_page<N: Noun>(
         .iter()
         .map(|row| columns.decode(row))
         .collect::<Result<_, _>>()?;
-    Ok(Slice::new(rows, &query.page))
+    Ok(columns.slice(rows, &query.page))
 }
 
 /// Puts the rows of one parent in the page's direction.

@@ -100,7 +100,10 @@ impl Noun for Entity {
         query: &Query<Self>,
         columns: Columns<Self>,
     ) -> Result<Slice<Self>> {
-        match (scope.reach(reader.principal()), &query.filter.search) {
+        match (
+            scope.reach::<Self>(reader.principal()),
+            &query.filter.search,
+        ) {
             (Reach::List(scope), Some(Term::Text(text))) => {
                 search::page(reader, scope, query, text, columns).await
             }
@@ -163,10 +166,12 @@ async fn merged(reader: &Reader, condition: Condition) -> Result<Vec<(Uuid, Mode
         .inner_join("chat_user_aliases", led)
         .cond_where(condition);
     let rows = reader.select(&select).await?;
-    Ok(rows
+    let rows = rows
         .iter()
         .map(|row| Ok((row.try_get("", "alias")?, columns.decode(row)?)))
-        .collect::<Result<_, DbErr>>()?)
+        .collect::<Result<Vec<_>, DbErr>>()?;
+    columns.note(rows.iter().map(|(_, row)| row));
+    Ok(rows)
 }
 
 /// The user with this id on a platform of an agent, or the one into whom that user was merged.

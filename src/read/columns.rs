@@ -14,6 +14,7 @@ use sea_orm::{DbErr, IdenStatic, Iterable};
 use uuid::Uuid;
 
 use super::Noun;
+use super::page::{Page, Slice};
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
 use crate::db::{self, Disclosed, Readable, Reader};
@@ -114,14 +115,22 @@ impl<N: Noun> Columns<N> {
     }
 
     /// The rows of a query, with these columns.
-    pub async fn fetch(self, reader: &Reader, mut query: SelectStatement) -> Result<Vec<N::Model>> {
+    pub async fn fetch(self, reader: &Reader, query: SelectStatement) -> Result<Vec<N::Model>> {
         let columns = self.seen_by(reader);
-        query.columns(columns.names().into_iter().map(|name| (N::TABLE, name)));
-        let rows = reader.select(&query).await?;
-        Ok(rows
-            .iter()
-            .map(|row| columns.decode(row))
-            .collect::<Result<_, _>>()?)
+        let rows = columns.read(reader, query).await?;
+        columns.note(&rows);
+        Ok(rows)
+    }
+
+    /// The page that a query is cut to, with these columns.
+    pub async fn slice(
+        self,
+        reader: &Reader,
+        query: SelectStatement,
+        page: &Page,
+    ) -> Result<Slice<N>> {
+        let columns = self.seen_by(reader);
+        Ok(columns.slice(columns.read(reader, query).await?, page))
     }
 
     const fn has(self, at: usize) -> bool {
@@ -162,18 +171,37 @@ impl<N: Noun> Seen<'_, N> {
 
     /// The row of a result that has these columns first, in this order.
     pub fn decode(&self, result: &db::Row) -> Result<N::Model, DbErr> {
-        let row = N::decode(&Row {
+        N::decode(&Row {
             result,
             bits: self.columns.bits,
             plain: self.plain,
             mask: self.mask.as_ref(),
             place: Cell::default(),
             read: Cell::default(),
-        })?;
+        })
+    }
+
+    async fn read(&self, reader: &Reader, mut query: SelectStatement) -> Result<Vec<N::Model>> {
+        query.columns(self.names().into_iter().map(|name| (N::TABLE, name)));
+        let rows = reader.select(&query).await?;
+        Ok(rows
+            .iter()
+            .map(|row| self.decode(row))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// The page of rows that were read for it. The one beyond it, which tells that there are more, is shown to nobody.
+    pub fn slice(&self, rows: Vec<N::Model>, page: &Page) -> Slice<N> {
+        let slice = Slice::new(rows, page);
+        self.note(slice.rows.iter().map(AsRef::as_ref));
+        slice
+    }
+
+    /// Notes that somebody is shown these rows.
+    pub fn note<'r>(&self, rows: impl IntoIterator<Item = &'r N::Model>) {
         if let Some(disclosed) = self.disclosed {
-            disclosed.add(N::user(&row));
+            disclosed.add(rows.into_iter().filter_map(N::user));
         }
-        Ok(row)
     }
 }
 

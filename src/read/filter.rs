@@ -15,6 +15,7 @@ use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::error::{Error, Result};
+use crate::id::Noun;
 
 /// How deep `and`, `or` and `not` may nest.
 const MAX_DEPTH: usize = 5;
@@ -649,6 +650,26 @@ impl Operators for SessionStatusFilter {
             (true, false) => field.is_null(Some(true)),
             (false, true) => field.is_null(Some(false)),
             (false, false) => field.add(Expr::cust("1 = 0")),
+        }
+        Ok(())
+    }
+}
+
+/// Conditions on a set of users.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, InputObject)]
+pub struct ChatUsersFilter {
+    /// Has this user.
+    pub has: Option<ID>,
+}
+
+impl Operators for ChatUsersFilter {
+    fn apply(&self, field: &mut Field<'_>) -> Result<()> {
+        if let Some(user) = self.has.as_deref() {
+            let dialect = field.builder.dialect();
+            let has = dialect.has(field.column.name, user);
+            // Garbage is nobody.
+            let is_id = Noun::ChatUser.decode(user).is_some();
+            field.add(if is_id { has } else { Expr::cust("1 = 0") });
         }
         Ok(())
     }

@@ -109,10 +109,12 @@ pub async fn by_external_ids(reader: &Reader, wanted: &[ExternalKey<'_>]) -> Res
         select("messages.sent_as = wanted.known_as")
     );
     let found = reader.rows(dialect.raw(sql, [rows.value()])).await?;
-    Ok(found
+    let found = found
         .iter()
         .map(|row| columns.decode(row))
-        .collect::<Result<_, _>>()?)
+        .collect::<Result<Vec<_>, _>>()?;
+    columns.note(&found);
+    Ok(found)
 }
 
 /// What a list of messages is filtered by.

@@ -153,15 +153,18 @@ pub enum Reach {
 }
 
 impl Scope {
-    /// Of everyone's rows those of somebody's agents: no index over everybody is walked for who sees only some.
-    pub fn reach(self, principal: &Principal) -> Reach {
+    /// Of everyone's rows those of somebody's agents: no index over everybody is walked for who sees only some. What belongs to
+    /// no agent has no such lists.
+    pub fn reach<N: Noun>(self, principal: &Principal) -> Reach {
         let own = |agent| Self::Of(id::Noun::Agent, agent);
         match (self, &principal.agents) {
-            (Self::All, Agents::Only(agents)) => match **agents {
-                [] => Reach::List(Self::Nothing),
-                [only] => Reach::List(own(only)),
-                _ => Reach::Lists(agents.clone()),
-            },
+            (Self::All, Agents::Only(agents)) if N::parent_column(id::Noun::Agent).is_some() => {
+                match **agents {
+                    [] => Reach::List(Self::Nothing),
+                    [only] => Reach::List(own(only)),
+                    _ => Reach::Lists(agents.clone()),
+                }
+            }
             (Self::Of(id::Noun::Agent, agent), agents) => Reach::List(own(agents.own(agent))),
             (scope, _) => Reach::List(scope),
         }

@@ -270,13 +270,13 @@ impl<N: Noun> Query<N> {
         columns: Columns<N>,
     ) -> Result<Slice<N>> {
         let columns = self.order.with_key(columns);
-        let scope = match scope.reach(reader.principal()) {
+        let scope = match scope.reach::<N>(reader.principal()) {
             Reach::List(scope) => scope,
             Reach::Lists(agents) => return batch::one_page(reader, &agents, self, columns).await,
         };
         let select = self.select(reader, scope)?;
-        let rows = columns.fetch(&self.filter.suited(reader), select).await?;
-        Ok(Slice::new(rows, &self.page))
+        let reader = self.filter.suited(reader);
+        columns.slice(&reader, select, &self.page).await
     }
 
     /// The rows of the page plus one, in the page's direction; no column yet.

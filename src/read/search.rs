@@ -238,8 +238,7 @@ async fn look(
     select.and_where(Expr::col((chat_user::Entity::TABLE, "id")).in_subquery(hits));
     query.sort(&mut select);
     let columns = query.order.with_key(columns);
-    let rows = columns.fetch(&reader.planned(), select).await?;
-    Ok(Slice::new(rows, &query.page))
+    columns.slice(&reader.planned(), select, &query.page).await
 }
 
 /// Ids of the page among the first rows of the order.

@@ -49,9 +49,9 @@ async fn who_looked_at_one_user_is_in_that_users_log() {
         assert_eq!(entries[0]["chatUser"]["id"], one);
         let logs = format!(
             "{{ chatUser(id: {one}) {{ auditLog {{ nodes {{ operation }} }} }}
-                read: auditLog(where: {{readOf: {one}, operation: {{eq: \"Look\"}}}}) {{ totalCount }}
-                others: auditLog(where: {{readOf: {other}}}) {{ totalCount }}
-                garbage: auditLog(where: {{readOf: \"nobody\"}}) {{ totalCount }} }}"
+                read: auditLog(where: {{chatUserIds: {{has: {one}}}, operation: {{eq: \"Look\"}}}}) {{ totalCount }}
+                others: auditLog(where: {{chatUserIds: {{has: {other}}}}}) {{ totalCount }}
+                garbage: auditLog(where: {{chatUserIds: {{has: \"nobody\"}}}}) {{ totalCount }} }}"
         );
         let logs = world.ask(&logs, json!({})).await;
         assert_eq!(logs["chatUser"]["auditLog"]["nodes"], json!([{ "operation": "Look" }]));
