@@ -111,7 +111,7 @@ pub async fn execute(
     let users = disclosed.take();
     if let Some(reads) = reads
         && !users.is_empty()
-        && let Err(error) = reads.note(&caller, now, users).await
+        && let Err(error) = Box::pin(reads.note(&caller, now, users)).await
     {
         return async_graphql::Response::from_errors(vec![unnoted(error)]);
     }

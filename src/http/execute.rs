@@ -27,7 +27,8 @@ pub(super) async fn execute(
     let mut request = Request::new("").variables(plain(variables));
     request.operation_name = operation.name.as_ref().map(ToString::to_string);
     request.set_parsed_query(checked.executable.clone());
-    let answering = AssertUnwindSafe(graphql::execute(
+    // Its state is large, and connections that wait for a request need none of it.
+    let answering = AssertUnwindSafe(Box::pin(graphql::execute(
         &shared.graph,
         &shared.means,
         crate::caller::Caller {
@@ -37,7 +38,7 @@ pub(super) async fn execute(
         },
         once,
         request,
-    ))
+    )))
     .catch_unwind();
     // Whoever waits for a turn in vain has waited for the whole of their time.
     let running = async {
