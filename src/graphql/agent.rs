@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
+use macros::plain_fields;
 
 use super::chat_user::{ChatUserConnection, ChatUserOrder};
-use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::connection::{Listed, OrderDirection, PageArguments};
 use super::money::Money;
+use super::render::List;
 use super::session::{SessionConnection, SessionOrder};
 use crate::clock::Timestamp;
 use crate::entity::agent::{Entity, Model};
@@ -19,7 +21,7 @@ use crate::read::chat_user::ChatUserWhere;
 use crate::read::session::SessionWhere;
 
 /// A list of agents.
-pub(super) type AgentConnection = Connection<Entity>;
+pub(super) type AgentConnection = List<Entity>;
 
 /// An agent: a bot that people talk to.
 pub(super) struct Agent(Arc<Model>);
@@ -56,65 +58,66 @@ pub(super) struct AgentOrder {
 }
 
 /// An agent: a bot that people talk to.
+#[plain_fields]
 #[Object]
 impl Agent {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::Agent.encode(self.0.id).into()
     }
 
     /// The agent's id in the system that its data comes from.
-    async fn external_id(&self) -> &str {
+    fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
     /// The name.
-    async fn name(&self) -> Option<&str> {
+    fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
     /// What the agent is for.
-    async fn description(&self) -> Option<&str> {
+    fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
     /// The earliest moment known of the agent.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// How many chat users the agent has.
-    async fn total_users(&self) -> i64 {
+    fn total_users(&self) -> i64 {
         self.0.total_users
     }
 
     /// How many sessions the agent has had.
-    async fn total_sessions(&self) -> i64 {
+    fn total_sessions(&self) -> i64 {
         self.0.total_sessions
     }
 
     /// How many messages there are in these sessions, of every role.
-    async fn total_messages(&self) -> i64 {
+    fn total_messages(&self) -> i64 {
         self.0.total_messages
     }
 
     /// What these messages cost.
-    async fn total_cost(&self, context: &Context<'_>) -> Money {
+    fn total_cost(&self, context: &Context<'_>) -> Money {
         Money::of(context, self.0.total_cost_micros)
     }
 
     /// Since when the agent takes nothing new; null for one that does.
-    async fn archived_at(&self) -> Option<Timestamp> {
+    fn archived_at(&self) -> Option<Timestamp> {
         self.0.archived_at
     }
 
     /// Whether the agent takes nothing new.
-    async fn is_archived(&self) -> bool {
+    fn is_archived(&self) -> bool {
         self.0.archived_at.is_some()
     }
 
     /// Minutes of silence after which a message that names no session opens one.
-    async fn session_idle_minutes(&self) -> i64 {
+    fn session_idle_minutes(&self) -> i64 {
         self.0.session_idle_minutes
     }
 
@@ -165,7 +168,7 @@ impl Agent {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn sessions(
+    fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
+use macros::plain_fields;
 use serde::Deserialize;
 
 use super::agent::Agent;
 use super::chat_user::ChatUser;
-use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::connection::{Listed, OrderDirection, PageArguments};
+use super::render::List;
 use super::scalar::Json;
 use super::{loaders, stored};
 use crate::clock::Timestamp;
@@ -20,7 +22,7 @@ use crate::read::audit_entry::{AuditEntryFilter, AuditEntryOrderField, AuditEntr
 use crate::read::page::Order;
 
 /// A list of audit entries.
-pub(super) type AuditEntryConnection = Connection<Entity>;
+pub(super) type AuditEntryConnection = List<Entity>;
 
 /// An audit entry.
 pub(super) struct AuditEntry(Arc<Model>);
@@ -70,50 +72,51 @@ pub(super) fn list(
     let filter = AuditEntryFilter {
         r#where: conditions,
     };
-    Connection::new(context, scope, filter, order, page)
+    List::new(context, scope, filter, order, page)
 }
 
 /// Who changed what or read personal data, and when. Entries are added and never changed.
+#[plain_fields]
 #[Object]
 impl AuditEntry {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::AuditEntry.encode(self.0.id).into()
     }
 
     /// What was done.
-    async fn action(&self) -> AuditAction {
+    fn action(&self) -> AuditAction {
         self.0.action
     }
 
     /// Who did it.
-    async fn actor(&self) -> &str {
+    fn actor(&self) -> &str {
         &self.0.actor
     }
 
     /// When.
-    async fn at(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.0.at
     }
 
     /// The id of the request that asked for it, as in its answer's `x-request-id`.
-    async fn request_id(&self) -> &str {
+    fn request_id(&self) -> &str {
         &self.0.request_id
     }
 
     /// The name of the operation that asked for it, where it has one.
-    async fn operation(&self) -> Option<&str> {
+    fn operation(&self) -> Option<&str> {
         self.0.operation.as_deref()
     }
 
     /// The users whose personal data was read, at most a thousand: a request that reads of more has several entries. Empty
     /// for a change.
-    async fn chat_user_ids(&self) -> Result<Vec<ID>> {
+    fn chat_user_ids(&self) -> Result<Vec<ID>> {
         stored(&self.0.chat_user_ids)
     }
 
     /// What changed, in alphabetical order; empty for a read. Without `users:pii` personal values are told by their shapes (`j•••@e•••.com`, `•••`).
-    async fn changes(&self) -> Result<Vec<AuditChange>> {
+    fn changes(&self) -> Result<Vec<AuditChange>> {
         stored(&self.0.changes)
     }
 
@@ -141,6 +144,7 @@ impl AuditEntry {
 }
 
 /// One thing that changed.
+#[plain_fields]
 #[derive(SimpleObject, Deserialize)]
 pub(super) struct AuditChange {
     /// The field, as the graph calls it.

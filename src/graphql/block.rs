@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use macros::plain_fields;
 
 use super::chat_user::ChatUser;
 use super::update::{UpdateChatUserPayload, UserError, payload};
@@ -15,6 +16,7 @@ use crate::write::block::{Block, SetBlock};
 use crate::write::profile::Refused;
 
 /// A block of a user: the agent is not to answer them.
+#[plain_fields]
 #[derive(SimpleObject)]
 pub(super) struct ChatUserBlock {
     /// Why. Null without `users:pii`.
@@ -47,23 +49,23 @@ pub(super) struct BlockStatus(pub(super) Option<Arc<Model>>);
 #[Object]
 impl BlockStatus {
     /// Whether the user is blocked now. Somebody whom nobody knows yet is not.
-    async fn is_blocked(&self, context: &Context<'_>) -> bool {
+    fn is_blocked(&self, context: &Context<'_>) -> bool {
         self.holding(context).is_some()
     }
 
     /// The block that holds now.
-    async fn block(&self, context: &Context<'_>) -> Option<ChatUserBlock> {
+    fn block(&self, context: &Context<'_>) -> Option<ChatUserBlock> {
         self.holding(context)
     }
 
     /// When the user stopped the bot, which is the other direction: what is sent does not arrive. Null for who has not, or has
     /// written since.
-    async fn stopped_at(&self) -> Option<Timestamp> {
+    fn stopped_at(&self) -> Option<Timestamp> {
         self.0.as_deref()?.stopped_at
     }
 
     /// The user; null for somebody whom nobody knows yet.
-    async fn chat_user(&self) -> Option<ChatUser> {
+    fn chat_user(&self) -> Option<ChatUser> {
         self.0.clone().map(ChatUser::from)
     }
 }

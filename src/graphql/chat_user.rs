@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use macros::plain_fields;
 
 use super::agent::Agent;
 use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
 use super::block::{ChatUserBlock, holding};
-use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::connection::{Listed, OrderDirection, PageArguments};
 use super::message::{Message, MessageConnection, MessageOrder};
 use super::money::Money;
+use super::render::List;
 use super::scalar::JsonObject;
 use super::session::{SessionConnection, SessionOrder};
 use super::subscription::SubscriptionConnection;
@@ -33,7 +35,7 @@ use crate::read::session::SessionWhere;
 const GUEST_SUFFIX: usize = 6;
 
 /// A list of users.
-pub(super) type ChatUserConnection = Connection<Entity>;
+pub(super) type ChatUserConnection = List<Entity>;
 
 /// A chat user: a person who talks to an agent on some platform.
 pub(super) struct ChatUser(Arc<Model>);
@@ -117,7 +119,7 @@ pub(super) async fn list(
         platform,
         r#where: conditions,
     };
-    Connection::new(context, scope, filter, order, page)
+    List::new(context, scope, filter, order, page)
 }
 
 /// Whether nothing but a page is asked of a single list: reading it then tells an address from other text by the way.
@@ -141,10 +143,11 @@ async fn understood(context: &Context<'_>, scope: Scope, text: String) -> Result
 }
 
 /// A chat user: a person who talks to an agent on some platform. Someone who talks to two agents is two chat users.
+#[plain_fields]
 #[Object]
 impl ChatUser {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::ChatUser.encode(self.0.id).into()
     }
 
@@ -157,30 +160,30 @@ impl ChatUser {
     }
 
     /// How the user reaches the agent.
-    async fn platform(&self) -> Platform {
+    fn platform(&self) -> Platform {
         self.0.platform
     }
 
     /// The user's id on that platform. Null without `users:pii`, where ids of that platform are personal: it may be a phone number.
-    async fn platform_id(&self) -> Option<&str> {
+    fn platform_id(&self) -> Option<&str> {
         let id = self.0.platform_id.as_str();
         (!self.0.masked || id != DOTS).then_some(id)
     }
 
     /// Whether what is personal is masked, because whoever asks has no permission `users:pii`: null here does not mean that
     /// there is no value then. `isAnonymous`, `maskedEmail` and `maskedPhoneNumber` tell.
-    async fn pii_masked(&self) -> bool {
+    fn pii_masked(&self) -> bool {
         self.0.masked
     }
 
     /// The name, where one is known. Null without `users:pii`.
-    async fn name(&self) -> Option<&str> {
+    fn name(&self) -> Option<&str> {
         self.personal(self.0.name.as_deref())
     }
 
     /// What to show as the user's name: the name, or "Guest User" with a few characters of the id, so that two guests can be
     /// told apart. Without `users:pii` everybody is a guest.
-    async fn display_name(&self) -> String {
+    fn display_name(&self) -> String {
         let guest = || {
             let id = Noun::ChatUser.encode(self.0.id);
             format!("Guest User {}", &id[id.len() - GUEST_SUFFIX..])
@@ -190,47 +193,47 @@ impl ChatUser {
     }
 
     /// Whether the user has no name. Told to everybody.
-    async fn is_anonymous(&self) -> bool {
+    fn is_anonymous(&self) -> bool {
         self.0.name.is_none()
     }
 
     /// The e-mail address. Null without `users:pii`.
-    async fn email(&self) -> Option<&str> {
+    fn email(&self) -> Option<&str> {
         self.personal(self.0.email.as_deref())
     }
 
     /// The shape of the e-mail address: `j•••@e•••.com`.
-    async fn masked_email(&self) -> Option<String> {
+    fn masked_email(&self) -> Option<String> {
         self.0.email.as_deref().map(shape::email)
     }
 
     /// The phone number. Null without `users:pii`.
-    async fn phone_number(&self) -> Option<&str> {
+    fn phone_number(&self) -> Option<&str> {
         self.personal(self.0.phone_number.as_deref())
     }
 
     /// The shape of the phone number: `+49•••89`.
-    async fn masked_phone_number(&self) -> Option<String> {
+    fn masked_phone_number(&self) -> Option<String> {
         self.0.phone_number.as_deref().map(shape::phone_number)
     }
 
     /// The address of a picture. Null without `users:pii`.
-    async fn profile_picture_url(&self) -> Option<&str> {
+    fn profile_picture_url(&self) -> Option<&str> {
         self.personal(self.0.profile_picture_url.as_deref())
     }
 
     /// The language, as a BCP 47 tag.
-    async fn language(&self) -> Option<&str> {
+    fn language(&self) -> Option<&str> {
         self.0.language.as_deref()
     }
 
     /// The tags, in alphabetical order.
-    async fn tags(&self) -> Result<Vec<String>> {
+    fn tags(&self) -> Result<Vec<String>> {
         stored(&self.0.tags)
     }
 
     /// The settings: an object with whatever keys the deployment uses. Null without `users:pii`.
-    async fn settings(&self) -> Result<Option<JsonObject>> {
+    fn settings(&self) -> Result<Option<JsonObject>> {
         let settings = self.personal(Some(self.0.settings.as_str()));
         settings
             .map(|json| stored(json).map(JsonObject))
@@ -238,32 +241,32 @@ impl ChatUser {
     }
 
     /// The block that holds now; null when the agent may answer the user.
-    async fn block(&self, context: &Context<'_>) -> Option<ChatUserBlock> {
+    fn block(&self, context: &Context<'_>) -> Option<ChatUserBlock> {
         holding(&self.0, now(context))
     }
 
     /// Whether the user is blocked now.
-    async fn is_blocked(&self, context: &Context<'_>) -> bool {
+    fn is_blocked(&self, context: &Context<'_>) -> bool {
         holding(&self.0, now(context)).is_some()
     }
 
     /// When the user stopped the bot on the platform: what is sent does not arrive. Null for who has not, or has written since.
-    async fn stopped_at(&self) -> Option<Timestamp> {
+    fn stopped_at(&self) -> Option<Timestamp> {
         self.0.stopped_at
     }
 
     /// When everything personal about the user was erased; null for who was not erased.
-    async fn erased_at(&self) -> Option<Timestamp> {
+    fn erased_at(&self) -> Option<Timestamp> {
         self.0.erased_at
     }
 
     /// Grows by one with each change of the profile. Give it as `ifVersion` to change only what you have seen.
-    async fn version(&self) -> i64 {
+    fn version(&self) -> i64 {
         self.0.version
     }
 
     /// What the user subscribes to now, in alphabetical order.
-    async fn subscriptions(
+    fn subscriptions(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
@@ -286,17 +289,17 @@ impl ChatUser {
     }
 
     /// The earliest session start or message.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// The newest of the user's own messages and session starts.
-    async fn last_interaction_at(&self) -> Timestamp {
+    fn last_interaction_at(&self) -> Timestamp {
         self.0.last_interaction_at
     }
 
     /// The time of the newest message sent by the user.
-    async fn last_message_at(&self) -> Option<Timestamp> {
+    fn last_message_at(&self) -> Option<Timestamp> {
         self.0.last_message_at
     }
 
@@ -312,22 +315,22 @@ impl ChatUser {
     }
 
     /// How many sessions the user has had.
-    async fn total_sessions(&self) -> i64 {
+    fn total_sessions(&self) -> i64 {
         self.0.total_sessions
     }
 
     /// How many messages there are in these sessions, of every role.
-    async fn total_chat_messages(&self) -> i64 {
+    fn total_chat_messages(&self) -> i64 {
         self.0.total_chat_messages
     }
 
     /// How many messages the user has sent.
-    async fn total_messages_sent(&self) -> i64 {
+    fn total_messages_sent(&self) -> i64 {
         self.0.total_messages_sent
     }
 
     /// What it cost to serve the user.
-    async fn total_cost(&self, context: &Context<'_>) -> Money {
+    fn total_cost(&self, context: &Context<'_>) -> Money {
         Money::of(context, self.0.total_cost_micros)
     }
 
@@ -336,7 +339,7 @@ impl ChatUser {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn sessions(
+    fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
@@ -376,7 +379,7 @@ impl ChatUser {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn messages(
+    fn messages(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<
@@ -416,7 +419,7 @@ impl ChatUser {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn audit_log(
+    fn audit_log(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only entries for which this holds.")] conditions: Option<
@@ -462,7 +465,7 @@ pub(super) struct ChatUserExtras {
 #[Object]
 impl ChatUserExtras {
     /// How the whole list divides, under its current filter.
-    async fn facets(&self) -> ChatUserFacets<'_> {
+    fn facets(&self) -> ChatUserFacets<'_> {
         ChatUserFacets(self)
     }
 }

@@ -10,7 +10,7 @@ use async_graphql::{Context, Enum, Lookahead, Object, ObjectType, TypeName};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
-use super::render::{Row, Rows};
+use super::render::{PlainFields, Rows};
 use super::{loaders, reader};
 use crate::error::{Error, Result};
 use crate::read::columns::Columns;
@@ -115,7 +115,7 @@ impl PageArguments {
 /// What the graph adds to a noun: the type of a node, and what its connections have beyond the common fields.
 pub(super) trait Listed: Noun {
     /// The type of a node.
-    type Node: ObjectType + From<Arc<Self::Model>>;
+    type Node: PlainFields + From<Arc<Self::Model>>;
     /// Further fields of its connection; `EmptyMutation`, the object without fields, when there are none.
     type Extras: ObjectType;
     /// `ChatUser` in `ChatUserConnection`.
@@ -190,7 +190,23 @@ impl<N: Listed> Connection<N> {
         }
     }
 
-    async fn slice(&self, context: &Context<'_>) -> Result<&Slice<N>> {
+    /// Whose list it is.
+    pub(super) const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// What is asked of it.
+    pub(super) const fn query(&self) -> &Arc<Query<N>> {
+        &self.query
+    }
+
+    /// The columns that its nodes are asked for.
+    pub(super) const fn columns(&self) -> Columns<N> {
+        self.columns
+    }
+
+    /// The page.
+    pub(super) async fn slice(&self, context: &Context<'_>) -> Result<&Arc<Slice<N>>> {
         Ok(self
             .page
             .get_or_try_init(|| self.read(context, &self.query, self.columns))
@@ -198,7 +214,7 @@ impl<N: Listed> Connection<N> {
     }
 
     /// Whether there are rows on the side from which the page was not counted on.
-    async fn has_other_side(&self, context: &Context<'_>) -> Result<bool> {
+    pub(super) async fn has_other_side(&self, context: &Context<'_>) -> Result<bool> {
         let look = async || match self.query.other_side(self.slice(context).await?) {
             Err(known) => Ok(known),
             Ok(query) => Ok(self
@@ -207,13 +223,6 @@ impl<N: Listed> Connection<N> {
                 .more),
         };
         self.other_side.get_or_try_init(look).await.copied()
-    }
-
-    fn cursor(&self, row: &N::Model) -> String {
-        self.query
-            .order
-            .position(N::id(row), row)
-            .encode::<N>(self.query.order)
     }
 }
 
@@ -255,7 +264,7 @@ impl<N: Listed> Connection<N> {
         Ok(rows
             .iter()
             .map(|row| Edge {
-                cursor: self.cursor(row),
+                cursor: self.query.cursor(row),
                 row: row.clone(),
             })
             .collect())
@@ -274,7 +283,7 @@ impl<N: Listed> Connection<N> {
     }
 
     /// Where the page lies in the list.
-    async fn page_info(&self) -> PageInfo<'_> {
+    fn page_info(&self) -> PageInfo<'_> {
         PageInfo(self)
     }
 
@@ -292,7 +301,7 @@ impl<N: Listed> Connection<N> {
     }
 
     #[graphql(flatten)]
-    async fn extras(&self) -> N::Extras {
+    fn extras(&self) -> N::Extras {
         N::extras(self.scope, &self.query.filter)
     }
 }
@@ -313,13 +322,13 @@ impl<N: Listed> TypeName for Edge<N> {
 #[Object(name_type)]
 impl<N: Listed> Edge<N> {
     /// The row's place: give it to `after` or `before` to go on from here. Good for this order only.
-    async fn cursor(&self) -> &str {
+    fn cursor(&self) -> &str {
         &self.cursor
     }
 
     /// The row.
-    async fn node(&self) -> Row<N::Node> {
-        N::Node::from(self.row.clone()).into()
+    fn node(&self) -> N::Node {
+        N::Node::from(self.row.clone())
     }
 }
 
@@ -356,7 +365,7 @@ impl<N: Listed> Paged for Connection<N> {
     ) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(async move {
             let rows = &self.slice(context).await?.rows;
-            Ok(if first { rows.first() } else { rows.last() }.map(|row| self.cursor(row)))
+            Ok(if first { rows.first() } else { rows.last() }.map(|row| self.query.cursor(row)))
         })
     }
 }

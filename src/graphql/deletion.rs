@@ -80,22 +80,22 @@ pub(super) struct TableRows {
 #[Object]
 impl Deletion {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::Deletion.encode(self.0.id).into()
     }
 
     /// The id of the user.
-    async fn chat_user_id(&self) -> ID {
+    fn chat_user_id(&self) -> ID {
         Noun::ChatUser.encode(self.0.chat_user_id).into()
     }
 
     /// What is to become of the user.
-    async fn mode(&self) -> DeletionMode {
+    fn mode(&self) -> DeletionMode {
         self.0.mode
     }
 
     /// How far it is.
-    async fn status(&self) -> DeletionStatus {
+    fn status(&self) -> DeletionStatus {
         match self.0.finished_at {
             Some(_) => DeletionStatus::Done,
             None => DeletionStatus::Running,
@@ -103,27 +103,27 @@ impl Deletion {
     }
 
     /// Who asked for it.
-    async fn actor(&self) -> &str {
+    fn actor(&self) -> &str {
         &self.0.actor
     }
 
     /// The id of the request that asked for it, as in its answer's `x-request-id`.
-    async fn request_id(&self) -> &str {
+    fn request_id(&self) -> &str {
         &self.0.request_id
     }
 
     /// When it was asked for.
-    async fn requested_at(&self) -> Timestamp {
+    fn requested_at(&self) -> Timestamp {
         self.0.requested_at
     }
 
     /// When nothing was left to do; null while there is.
-    async fn finished_at(&self) -> Option<Timestamp> {
+    fn finished_at(&self) -> Option<Timestamp> {
         self.0.finished_at
     }
 
     /// How many rows of each table were hidden, erased or removed so far.
-    async fn rows(&self) -> Result<Vec<TableRows>> {
+    fn rows(&self) -> Result<Vec<TableRows>> {
         let counts: std::collections::BTreeMap<String, i64> = stored(&self.0.counts)?;
         let rows = counts.into_iter();
         Ok(rows

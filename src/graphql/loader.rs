@@ -100,12 +100,7 @@ impl Loaders {
     ) -> Result<Arc<Slice<N>>> {
         let key = PageOf(parent, id, query, columns);
         let slice = self.0.load_one(key).await?;
-        Ok(slice.unwrap_or_else(|| {
-            Arc::new(Slice {
-                rows: Vec::new(),
-                more: false,
-            })
-        }))
+        Ok(slice.unwrap_or_default())
     }
 
     /// The length of the list of one parent.
@@ -325,7 +320,7 @@ fn grouped<G: std::hash::Hash + Eq>(
 }
 
 /// Refuses a batch that would take the request beyond the rows it may read.
-fn within_budget(rows: u64) -> Result<()> {
+pub(super) fn within_budget(rows: u64) -> Result<()> {
     let read = tally::TALLY
         .try_with(|tally| tally.figures().rows)
         .unwrap_or(0);

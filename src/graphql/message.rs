@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
+use macros::plain_fields;
 use serde::Deserialize;
 
 use super::chat_user::ChatUser;
-use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::connection::{Listed, OrderDirection, PageArguments};
 use super::money::Money;
+use super::render::List;
 use super::session::Session;
 use super::{loaders, stored};
 use crate::clock::Timestamp;
@@ -21,7 +23,7 @@ use crate::read::message::{MessageFilter, MessageOrderField, MessageWhere};
 use crate::read::page::Order;
 
 /// A list of messages.
-pub(super) type MessageConnection = Connection<Entity>;
+pub(super) type MessageConnection = List<Entity>;
 
 /// A message.
 pub(super) struct Message(Arc<Model>);
@@ -73,7 +75,7 @@ pub(super) fn list(
     let order = order_by.map_or(default, |order| {
         OrderDirection::order(order.direction, order.field)
     });
-    Connection::new(
+    List::new(
         context,
         scope,
         MessageFilter {
@@ -85,15 +87,16 @@ pub(super) fn list(
 }
 
 /// What was said, by whom, when.
+#[plain_fields]
 #[Object]
 impl Message {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::Message.encode(self.0.id).into()
     }
 
     /// The message's id in the system that its data comes from.
-    async fn external_id(&self) -> &str {
+    fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
@@ -114,17 +117,17 @@ impl Message {
     }
 
     /// Who sent it.
-    async fn role(&self) -> MessageRole {
+    fn role(&self) -> MessageRole {
         self.0.role
     }
 
     /// What was said. May be empty, when there is only an attachment. Null without `messages:read`.
-    async fn text(&self) -> Option<&str> {
+    fn text(&self) -> Option<&str> {
         (!self.0.withheld).then_some(&self.0.text)
     }
 
     /// What came with it. Null without `messages:read`.
-    async fn attachments(&self) -> Result<Option<Vec<Attachment>>> {
+    fn attachments(&self) -> Result<Option<Vec<Attachment>>> {
         if self.0.withheld {
             return Ok(None);
         }
@@ -132,7 +135,7 @@ impl Message {
     }
 
     /// When it was sent.
-    async fn sent_at(&self) -> Timestamp {
+    fn sent_at(&self) -> Timestamp {
         self.0.sent_at
     }
 
@@ -148,17 +151,17 @@ impl Message {
     }
 
     /// How many tokens it took.
-    async fn tokens(&self) -> Option<i64> {
+    fn tokens(&self) -> Option<i64> {
         self.0.tokens
     }
 
     /// How long it took to answer, in milliseconds.
-    async fn response_time_ms(&self) -> Option<i64> {
+    fn response_time_ms(&self) -> Option<i64> {
         self.0.response_time_ms
     }
 
     /// How it sounds, from -1, as bad as can be, to 1, with three digits after the point.
-    async fn sentiment(&self) -> Option<f64> {
+    fn sentiment(&self) -> Option<f64> {
         self.0
             .sentiment_thousandths
             .and_then(|thousandths| i32::try_from(thousandths).ok())
@@ -166,12 +169,13 @@ impl Message {
     }
 
     /// What it cost to answer.
-    async fn cost(&self, context: &Context<'_>) -> Option<Money> {
+    fn cost(&self, context: &Context<'_>) -> Option<Money> {
         self.0.cost_micros.map(|micros| Money::of(context, micros))
     }
 }
 
 /// Something that came with a message.
+#[plain_fields]
 #[derive(SimpleObject, Deserialize)]
 pub(super) struct Attachment {
     /// What it is, in a word: `image`, `audio`, `video`, `file`, `location`, …

@@ -8,6 +8,7 @@ mod block;
 mod chat_user;
 mod connection;
 mod deletion;
+pub mod json;
 pub mod loader;
 mod merge;
 mod message;

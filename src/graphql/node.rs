@@ -19,6 +19,7 @@ use crate::id::{self, Noun};
 #[derive(Interface)]
 #[graphql(field(
     name = "id",
+    method = "node_id",
     ty = "ID",
     desc = "The id: opaque, and unique in the whole graph."
 ))]
@@ -40,6 +41,27 @@ pub(super) enum Node {
     /// A token.
     Token(Token),
 }
+
+/// The interface waits for the ids of its nouns.
+macro_rules! nodes {
+    ($($noun:ty),*) => {
+        $(impl $noun {
+            async fn node_id(&self, context: &Context<'_>) -> Result<ID> {
+                Ok(self.id(context))
+            }
+        })*
+    };
+}
+nodes!(
+    Agent,
+    ChatUser,
+    Session,
+    Message,
+    AuditEntry,
+    Subscription,
+    Deletion,
+    Token
+);
 
 /// What an id names; `None` for garbage and for what is not there.
 pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>> {

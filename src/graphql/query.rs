@@ -8,10 +8,11 @@ use super::agent::{Agent, AgentConnection, AgentOrder};
 use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
 use super::block::BlockStatus;
 use super::chat_user::{ChatUser, ChatUserConnection, ChatUserOrder};
-use super::connection::{Connection, OrderDirection, PageArguments};
+use super::connection::{OrderDirection, PageArguments};
 use super::deletion::{self, Deletion, ErasureCheck};
 use super::merge::MergePreview;
 use super::node::{self, Node};
+use super::render::List;
 use super::session::{Session, SessionConnection, SessionOrder};
 use super::token::{TokenConnection, TokenOrder};
 use super::viewer::Viewer;
@@ -107,7 +108,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn agents(
+    fn agents(
         &self,
         context: &Context<'_>,
         #[graphql(
@@ -142,7 +143,7 @@ impl Query {
             OrderDirection::order(order.direction, order.field)
         });
         let search = Term::parse(search.as_deref(), Noun::Agent)?;
-        Connection::new(
+        List::new(
             context,
             Scope::All,
             AgentFilter {
@@ -274,7 +275,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn sessions(
+    fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only sessions of this agent.")] agent_id: Option<ID>,
@@ -312,7 +313,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn audit_log(
+    fn audit_log(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only what concerns this agent.")] agent_id: Option<ID>,
@@ -348,7 +349,7 @@ impl Query {
     }
 
     /// Who asks, as the server knows them.
-    async fn viewer(&self, context: &Context<'_>) -> Viewer {
+    fn viewer(&self, context: &Context<'_>) -> Viewer {
         Viewer(caller(context).principal.clone())
     }
 
@@ -358,7 +359,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn tokens(
+    fn tokens(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only tokens for which this holds.")] conditions: Option<

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
+use macros::plain_fields;
 
 use super::agent::Agent;
 use super::chat_user::ChatUser;
-use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::connection::{Listed, OrderDirection, PageArguments};
 use super::message::{MessageConnection, MessageOrder};
 use super::money::Money;
+use super::render::List;
 use super::{loaders, stored};
 use crate::clock::Timestamp;
 use crate::entity;
@@ -23,7 +25,7 @@ use crate::read::page::Order;
 use crate::read::session::{SessionFilter, SessionOrderField, SessionWhere};
 
 /// A list of sessions.
-pub(super) type SessionConnection = Connection<Entity>;
+pub(super) type SessionConnection = List<Entity>;
 
 /// A session: one conversation of a user with an agent.
 pub(super) struct Session(Arc<Model>);
@@ -75,7 +77,7 @@ pub(super) fn list(
     let order = order_by.map_or(default, |order| {
         OrderDirection::order(order.direction, order.field)
     });
-    Connection::new(
+    List::new(
         context,
         scope,
         SessionFilter {
@@ -87,15 +89,16 @@ pub(super) fn list(
 }
 
 /// A session: one conversation of a user with an agent.
+#[plain_fields]
 #[Object]
 impl Session {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::Session.encode(self.0.id).into()
     }
 
     /// The session's id in the system that its data comes from.
-    async fn external_id(&self) -> &str {
+    fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
@@ -116,12 +119,12 @@ impl Session {
     }
 
     /// How the user reached the agent.
-    async fn platform(&self) -> Platform {
+    fn platform(&self) -> Platform {
         self.0.platform
     }
 
     /// Whether it goes on.
-    async fn status(&self) -> SessionStatus {
+    fn status(&self) -> SessionStatus {
         if self.0.ended_at.is_some() {
             SessionStatus::Closed
         } else {
@@ -130,52 +133,52 @@ impl Session {
     }
 
     /// When it began.
-    async fn started_at(&self) -> Timestamp {
+    fn started_at(&self) -> Timestamp {
         self.0.started_at
     }
 
     /// When it was closed.
-    async fn ended_at(&self) -> Option<Timestamp> {
+    fn ended_at(&self) -> Option<Timestamp> {
         self.0.ended_at
     }
 
     /// The time of the newest message sent by the user in it.
-    async fn last_message_at(&self) -> Option<Timestamp> {
+    fn last_message_at(&self) -> Option<Timestamp> {
         self.0.last_message_at
     }
 
     /// How many messages it has, of every role.
-    async fn total_messages(&self) -> i64 {
+    fn total_messages(&self) -> i64 {
         self.0.total_messages
     }
 
     /// How many messages the user has sent in it.
-    async fn total_messages_from_user(&self) -> i64 {
+    fn total_messages_from_user(&self) -> i64 {
         self.0.total_messages_from_user
     }
 
     /// What its messages cost.
-    async fn total_cost(&self, context: &Context<'_>) -> Money {
+    fn total_cost(&self, context: &Context<'_>) -> Money {
         Money::of(context, self.0.total_cost_micros)
     }
 
     /// What it is about, in a line. Null without `messages:read`.
-    async fn subject(&self) -> Option<&str> {
+    fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
     /// What happened in it, in a paragraph. Null without `messages:read`.
-    async fn summary(&self) -> Option<&str> {
+    fn summary(&self) -> Option<&str> {
         self.0.summary.as_deref()
     }
 
     /// The language, as a BCP 47 tag.
-    async fn language(&self) -> Option<&str> {
+    fn language(&self) -> Option<&str> {
         self.0.language.as_deref()
     }
 
     /// The tags, in alphabetical order.
-    async fn tags(&self) -> Result<Vec<String>> {
+    fn tags(&self) -> Result<Vec<String>> {
         stored(&self.0.tags)
     }
 
@@ -184,7 +187,7 @@ impl Session {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    async fn messages(
+    fn messages(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<

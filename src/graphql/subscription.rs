@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
+use macros::plain_fields;
 use uuid::Uuid;
 
 use super::chat_user::ChatUser;
-use super::connection::{Connection, Listed, PageArguments};
+use super::connection::{Listed, PageArguments};
+use super::render::List;
 use super::update::{UpdateChatUserPayload, UserError, payload};
 use super::{caller, loaders, now, writer};
 use crate::clock::Timestamp;
@@ -21,7 +23,7 @@ use crate::write::profile::Refused;
 use crate::write::subscription::{SetSubscription, Wish, check};
 
 /// A list of subscriptions.
-pub(super) type SubscriptionConnection = Connection<Entity>;
+pub(super) type SubscriptionConnection = List<Entity>;
 
 /// Something that a user wants to hear of.
 pub(super) struct Subscription(Arc<Model>);
@@ -45,10 +47,11 @@ impl Listed for Entity {
 }
 
 /// Something that a user wants to hear of.
+#[plain_fields]
 #[Object(name = "ChatUserSubscription")]
 impl Subscription {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::Subscription.encode(self.0.id).into()
     }
 
@@ -61,17 +64,17 @@ impl Subscription {
     }
 
     /// What it is to.
-    async fn tag(&self) -> &str {
+    fn tag(&self) -> &str {
         &self.0.tag
     }
 
     /// Since when.
-    async fn subscribed_at(&self) -> Timestamp {
+    fn subscribed_at(&self) -> Timestamp {
         self.0.subscribed_at
     }
 
     /// When it ends by itself; null for until it is ended.
-    async fn expires_at(&self) -> Option<Timestamp> {
+    fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
     }
 }
@@ -110,7 +113,7 @@ pub(super) fn list(
         descending: false,
     };
     let scope = Scope::Of(Noun::ChatUser, user);
-    Connection::new(context, scope, filter, order, page)
+    List::new(context, scope, filter, order, page)
 }
 
 /// Subscribes a user.

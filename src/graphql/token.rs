@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
+use macros::plain_fields;
 use uuid::Uuid;
 
 use super::agent::Agent;
-use super::connection::{Connection, Listed, OrderDirection, PageArguments};
+use super::connection::{Listed, OrderDirection, PageArguments};
+use super::render::List;
 use super::update::{UserError, UserErrorCode};
 use super::viewer::agents;
 use super::{caller, loaders, now, roles, writer};
@@ -22,7 +24,7 @@ use crate::secret::Secret;
 use crate::write::token::{CreateToken, Draft, Refused, RevokeToken};
 
 /// A list of tokens.
-pub(super) type TokenConnection = Connection<Entity>;
+pub(super) type TokenConnection = List<Entity>;
 
 /// A token.
 pub(super) struct Token(Arc<Model>);
@@ -97,20 +99,21 @@ pub(super) struct RevokeTokenPayload {
 }
 
 /// What a program, or somebody without another proof of who they are, comes in with. The secret itself is not kept.
+#[plain_fields]
 #[Object]
 impl Token {
     /// The id: opaque, and unique in the whole graph.
-    pub(super) async fn id(&self) -> ID {
+    pub(super) fn id(&self) -> ID {
         Noun::Token.encode(self.0.id).into()
     }
 
     /// What its owner is called in the log.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// The names of its roles.
-    async fn roles(&self) -> Vec<String> {
+    fn roles(&self) -> Vec<String> {
         self.0.role_names()
     }
 
@@ -124,27 +127,27 @@ impl Token {
     }
 
     /// When it was made.
-    async fn created_at(&self) -> Timestamp {
+    fn created_at(&self) -> Timestamp {
         self.0.created_at
     }
 
     /// By whom.
-    async fn created_by(&self) -> &str {
+    fn created_by(&self) -> &str {
         &self.0.created_by
     }
 
     /// When it ends by itself; null when it does not.
-    async fn expires_at(&self) -> Option<Timestamp> {
+    fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
     }
 
     /// Since when it is revoked; null when it is not.
-    async fn revoked_at(&self) -> Option<Timestamp> {
+    fn revoked_at(&self) -> Option<Timestamp> {
         self.0.revoked_at
     }
 
     /// When it was last used, to two seconds; written down every half a minute. Null when it never was.
-    async fn last_used_at(&self) -> Option<Timestamp> {
+    fn last_used_at(&self) -> Option<Timestamp> {
         self.0.last_used_at
     }
 }
@@ -167,7 +170,7 @@ pub(super) fn list(
     let filter = TokenFilter {
         r#where: conditions,
     };
-    Connection::new(context, Scope::All, filter, order, page)
+    List::new(context, Scope::All, filter, order, page)
 }
 
 /// Makes a token.

@@ -20,17 +20,17 @@ pub(super) struct Viewer(pub(super) Arc<Principal>);
 #[Object]
 impl Viewer {
     /// What the log calls you: the name of your token.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// The names of your roles.
-    async fn roles(&self) -> &[String] {
+    fn roles(&self) -> &[String] {
         &self.0.roles
     }
 
     /// What these let you do.
-    async fn permissions(&self) -> Vec<Permission> {
+    fn permissions(&self) -> Vec<Permission> {
         self.0.permissions.iter().collect()
     }
 
@@ -43,7 +43,7 @@ impl Viewer {
     }
 
     /// When what you came in with ends; null when it does not end by itself.
-    async fn expires_at(&self) -> Option<Timestamp> {
+    fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
     }
 }

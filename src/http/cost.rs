@@ -235,6 +235,10 @@ fn values(priced: &Priced<'_>, value: &Json) -> u64 {
             .iter()
             .fold(0, |cost, value| cost.saturating_add(values(priced, value))),
         Json::Object(_) => priced.price.saturating_add(object(&priced.within, value)),
+        // What was written at once.
+        Json::Binary(text) => {
+            serde_json::from_slice(text).map_or(0, |value: Json| values(priced, &value))
+        }
         _ => 0,
     }
 }

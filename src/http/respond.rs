@@ -8,12 +8,11 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use serde::Serialize;
-
 use super::negotiate::Form;
 use crate::authentication::Cause;
 use crate::config::StatusProfile;
 use crate::error::{Client, Error, Internal};
+use crate::graphql::json::Json;
 
 /// A request that was not answered, and why.
 #[derive(Debug)]
@@ -223,8 +222,11 @@ impl Answer {
 
     /// Its body.
     pub(super) fn body(&self) -> String {
-        let made = || serde_json::to_string(&Body::from(self)).unwrap_or_default();
-        self.body.clone().unwrap_or_else(made)
+        self.body.clone().unwrap_or_else(|| {
+            let mut json = Json::default();
+            write(self, &mut json);
+            json.into_text()
+        })
     }
 
     /// Gives every error its code and the request id, and keeps no more errors than may be shown. The codes, each once.
@@ -325,31 +327,40 @@ pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Resp
 
 /// Gives the answers of a batch their form.
 pub(super) fn batch(answers: &[Answer], form: Form) -> Response {
-    let bodies: Vec<_> = answers.iter().map(Body::from).collect();
-    let body = serde_json::to_vec(&bodies).unwrap_or_default();
-    (StatusCode::OK, content_type(form), body).into_response()
+    let mut json = Json::default();
+    json.list(answers, |json, answer| write(answer, json));
+    (StatusCode::OK, content_type(form), json.into_text()).into_response()
 }
 
-/// An answer as JSON. A request that was not executed has no `data` at all.
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a async_graphql::Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    extensions: &'a BTreeMap<String, async_graphql::Value>,
-}
-
-impl<'a> From<&'a Answer> for Body<'a> {
-    fn from(answer: &'a Answer) -> Self {
-        let response = &answer.response;
-        Self {
-            data: (answer.status == StatusCode::OK).then_some(&response.data),
-            errors: &response.errors,
-            extensions: &response.extensions,
+/// Writes an answer. A request that was not executed has no `data` at all.
+fn write(answer: &Answer, json: &mut Json) {
+    let response = &answer.response;
+    let parts = [
+        (answer.status == StatusCode::OK).then_some(Part::Data(&response.data)),
+        (!response.errors.is_empty()).then_some(Part::Errors(&response.errors)),
+        (!response.extensions.is_empty()).then_some(Part::Extensions(&response.extensions)),
+    ];
+    json.object(parts.into_iter().flatten(), |json, part| match part {
+        Part::Data(data) => {
+            json.raw(b"\"data\":");
+            json.value(data);
         }
-    }
+        Part::Errors(errors) => {
+            json.raw(b"\"errors\":");
+            json.write(errors);
+        }
+        Part::Extensions(extensions) => {
+            json.raw(b"\"extensions\":");
+            json.write(extensions);
+        }
+    });
+}
+
+/// A part of an answer.
+enum Part<'a> {
+    Data(&'a async_graphql::Value),
+    Errors(&'a [ServerError]),
+    Extensions(&'a BTreeMap<String, async_graphql::Value>),
 }
 
 /// The header that names a form.

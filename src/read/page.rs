@@ -261,7 +261,22 @@ impl<N: Noun> Slice<N> {
     }
 }
 
+impl<N: Noun> Default for Slice<N> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            more: false,
+        }
+    }
+}
+
 impl<N: Noun> Query<N> {
+    /// The cursor of a row.
+    pub fn cursor(&self, row: &N::Model) -> String {
+        let position = self.order.position(N::id(row), row);
+        position.encode::<N>(self.order)
+    }
+
     /// One page of a list.
     pub async fn read(
         &self,

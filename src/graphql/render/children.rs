@@ -1,0 +1,33 @@
+//! Lists that belong to the objects of another list: read for all of these together, written one by one.
+
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::plain::NotPlain;
+use super::plan::Asked;
+use crate::graphql::json::Json;
+use crate::read::Scope;
+
+/// The list of one object, which stands for those of all objects beside it.
+pub(in crate::graphql) trait Children: Send + Sync {
+    /// Whether all that is asked of such a list can be read for many objects together and then be written at once.
+    fn is_plain(asked: &Asked<'_>) -> bool
+    where
+        Self: Sized;
+
+    /// Whose list it is.
+    fn scope(&self) -> Scope;
+
+    /// Reads the lists of all these parents, and whatever belongs to their rows.
+    fn read<'f, 'a: 'f>(
+        &'f self,
+        asked: &'f Asked<'a>,
+        parents: &'f [Uuid],
+    ) -> BoxFuture<'f, Result<Box<dyn Lists + 'a>, NotPlain>>;
+}
+
+/// Lists that have been read.
+pub(in crate::graphql) trait Lists: Send + Sync {
+    /// Writes the list of a parent, by its place among them.
+    fn write(&self, parent: usize, json: &mut Json) -> Result<(), NotPlain>;
+}

@@ -1,0 +1,165 @@
+//! What can be written at once: values, and the fields of objects that are nothing but values.
+
+use async_graphql::resolver_utils::EnumType;
+use async_graphql::{ID, ObjectType};
+
+use super::Children;
+use super::plan::{Asked, Selected, Step, plan};
+use crate::clock::Timestamp;
+use crate::decimal::Decimal;
+use crate::entity::audit_entry::AuditAction;
+use crate::entity::platform::Platform;
+use crate::entity::role::MessageRole;
+use crate::graphql::json::Json;
+use crate::graphql::scalar::{self, JsonObject};
+use crate::read::filter::SessionStatus;
+
+/// Something cannot be written at once, or went wrong: the executor is to resolve it, and to tell what is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::graphql) struct NotPlain;
+
+/// A value that can be written at once.
+pub(in crate::graphql) trait Plain {
+    /// Whether all that is asked of such values can be.
+    fn is_plain(_asked: &Asked<'_>) -> bool {
+        true
+    }
+
+    /// Writes it.
+    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain>;
+}
+
+/// An object of which some fields can be written at once.
+pub(in crate::graphql) trait PlainFields: ObjectType {
+    /// The field of this name, if it is one of these.
+    fn plain_field(name: &str) -> Option<PlainField<Self>>;
+}
+
+/// A field that needs no waiting.
+pub(in crate::graphql) enum PlainField<T: ?Sized> {
+    /// A value.
+    Value {
+        /// Whether all that is asked of it can be written at once.
+        is_plain: fn(&Asked<'_>) -> bool,
+        /// Writes it.
+        write: fn(&T, &Asked<'_>, &mut Json) -> Result<(), NotPlain>,
+    },
+    /// A list that belongs to the object.
+    Children {
+        /// Whether all that is asked of it can be read for many objects together and then be written at once.
+        is_plain: fn(&Asked<'_>) -> bool,
+        /// The list of one object.
+        of: fn(&T, &Asked<'_>) -> Result<Box<dyn Children>, NotPlain>,
+    },
+}
+
+/// Writes an object.
+pub(super) fn object<T: PlainFields>(
+    object: &T,
+    fields: &[Selected<'_, T>],
+    json: &mut Json,
+) -> Result<(), NotPlain> {
+    let mut written = Ok(());
+    json.object(fields, |json, field| {
+        json.raw(field.key.as_bytes());
+        let done = match &field.step {
+            Step::Typename => {
+                json.write(&*T::type_name());
+                Ok(())
+            }
+            Step::Value(write) => write(object, &field.asked, json),
+            Step::Children(_) | Step::Waiting => Err(NotPlain),
+        };
+        written = written.and(done);
+    });
+    written
+}
+
+impl<T: PlainFields> Plain for T {
+    fn is_plain(asked: &Asked<'_>) -> bool {
+        let fields = plan::<T>(asked.base, &asked.selections);
+        let is_value =
+            |field: &Selected<'_, T>| matches!(field.step, Step::Typename | Step::Value(_));
+        fields.is_ok_and(|fields| fields.iter().all(is_value))
+    }
+
+    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+        object(self, &plan(asked.base, &asked.selections)?, json)
+    }
+}
+
+impl<T: Plain> Plain for Option<T> {
+    fn is_plain(asked: &Asked<'_>) -> bool {
+        T::is_plain(asked)
+    }
+
+    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+        match self {
+            Some(value) => value.write(asked, json),
+            None => {
+                json.raw(b"null");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<T: Plain, E> Plain for Result<T, E> {
+    fn is_plain(asked: &Asked<'_>) -> bool {
+        T::is_plain(asked)
+    }
+
+    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+        self.as_ref().map_err(|_| NotPlain)?.write(asked, json)
+    }
+}
+
+impl<T: Plain> Plain for Vec<T> {
+    fn is_plain(asked: &Asked<'_>) -> bool {
+        T::is_plain(asked)
+    }
+
+    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+        let mut written = Ok(());
+        json.list(self, |json, value| {
+            written = written.and_then(|()| value.write(asked, json));
+        });
+        written
+    }
+}
+
+/// Values that are written as their type says, whatever is asked.
+macro_rules! plain {
+    ($($value:ty: $write:expr,)*) => {
+        $(impl Plain for $value {
+            fn write(&self, _: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+                let write: fn(&Self, &mut Json) = $write;
+                write(self, json);
+                Ok(())
+            }
+        })*
+    };
+}
+
+plain! {
+    bool: |value, json| json.write(value),
+    i64: |value, json| json.write(value),
+    f64: |value, json| json.write(value),
+    &str: |value, json| json.write(value),
+    String: |value, json| json.write(value),
+    ID: |value, json| json.write(value.as_str()),
+    Timestamp: |value, json| json.write(&value.to_rfc3339()),
+    Decimal: |value, json| json.write(&value.to_string()),
+    scalar::Json: |value, json| json.write(&value.0),
+    JsonObject: |value, json| json.write(&value.0),
+    AuditAction: |value, json| name(value, json),
+    MessageRole: |value, json| name(value, json),
+    Platform: |value, json| name(value, json),
+    SessionStatus: |value, json| name(value, json),
+}
+
+/// The name of a value of an enum.
+fn name<T: EnumType + Copy>(value: &T, json: &mut Json) {
+    let item = T::items().iter().find(|item| item.value == *value);
+    json.write(item.map_or("", |item| item.name));
+}

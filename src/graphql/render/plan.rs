@@ -1,0 +1,180 @@
+//! What is asked of the objects of a list: found out once, however many they are.
+
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::{Context, ContextSelectionSet, Positioned};
+
+use super::Children;
+use super::plain::{NotPlain, PlainField, PlainFields};
+use crate::graphql::json::Json;
+
+/// More fields than this in one object are left to the executor: the look for repeated ones is made for few.
+const MAX_FIELDS: usize = 64;
+
+/// What a request brings along, wherever in its answer one is.
+#[derive(Clone, Copy)]
+pub(super) struct Base<'a>(&'a ContextSelectionSet<'a>);
+
+impl<'a> Base<'a> {
+    pub(super) const fn new(context: &'a ContextSelectionSet<'a>) -> Self {
+        Self(context)
+    }
+
+    /// The context of a field. It does not know where in the answer that field is.
+    pub(super) fn context(self, field: &'a Positioned<Field>) -> Context<'a> {
+        let Self(ContextSelectionSet {
+            query_env,
+            schema_env,
+            execute_data,
+            ..
+        }) = self;
+        query_env.create_context(schema_env, None, field, *execute_data)
+    }
+
+    /// Whether a fragment on this type is on objects of that one too.
+    fn applies(self, on: &str, object: &str) -> bool {
+        on == object || {
+            let types = &self.0.schema_env.registry.types;
+            types.get(on).is_some_and(|on| on.is_possible_type(object))
+        }
+    }
+}
+
+/// A field, and what is asked of its value: the selections of all fields under one key.
+pub(in crate::graphql) struct Asked<'a> {
+    pub(super) base: Base<'a>,
+    pub(super) field: &'a Positioned<Field>,
+    pub(super) selections: Vec<&'a SelectionSet>,
+    context: Context<'a>,
+}
+
+impl<'a> Asked<'a> {
+    /// Where the field's method finds what the request brings along.
+    pub(in crate::graphql) const fn context(&self) -> &Context<'a> {
+        &self.context
+    }
+
+    /// The name of the field.
+    pub(super) fn name(&self) -> &'a str {
+        &self.field.node.name.node
+    }
+}
+
+/// A field of an object, and how its value is come by.
+pub(super) struct Selected<'a, T> {
+    /// Its key in the answer, as it is written before the value.
+    pub(super) key: String,
+    pub(super) asked: Asked<'a>,
+    pub(super) step: Step<T>,
+}
+
+/// How a value is come by.
+pub(super) enum Step<T> {
+    Typename,
+    Value(fn(&T, &Asked<'_>, &mut Json) -> Result<(), NotPlain>),
+    Children(fn(&T, &Asked<'_>) -> Result<Box<dyn Children>, NotPlain>),
+    /// The executor resolves it, object by object.
+    Waiting,
+}
+
+/// The fields that are asked of objects of a type.
+pub(super) fn plan<'a, T: PlainFields>(
+    base: Base<'a>,
+    selections: &[&'a SelectionSet],
+) -> Result<Vec<Selected<'a, T>>, NotPlain> {
+    let selected = |asked: Asked<'a>| {
+        let step = match T::plain_field(asked.name()) {
+            _ if asked.name() == "__typename" => Step::Typename,
+            Some(PlainField::Value { is_plain, write }) if is_plain(&asked) => Step::Value(write),
+            Some(PlainField::Children { is_plain, of }) if is_plain(&asked) => Step::Children(of),
+            // The executor takes one field at a time.
+            _ if asked.selections.len() > 1 => return Err(NotPlain),
+            _ => Step::Waiting,
+        };
+        Ok(Selected {
+            key: key(&asked),
+            asked,
+            step,
+        })
+    };
+    let asked = asked(base, &T::type_name(), selections)?;
+    asked.into_iter().map(selected).collect()
+}
+
+/// The key of a field in the answer, as it is written before the value.
+pub(super) fn key(asked: &Asked<'_>) -> String {
+    // Names need no escapes.
+    format!("\"{}\":", asked.field.node.response_key().node)
+}
+
+/// The fields of selections on an object of this type, out of fragments too, each key once, in the order of the answer
+/// (`CollectFields`, specification of GraphQL, 6.3.2). What is skipped by a directive is not in them any more.
+pub(super) fn asked<'a>(
+    base: Base<'a>,
+    object: &str,
+    selections: &[&'a SelectionSet],
+) -> Result<Vec<Asked<'a>>, NotPlain> {
+    let mut fields = Vec::new();
+    for selection in selections {
+        collect(base, object, selection, &mut fields)?;
+    }
+    Ok(fields)
+}
+
+fn collect<'a>(
+    base: Base<'a>,
+    object: &str,
+    selection: &'a SelectionSet,
+    fields: &mut Vec<Asked<'a>>,
+) -> Result<(), NotPlain> {
+    for item in &selection.items {
+        let inner = match &item.node {
+            Selection::Field(field) => {
+                add(base, field, fields)?;
+                continue;
+            }
+            Selection::InlineFragment(fragment) => {
+                let fragment = &fragment.node;
+                let on = fragment.type_condition.as_ref();
+                on.is_none_or(|on| base.applies(&on.node.on.node, object))
+                    .then_some(&fragment.selection_set.node)
+            }
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                let fragment = &base.0.query_env.fragments.get(name).ok_or(NotPlain)?.node;
+                base.applies(&fragment.type_condition.node.on.node, object)
+                    .then_some(&fragment.selection_set.node)
+            }
+        };
+        if let Some(inner) = inner {
+            collect(base, object, inner, fields)?;
+        }
+    }
+    Ok(())
+}
+
+fn add<'a>(
+    base: Base<'a>,
+    field: &'a Positioned<Field>,
+    fields: &mut Vec<Asked<'a>>,
+) -> Result<(), NotPlain> {
+    let key = &field.node.response_key().node;
+    let selection = &field.node.selection_set.node;
+    let same = fields
+        .iter_mut()
+        .find(|other| other.field.node.response_key().node == *key);
+    if let Some(same) = same {
+        // They have the same name and arguments: documents are validated.
+        same.selections.push(selection);
+        return Ok(());
+    }
+    if fields.len() == MAX_FIELDS || !field.node.directives.is_empty() {
+        return Err(NotPlain);
+    }
+    fields.push(Asked {
+        base,
+        field,
+        selections: vec![selection],
+        context: base.context(field),
+    });
+    Ok(())
+}
