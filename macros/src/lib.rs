@@ -9,8 +9,9 @@ use syn::{
     LitStr, Meta, PathArguments, ReturnType, Type, parse_macro_input,
 };
 
-/// Put above the `#[Object]` of a type, makes it `PlainFields`: its methods that are not `async` can be called without the
-/// executor. One without arguments is a value, one with arguments a list. All fields of a `SimpleObject` are values.
+/// Put above the `#[Object]` of a type, makes it `PlainFields`: its methods that are not `async` are values that can be had
+/// without the executor, and those that return a connection are lists of many objects that can be read together. All fields of a
+/// `SimpleObject` are values.
 ///
 /// The methods stay as they are, and so does all that `#[Object]` makes of them: the schema and the stock way to resolve.
 #[proc_macro_attribute]
@@ -33,11 +34,12 @@ pub fn plain_fields(
 
 /// The fields of an `#[Object]`: its methods.
 fn methods(object: &ItemImpl) -> syn::Result<TokenStream> {
-    let methods = object.items.iter().filter_map(|item| match item {
-        ImplItem::Fn(method) if method.sig.asyncness.is_none() => Some(method),
-        _ => None,
-    });
-    let fields = methods.map(field).collect::<syn::Result<Vec<_>>>()?;
+    let mut fields = Vec::new();
+    for item in &object.items {
+        if let ImplItem::Fn(method) = item {
+            fields.extend(field(method)?);
+        }
+    }
     Ok(expand(&object.self_ty, &fields))
 }
 
@@ -67,7 +69,7 @@ fn expand(this: &impl ToTokens, fields: &[TokenStream]) -> TokenStream {
     quote! {
         impl crate::graphql::render::PlainFields for #this {
             fn plain_field(name: &str) -> ::std::option::Option<crate::graphql::render::PlainField<Self>> {
-                use crate::graphql::render::{Children, NotPlain, Plain, PlainField};
+                use crate::graphql::render::{Children, Plain, PlainField, at_once};
                 ::std::option::Option::Some(match name {
                     #(#fields,)*
                     _ => return ::std::option::Option::None,
@@ -77,46 +79,50 @@ fn expand(this: &impl ToTokens, fields: &[TokenStream]) -> TokenStream {
     }
 }
 
-/// A method as an arm of the match over names.
-fn field(method: &ImplItemFn) -> syn::Result<TokenStream> {
-    // `#[Object]` gives every method a context, whether or not it looks at one.
-    let call = &method.sig.ident;
-    let name = given_name(&method.attrs)?.unwrap_or_else(|| call.to_string().to_lower_camel_case());
+/// A method as an arm of the match over names, if it can be called without the executor.
+fn field(method: &ImplItemFn) -> syn::Result<Option<TokenStream>> {
+    let name = &method.sig.ident;
+    let field = given_name(&method.attrs)?;
+    let field = field.unwrap_or_else(|| name.to_string().to_lower_camel_case());
     let ReturnType::Type(_, output) = &method.sig.output else {
         return Err(syn::Error::new(method.sig.span(), "a field has a type"));
     };
-    let mut arguments = Vec::new();
-    for input in method.sig.inputs.iter().skip(1) {
-        let FnArg::Typed(typed) = input else {
-            return Err(syn::Error::new(input.span(), "a field takes `&self` first"));
-        };
-        if !is_context(&typed.ty) {
-            arguments.push((argument_name(&typed.pat, &typed.attrs)?, &typed.ty));
-        }
-    }
-    if arguments.is_empty() {
-        return Ok(quote! {
-            #name => PlainField::Value {
-                is_plain: <#output as Plain>::is_plain,
-                write: |this, at, json| Plain::write(&this.#call(at.context()), at, json),
+    if let Some(list) = connection(output) {
+        let (names, types): (Vec<_>, Vec<_>) = arguments(method)?.into_iter().unzip();
+        let values = (0..names.len()).map(|at| format_ident!("argument_{at}"));
+        let values: Vec<_> = values.collect();
+        return Ok(Some(quote! {
+            #field => PlainField::Children {
+                is_plain: <#list as Children>::is_plain,
+                of: |this, at| {
+                    #(let #values = at.argument::<#types>(#names)?;)*
+                    at_once(this.#name(at.context(), #(#values),*))
+                },
             }
-        });
+        }));
     }
-    let list = within_result(output)?;
-    let values: Vec<_> = (0..arguments.len())
-        .map(|at| format_ident!("argument_{at}"))
-        .collect();
-    let (names, types): (Vec<_>, Vec<_>) = arguments.into_iter().unzip();
-    Ok(quote! {
-        #name => PlainField::Children {
-            is_plain: <#list as Children>::is_plain,
-            of: |this, at| {
-                #(let (_, #values) = at.context().param_value::<#types>(#names, ::std::option::Option::None).map_err(|_| NotPlain)?;)*
-                let list = this.#call(at.context(), #(#values),*).map_err(|_| NotPlain)?;
-                ::std::result::Result::Ok(::std::boxed::Box::new(list))
-            },
+    // `#[Object]` gives every method a context, whether or not it looks at one.
+    Ok(method.sig.asyncness.is_none().then(|| {
+        quote! {
+            #field => PlainField::Value {
+                is_plain: <#output as Plain>::is_plain,
+                write: |this, at, json| Plain::write(&this.#name(at.context()), at, json),
+            }
         }
-    })
+    }))
+}
+
+/// The arguments of a field, by their names in the graph.
+fn arguments(method: &ImplItemFn) -> syn::Result<Vec<(String, &Type)>> {
+    let inputs = method.sig.inputs.iter().skip(1);
+    let arguments = inputs.filter_map(|input| match input {
+        FnArg::Typed(typed) if !is_context(&typed.ty) => {
+            let name = argument_name(&typed.pat, &typed.attrs);
+            Some(name.map(|name| (name, &*typed.ty)))
+        }
+        _ => None,
+    });
+    arguments.collect()
 }
 
 fn is_context(ty: &Type) -> bool {
@@ -126,28 +132,20 @@ fn is_context(ty: &Type) -> bool {
     matches!(&*reference.elem, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context"))
 }
 
-/// `T` of `Result<T>`.
-fn within_result(ty: &Type) -> syn::Result<&Type> {
-    let inner = match ty {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .and_then(|last| match &last.arguments {
-                PathArguments::AngleBracketed(arguments) if last.ident == "Result" => {
-                    arguments.args.first()
-                }
-                _ => None,
-            }),
+/// `T` of `Result<T>` where it is a connection.
+fn connection(ty: &Type) -> Option<&Type> {
+    let last = |ty| match ty {
+        &Type::Path(ref path) => path.path.segments.last(),
         _ => None,
     };
-    match inner {
-        Some(GenericArgument::Type(inner)) => Ok(inner),
-        _ => Err(syn::Error::new(
-            ty.span(),
-            "a list is a `Result<…>`: its arguments may be wrong",
-        )),
-    }
+    let PathArguments::AngleBracketed(within) = &last(ty)?.arguments else {
+        return None;
+    };
+    let Some(GenericArgument::Type(inner)) = within.args.first() else {
+        return None;
+    };
+    let is_connection = last(inner)?.ident.to_string().ends_with("Connection");
+    is_connection.then_some(inner)
 }
 
 fn argument_name(pattern: &syn::Pat, attributes: &[Attribute]) -> syn::Result<String> {

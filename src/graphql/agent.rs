@@ -168,7 +168,7 @@ impl Agent {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn sessions(
+    async fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<

@@ -54,7 +54,7 @@ impl BlockStatus {
     }
 
     /// The block that holds now.
-    fn block(&self, context: &Context<'_>) -> Option<ChatUserBlock> {
+    async fn block(&self, context: &Context<'_>) -> Option<ChatUserBlock> {
         self.holding(context)
     }
 
@@ -65,7 +65,7 @@ impl BlockStatus {
     }
 
     /// The user; null for somebody whom nobody knows yet.
-    fn chat_user(&self) -> Option<ChatUser> {
+    async fn chat_user(&self) -> Option<ChatUser> {
         self.0.clone().map(ChatUser::from)
     }
 }

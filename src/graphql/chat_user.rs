@@ -266,7 +266,7 @@ impl ChatUser {
     }
 
     /// What the user subscribes to now, in alphabetical order.
-    fn subscriptions(
+    async fn subscriptions(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "This many from the start.")] first: Option<i32>,
@@ -339,7 +339,7 @@ impl ChatUser {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn sessions(
+    async fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only sessions for which this holds.")] conditions: Option<
@@ -379,7 +379,7 @@ impl ChatUser {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn messages(
+    async fn messages(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<
@@ -419,7 +419,7 @@ impl ChatUser {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn audit_log(
+    async fn audit_log(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only entries for which this holds.")] conditions: Option<
@@ -465,7 +465,7 @@ pub(super) struct ChatUserExtras {
 #[Object]
 impl ChatUserExtras {
     /// How the whole list divides, under its current filter.
-    fn facets(&self) -> ChatUserFacets<'_> {
+    async fn facets(&self) -> ChatUserFacets<'_> {
         ChatUserFacets(self)
     }
 }

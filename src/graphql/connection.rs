@@ -283,7 +283,7 @@ impl<N: Listed> Connection<N> {
     }
 
     /// Where the page lies in the list.
-    fn page_info(&self) -> PageInfo<'_> {
+    async fn page_info(&self) -> PageInfo<'_> {
         PageInfo(self)
     }
 
@@ -327,7 +327,7 @@ impl<N: Listed> Edge<N> {
     }
 
     /// The row.
-    fn node(&self) -> N::Node {
+    async fn node(&self) -> N::Node {
         N::Node::from(self.row.clone())
     }
 }

@@ -108,7 +108,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn agents(
+    async fn agents(
         &self,
         context: &Context<'_>,
         #[graphql(
@@ -275,7 +275,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn sessions(
+    async fn sessions(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only sessions of this agent.")] agent_id: Option<ID>,
@@ -313,7 +313,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn audit_log(
+    async fn audit_log(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only what concerns this agent.")] agent_id: Option<ID>,
@@ -349,7 +349,7 @@ impl Query {
     }
 
     /// Who asks, as the server knows them.
-    fn viewer(&self, context: &Context<'_>) -> Viewer {
+    async fn viewer(&self, context: &Context<'_>) -> Viewer {
         Viewer(caller(context).principal.clone())
     }
 
@@ -359,7 +359,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn tokens(
+    async fn tokens(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only tokens for which this holds.")] conditions: Option<

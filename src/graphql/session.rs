@@ -187,7 +187,7 @@ impl Session {
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
     )]
-    fn messages(
+    async fn messages(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", desc = "Only messages for which this holds.")] conditions: Option<

@@ -1,5 +1,6 @@
 //! Lists that belong to the objects of another list: read for all of these together, written one by one.
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
@@ -24,6 +25,17 @@ pub(in crate::graphql) trait Children: Send + Sync {
         asked: &'f Asked<'a>,
         parents: &'f [Uuid],
     ) -> BoxFuture<'f, Result<Box<dyn Lists + 'a>, NotPlain>>;
+}
+
+/// A list that need not be waited for.
+pub(in crate::graphql) fn at_once<C: Children + 'static, E>(
+    list: impl Future<Output = Result<C, E>>,
+) -> Result<Box<dyn Children>, NotPlain> {
+    match list.now_or_never() {
+        Some(Ok(list)) => Ok(Box::new(list)),
+        // The executor waits for it, or tells what is wrong.
+        Some(Err(_)) | None => Err(NotPlain),
+    }
 }
 
 /// Lists that have been read.

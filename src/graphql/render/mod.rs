@@ -1,9 +1,9 @@
 //! Rows to JSON, without the executor: what a list is asked for is planned once, read with one statement for each level, and
 //! written in one go (docs/decisions/0028).
 //!
-//! A field is defined once, as a method of its noun. Where that method is not `async` nothing has to be waited for, and
-//! `#[plain_fields]` lets it be called here. All other fields, and all that goes wrong, are the executor's, which resolves
-//! the same methods.
+//! A field is defined once, as a method of its noun. One that is not `async` is a value, and `#[plain_fields]` lets it be
+//! asked for here; so it does with lists. All other fields, and all that goes wrong, are the executor's, which resolves the
+//! same methods.
 
 mod children;
 mod list;
@@ -13,7 +13,7 @@ mod plain;
 mod plan;
 mod rows;
 
-pub(super) use children::Children;
+pub(super) use children::{Children, at_once};
 pub(super) use list::List;
-pub(super) use plain::{NotPlain, Plain, PlainField, PlainFields};
+pub(super) use plain::{Plain, PlainField, PlainFields};
 pub(super) use rows::Rows;

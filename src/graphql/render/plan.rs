@@ -1,7 +1,7 @@
 //! What is asked of the objects of a list: found out once, however many they are.
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
-use async_graphql::{Context, ContextSelectionSet, Positioned};
+use async_graphql::{Context, ContextSelectionSet, InputType, Positioned};
 
 use super::Children;
 use super::plain::{NotPlain, PlainField, PlainFields};
@@ -51,6 +51,12 @@ impl<'a> Asked<'a> {
     /// Where the field's method finds what the request brings along.
     pub(in crate::graphql) const fn context(&self) -> &Context<'a> {
         &self.context
+    }
+
+    /// An argument of the field.
+    pub(in crate::graphql) fn argument<T: InputType>(&self, name: &str) -> Result<T, NotPlain> {
+        let value = self.context.param_value(name, None);
+        value.map(|(_, value)| value).map_err(|_| NotPlain)
     }
 
     /// The name of the field.
