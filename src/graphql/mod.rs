@@ -43,6 +43,7 @@ pub use crate::write::reading::{Keeper, ReadLog};
 pub use connection::Limits as PageLimits;
 use loader::{Batches, Loaders};
 pub use money::Currency;
+pub use render::{Repeats, repeats};
 
 /// The schema, with nothing but types in it: the database comes with each request.
 pub type Graph = Schema<query::Query, mutation::Mutation, EmptySubscription>;

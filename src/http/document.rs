@@ -56,6 +56,8 @@ pub(super) struct Checked {
     pub(super) typed: Valid<ExecutableDocument>,
     /// For the executor.
     pub(super) executable: Executable,
+    /// Whether it asks for an object twice under the same key.
+    pub(super) repeats: bool,
     /// What each operation takes, by its name.
     needs: HashMap<Option<Name>, Vec<Need>>,
     bytes: usize,
@@ -167,6 +169,7 @@ impl Documents {
         let needs = typed.operations.iter().map(needs).collect();
         Ok(Checked {
             typed,
+            repeats: graphql::repeats(&executable),
             executable,
             needs,
             bytes: text.len(),

@@ -27,6 +27,9 @@ pub(super) async fn execute(
     let mut request = Request::new("").variables(plain(variables));
     request.operation_name = operation.name.as_ref().map(ToString::to_string);
     request.set_parsed_query(checked.executable.clone());
+    if checked.repeats {
+        request = request.data(graphql::Repeats);
+    }
     // Its state is large, and connections that wait for a request need none of it.
     let answering = AssertUnwindSafe(Box::pin(graphql::execute(
         &shared.graph,

@@ -18,6 +18,7 @@ use super::list_plan::{InfoPart, ListPlan};
 use super::pages::{Page, Pages};
 use super::plain::NotPlain;
 use super::plan::{Asked, Base};
+use super::repeats::Repeats;
 use crate::error::Result;
 use crate::graphql::connection::{Connection, Listed, PageArguments};
 use crate::graphql::json::Json;
@@ -52,7 +53,7 @@ impl<N: Listed> List<N> {
         field: &Positioned<Field>,
     ) -> Result<Json, NotPlain> {
         let base = Base::new(context);
-        let plan = ListPlan::<N>::new(base, &[&context.item.node])?;
+        let plan = ListPlan::<N>::new(base, &context.item.node)?;
         let waiting = plan.waiting.clone();
         let values = try_join_all(waiting.into_iter().map(async |field| {
             let value = self.0.resolve_field(&context.with_field(field)).await;
@@ -100,7 +101,7 @@ impl<N: Listed> List<N> {
 
 impl<N: Listed> Children for List<N> {
     fn is_plain(asked: &Asked<'_>) -> bool {
-        let plan = ListPlan::<N>::new(asked.base, &asked.selections);
+        let plan = ListPlan::<N>::new(asked.base, asked.selection());
         plan.is_ok_and(|plan| plan.is_plain())
     }
 
@@ -117,7 +118,7 @@ impl<N: Listed> Children for List<N> {
             let Scope::Of(parent, _) = self.0.scope() else {
                 return Err(NotPlain);
             };
-            let plan = ListPlan::<N>::new(asked.base, &asked.selections)?;
+            let plan = ListPlan::<N>::new(asked.base, asked.selection())?;
             let query = self.0.query();
             let pages = async {
                 within_budget((query.page.size + 1).saturating_mul(parents.len() as u64))?;
@@ -161,10 +162,12 @@ impl<N: Listed> OutputType for List<N> {
         context: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        if let Ok(json) = self.at_once(context, field).await {
-            return Ok(json.into_value());
+        if context.data_opt::<Repeats>().is_none() {
+            if let Ok(json) = self.at_once(context, field).await {
+                return Ok(json.into_value());
+            }
+            forget_errors(context);
         }
-        forget_errors(context);
         self.0.resolve(context, field).await
     }
 }

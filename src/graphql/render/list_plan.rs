@@ -54,13 +54,13 @@ pub(super) struct Rows<'a, N: Listed> {
 }
 
 impl<'a, N: Listed> ListPlan<'a, N> {
-    pub(super) fn new(base: Base<'a>, selections: &[&'a SelectionSet]) -> Result<Self, NotPlain> {
+    pub(super) fn new(base: Base<'a>, selection: &'a SelectionSet) -> Result<Self, NotPlain> {
         let mut this = Self {
             parts: Vec::new(),
             rows: Vec::new(),
             waiting: Vec::new(),
         };
-        for asked in asked(base, &Connection::<N>::type_name(), selections)? {
+        for asked in asked(base, &Connection::<N>::type_name(), selection)? {
             let part = this.part(&asked)?;
             this.parts.push((key(&asked), part));
         }
@@ -96,7 +96,7 @@ impl<'a, N: Listed> ListPlan<'a, N> {
         Ok(match list.name() {
             "__typename" => Part::Typename,
             "edges" => {
-                let edges = asked(list.base, &Edge::<N>::type_name(), &list.selections)?;
+                let edges = asked(list.base, &Edge::<N>::type_name(), list.selection())?;
                 let edges = edges
                     .iter()
                     .map(|field| Ok((key(field), self.edge(list, field)?)));
@@ -104,13 +104,12 @@ impl<'a, N: Listed> ListPlan<'a, N> {
             }
             "nodes" => Part::Nodes(self.rows(list, list.field, None)?),
             "pageInfo" => {
-                let info = asked(list.base, "PageInfo", &list.selections)?;
+                let info = asked(list.base, "PageInfo", list.selection())?;
                 let info = info
                     .iter()
                     .map(|field| Ok((key(field), InfoPart::new(field)?)));
                 Part::PageInfo(info.collect::<Result<_, _>>()?)
             }
-            _ if list.selections.len() > 1 => return Err(NotPlain),
             _ => {
                 self.waiting.push(list.field);
                 Part::Waiting(self.waiting.len() - 1)
@@ -133,7 +132,7 @@ impl<'a, N: Listed> ListPlan<'a, N> {
         list: &'a Positioned<Field>,
         node: Option<&'a Positioned<Field>>,
     ) -> Result<usize, NotPlain> {
-        let fields = plan(row.base, &row.selections)?;
+        let fields = plan(row.base, row.selection())?;
         self.rows.push(Rows { fields, list, node });
         Ok(self.rows.len() - 1)
     }

@@ -11,9 +11,11 @@ mod list_plan;
 mod pages;
 mod plain;
 mod plan;
+mod repeats;
 mod rows;
 
 pub(super) use children::{Children, at_once};
 pub(super) use list::List;
 pub(super) use plain::{Plain, PlainField, PlainFields};
+pub use repeats::{Repeats, repeats};
 pub(super) use rows::Rows;

@@ -77,14 +77,14 @@ pub(super) fn object<T: PlainFields>(
 
 impl<T: PlainFields> Plain for T {
     fn is_plain(asked: &Asked<'_>) -> bool {
-        let fields = plan::<T>(asked.base, &asked.selections);
+        let fields = plan::<T>(asked.base, asked.selection());
         let is_value =
             |field: &Selected<'_, T>| matches!(field.step, Step::Typename | Step::Value(_));
         fields.is_ok_and(|fields| fields.iter().all(is_value))
     }
 
     fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
-        object(self, &plan(asked.base, &asked.selections)?, json)
+        object(self, &plan(asked.base, asked.selection())?, json)
     }
 }
 

@@ -39,11 +39,10 @@ impl<'a> Base<'a> {
     }
 }
 
-/// A field, and what is asked of its value: the selections of all fields under one key.
+/// A field, and what is asked of its value.
 pub(in crate::graphql) struct Asked<'a> {
     pub(super) base: Base<'a>,
     pub(super) field: &'a Positioned<Field>,
-    pub(super) selections: Vec<&'a SelectionSet>,
     context: Context<'a>,
 }
 
@@ -57,6 +56,11 @@ impl<'a> Asked<'a> {
     pub(in crate::graphql) fn argument<T: InputType>(&self, name: &str) -> Result<T, NotPlain> {
         let value = self.context.param_value(name, None);
         value.map(|(_, value)| value).map_err(|_| NotPlain)
+    }
+
+    /// What is asked of the value.
+    pub(super) fn selection(&self) -> &'a SelectionSet {
+        &self.field.node.selection_set.node
     }
 
     /// The name of the field.
@@ -85,25 +89,23 @@ pub(super) enum Step<T> {
 /// The fields that are asked of objects of a type.
 pub(super) fn plan<'a, T: PlainFields>(
     base: Base<'a>,
-    selections: &[&'a SelectionSet],
+    selection: &'a SelectionSet,
 ) -> Result<Vec<Selected<'a, T>>, NotPlain> {
     let selected = |asked: Asked<'a>| {
         let step = match T::plain_field(asked.name()) {
             _ if asked.name() == "__typename" => Step::Typename,
             Some(PlainField::Value { is_plain, write }) if is_plain(&asked) => Step::Value(write),
             Some(PlainField::Children { is_plain, of }) if is_plain(&asked) => Step::Children(of),
-            // The executor takes one field at a time.
-            _ if asked.selections.len() > 1 => return Err(NotPlain),
             _ => Step::Waiting,
         };
-        Ok(Selected {
+        Selected {
             key: key(&asked),
             asked,
             step,
-        })
+        }
     };
-    let asked = asked(base, &T::type_name(), selections)?;
-    asked.into_iter().map(selected).collect()
+    let asked = asked(base, &T::type_name(), selection)?;
+    Ok(asked.into_iter().map(selected).collect())
 }
 
 /// The key of a field in the answer, as it is written before the value.
@@ -112,17 +114,15 @@ pub(super) fn key(asked: &Asked<'_>) -> String {
     format!("\"{}\":", asked.field.node.response_key().node)
 }
 
-/// The fields of selections on an object of this type, out of fragments too, each key once, in the order of the answer
-/// (`CollectFields`, specification of GraphQL, 6.3.2). What is skipped by a directive is not in them any more.
+/// The fields of a selection on an object of this type, out of fragments too, each key once, in the order of the answer
+/// (`CollectFields`, specification of GraphQL, 6.3.2). What is skipped by a directive is not in it any more.
 pub(super) fn asked<'a>(
     base: Base<'a>,
     object: &str,
-    selections: &[&'a SelectionSet],
+    selection: &'a SelectionSet,
 ) -> Result<Vec<Asked<'a>>, NotPlain> {
     let mut fields = Vec::new();
-    for selection in selections {
-        collect(base, object, selection, &mut fields)?;
-    }
+    collect(base, object, selection, &mut fields)?;
     Ok(fields)
 }
 
@@ -164,14 +164,11 @@ fn add<'a>(
     fields: &mut Vec<Asked<'a>>,
 ) -> Result<(), NotPlain> {
     let key = &field.node.response_key().node;
-    let selection = &field.node.selection_set.node;
-    let same = fields
-        .iter_mut()
-        .find(|other| other.field.node.response_key().node == *key);
-    if let Some(same) = same {
-        // They have the same name and arguments: documents are validated.
-        same.selections.push(selection);
-        return Ok(());
+    let is_same = |other: &&Asked<'_>| other.field.node.response_key().node == *key;
+    if let Some(same) = fields.iter().find(is_same) {
+        // Parts of one object are put together by the executor; a value is the same value.
+        let is_value = same.selection().items.is_empty();
+        return if is_value { Ok(()) } else { Err(NotPlain) };
     }
     if fields.len() == MAX_FIELDS || !field.node.directives.is_empty() {
         return Err(NotPlain);
@@ -179,7 +176,6 @@ fn add<'a>(
     fields.push(Asked {
         base,
         field,
-        selections: vec![selection],
         context: base.context(field),
     });
     Ok(())
