@@ -32,6 +32,8 @@ fn questions(agent: &str) -> Vec<serde_json::Value> {
             "query All { chatUsers { nodes { name email settings messages { nodes { text attachments { url } } } } } }",
             json!({}),
         ),
+        // Takes longer than a moment, however fast.
+        ask(&patience(), json!({})),
         ask(by_id, json!({ "agent": agent, "id": "+4930zqxw01" })),
         ask(
             "query Find($s: String) { chatUsers(search: $s) { totalCount nodes { name } } }",
@@ -90,6 +92,13 @@ fn questions(agent: &str) -> Vec<serde_json::Value> {
         json!([{ "query": "{ zqxw }" }]),
         json!({ "query": "{ agents { totalCount } }", "operationName": "zqxw nobody", "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "zqxw" } } }),
     ]
+}
+
+/// Everything about everyone, many times.
+fn patience() -> String {
+    let list = |at| format!("all{at}: chatUsers {{ nodes {{ agent {{ id }} messages {{ nodes {{ replyTo {{ id }} }} }} }} }}");
+    let lists: Vec<_> = (0..30).map(list).collect();
+    format!("query Patience {{ {} }}", lists.join(" "))
 }
 
 #[tokio::test(flavor = "multi_thread")]
