@@ -14,6 +14,11 @@ impl Json {
         Value::Binary(Bytes::from(self.0))
     }
 
+    /// The bytes of the text.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// The text.
     pub fn into_text(self) -> String {
         String::from_utf8(self.0).unwrap_or_default()

@@ -199,7 +199,7 @@ impl<N: Noun> Loader<PageOf<N>> for Batch {
             within_budget((query.page.size + 1).saturating_mul(parents.len() as u64))?;
             let parents: Vec<_> = parents.into_iter().collect();
             let slices = batch::pages(&self.reader, parent, &parents, query, columns).await?;
-            let slices = slices.into_iter().map(|(id, slice)| (id, Arc::new(slice)));
+            let slices = parents.into_iter().zip(slices.into_iter().map(Arc::new));
             pages.insert((parent, query), slices.collect::<HashMap<_, _>>());
         }
         let page = |PageOf(parent, id, query, _): &PageOf<N>| {

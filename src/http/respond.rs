@@ -222,11 +222,14 @@ impl Answer {
 
     /// Its body.
     pub(super) fn body(&self) -> String {
-        self.body.clone().unwrap_or_else(|| {
-            let mut json = Json::default();
-            write(self, &mut json);
-            json.into_text()
-        })
+        let written = || self.json().into_text();
+        self.body.clone().unwrap_or_else(written)
+    }
+
+    fn json(&self) -> Json {
+        let mut json = Json::default();
+        write(self, &mut json);
+        json
     }
 
     /// Gives every error its code and the request id, and keeps no more errors than may be shown. The codes, each once.
@@ -317,9 +320,12 @@ const PARTIAL: StatusCode = match StatusCode::from_u16(294) {
 };
 
 /// Gives one answer its form.
-pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Response {
+pub(super) fn single(mut answer: Answer, form: Form, profile: StatusProfile) -> Response {
     let status = answer.status(form, profile);
-    let body = answer.body();
+    let body = match answer.body.take() {
+        Some(text) => text.into_bytes(),
+        None => answer.json().into_bytes(),
+    };
     let mut response = (status, content_type(form), body).into_response();
     response.headers_mut().extend(answer.headers);
     response
@@ -329,7 +335,7 @@ pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Resp
 pub(super) fn batch(answers: &[Answer], form: Form) -> Response {
     let mut json = Json::default();
     json.list(answers, |json, answer| write(answer, json));
-    (StatusCode::OK, content_type(form), json.into_text()).into_response()
+    (StatusCode::OK, content_type(form), json.into_bytes()).into_response()
 }
 
 /// Writes an answer. A request that was not executed has no `data` at all.

@@ -41,37 +41,44 @@ pub async fn by_ids<N: Noun>(
     Ok(rows)
 }
 
-/// The same page of the list of each parent.
+/// The same page of the list of each parent, in the order of the parents, each of whom is named once.
 pub async fn pages<N: Noun>(
     reader: &Reader,
     parent: id::Noun,
     parents: &[Uuid],
     query: &Query<N>,
     columns: Columns<N>,
-) -> Result<HashMap<Uuid, Slice<N>>> {
+) -> Result<Vec<Slice<N>>> {
     if let [only] = parents {
         let slice = N::page(reader, Scope::Of(parent, *only), query, columns).await?;
-        return Ok(HashMap::from([(*only, slice)]));
+        return Ok(vec![slice]);
     }
     let column = column::<N>(parent)?;
     let columns = query.order.with_key(columns).with(column).seen_by(reader);
     let mut children = query.select(reader, Scope::All)?;
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
-    let statement =
-        reader
-            .dialect()
-            .children_of(parents, N::TABLE, &columns.names(), &mut children);
-    let mut lists: HashMap<Uuid, Vec<N::Model>> =
-        parents.iter().map(|&parent| (parent, Vec::new())).collect();
-    for row in query.filter.suited(reader).rows(statement).await? {
-        let parent: Uuid = row.try_get("", column)?;
-        if let Some(list) = lists.get_mut(&parent) {
-            list.push(columns.decode(&row)?);
+    let names = columns.names();
+    let statement = reader
+        .dialect()
+        .children_of(parents, N::TABLE, &names, &mut children);
+    let rows = query.filter.suited(reader).rows(statement).await?;
+
+    let places = parents.iter().enumerate().map(|(place, id)| (*id, place));
+    let places: HashMap<Uuid, usize> = places.collect();
+    let at = names
+        .iter()
+        .position(|name| *name == column)
+        .unwrap_or_default();
+    let mut lists: Vec<Vec<N::Model>> = parents.iter().map(|_| Vec::new()).collect();
+    for row in rows {
+        let parent: Uuid = row.try_get_by_index(at)?;
+        if let Some(&place) = places.get(&parent) {
+            lists[place].push(columns.decode(&row)?);
         }
     }
+    let lists = lists.into_iter();
     Ok(lists
-        .into_iter()
-        .map(|(parent, rows)| (parent, columns.slice(ordered(rows, query), &query.page)))
+        .map(|rows| columns.slice(ordered(rows, query), &query.page))
         .collect())
 }
 

@@ -61,14 +61,10 @@ impl<N: Noun> Columns<N> {
     /// The column of a field of the graph too: `createdAt` is `created_at`. Every column when no column has this name.
     #[must_use]
     pub fn with_field(self, field: &str) -> Self {
+        let letters = field.bytes().map(|byte| byte.to_ascii_lowercase());
         self.with_where(|column| {
-            let letters = |text: &str| {
-                text.bytes()
-                    .filter(|byte| *byte != b'_')
-                    .map(|byte| byte.to_ascii_lowercase())
-                    .collect::<Vec<_>>()
-            };
-            letters(column) == letters(field)
+            let column = column.bytes().filter(|byte| *byte != b'_');
+            column.eq(letters.clone())
         })
     }
 

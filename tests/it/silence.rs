@@ -96,7 +96,11 @@ fn questions(agent: &str) -> Vec<serde_json::Value> {
 
 /// Everything about everyone, many times.
 fn patience() -> String {
-    let list = |at| format!("all{at}: chatUsers {{ nodes {{ agent {{ id }} messages {{ nodes {{ replyTo {{ id }} }} }} }} }}");
+    let list = |at| {
+        format!(
+            "all{at}: chatUsers {{ nodes {{ agent {{ id }} messages {{ nodes {{ replyTo {{ id }} }} }} }} }}"
+        )
+    };
     let lists: Vec<_> = (0..30).map(list).collect();
     format!("query Patience {{ {} }}", lists.join(" "))
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use sea_orm::{ConnAcquireErr, DbErr, Statement};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -100,7 +101,7 @@ impl Pool {
     pub(super) async fn ping(&self) -> Result<()> {
         let shared = Arc::clone(&self.0);
         self.with(move |_| {
-            let anew = shared.file.connect()?;
+            let anew = shared.connect()?;
             anew.query_row("PRAGMA schema_version", [], |_| Ok(()))
         })
         .await
@@ -155,8 +156,17 @@ impl Shared {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let idle = lock(&self.idle).pop();
-        let connection = idle.map_or_else(|| self.file.connect(), Ok)?;
+        let connection = idle.map_or_else(|| self.connect(), Ok)?;
         self.used(connection, work)
+    }
+
+    /// A new connection. Where statements are short their plans do not look at values: one that did, at that of the condition
+    /// of a partial index for instance, would be prepared again whenever a value is bound.
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let connection = self.file.connect()?;
+        let plans_are_stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        connection.set_db_config(plans_are_stable, self.limits.short)?;
+        Ok(connection)
     }
 
     /// A connection that failed, or whose work panicked, is closed: the next one to ask opens another.

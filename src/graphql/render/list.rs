@@ -131,14 +131,10 @@ impl<N: Listed> Children for List<N> {
                 )
                 .await
             };
-            let mut pages = pages.await.map_err(|_| NotPlain)?;
-            let pages = parents.iter().map(|parent| {
-                let slice = pages.remove(parent).unwrap_or_default();
-                let other_side = query.other_side(&slice).err();
-                Page {
-                    slice: Arc::new(slice),
-                    other_side,
-                }
+            let pages = pages.await.map_err(|_| NotPlain)?;
+            let pages = pages.into_iter().map(|slice| Page {
+                other_side: query.other_side(&slice).err(),
+                slice: Arc::new(slice),
             });
             let pages = pages.collect();
             let pages = Pages::read(plan, query.clone(), pages, None).await?;
@@ -163,12 +159,13 @@ impl<N: Listed> OutputType for List<N> {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         if context.data_opt::<Repeats>().is_none() {
-            if let Ok(json) = self.at_once(context, field).await {
+            // On the heap, as what is below: in place, it would be moved about with all the futures around it.
+            if let Ok(json) = Box::pin(self.at_once(context, field)).await {
                 return Ok(json.into_value());
             }
             forget_errors(context);
         }
-        self.0.resolve(context, field).await
+        Box::pin(self.0.resolve(context, field)).await
     }
 }
 

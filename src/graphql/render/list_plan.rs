@@ -11,7 +11,7 @@ use crate::graphql::connection::{Connection, Edge, Listed};
 pub(super) struct ListPlan<'a, N: Listed> {
     pub(super) parts: Vec<(String, Part)>,
     /// What is asked of rows, for each place in the answer where they stand.
-    pub(super) rows: Vec<Rows<'a, N>>,
+    pub(super) places: Vec<Place<'a, N>>,
     /// Fields of the list that the executor resolves.
     pub(super) waiting: Vec<&'a Positioned<Field>>,
 }
@@ -20,7 +20,7 @@ pub(super) struct ListPlan<'a, N: Listed> {
 pub(super) enum Part {
     Typename,
     Edges(Vec<(String, EdgePart)>),
-    /// Rows, by their number in the plan.
+    /// Rows, by the number of their place.
     Nodes(usize),
     PageInfo(Vec<(String, InfoPart)>),
     /// A value, by its number in the plan.
@@ -31,7 +31,7 @@ pub(super) enum Part {
 pub(super) enum EdgePart {
     Typename,
     Cursor,
-    /// The row, by its number in the plan.
+    /// The row, by the number of its place.
     Node(usize),
 }
 
@@ -46,7 +46,7 @@ pub(super) enum InfoPart {
 }
 
 /// What is asked of rows that stand at one place in the answer.
-pub(super) struct Rows<'a, N: Listed> {
+pub(super) struct Place<'a, N: Listed> {
     pub(super) fields: Vec<Selected<'a, N::Node>>,
     /// The fields that lead there: `nodes`, or `edges` and `node`.
     pub(super) list: &'a Positioned<Field>,
@@ -57,7 +57,7 @@ impl<'a, N: Listed> ListPlan<'a, N> {
     pub(super) fn new(base: Base<'a>, selection: &'a SelectionSet) -> Result<Self, NotPlain> {
         let mut this = Self {
             parts: Vec::new(),
-            rows: Vec::new(),
+            places: Vec::new(),
             waiting: Vec::new(),
         };
         for asked in asked(base, &Connection::<N>::type_name(), selection)? {
@@ -70,10 +70,10 @@ impl<'a, N: Listed> ListPlan<'a, N> {
     /// Whether many such lists can be read together: nothing is left to the executor, and what belongs to the rows is read
     /// for one place in the answer.
     pub(super) fn is_plain(&self) -> bool {
-        let fields = || self.rows.iter().flat_map(|rows| &rows.fields);
+        let fields = || self.places.iter().flat_map(|place| &place.fields);
         self.waiting.is_empty()
             && fields().all(|field| !matches!(field.step, Step::Waiting))
-            && (self.rows.len() <= 1
+            && (self.places.len() <= 1
                 || fields().all(|field| !matches!(field.step, Step::Children(_))))
     }
 
@@ -133,8 +133,8 @@ impl<'a, N: Listed> ListPlan<'a, N> {
         node: Option<&'a Positioned<Field>>,
     ) -> Result<usize, NotPlain> {
         let fields = plan(row.base, row.selection())?;
-        self.rows.push(Rows { fields, list, node });
-        Ok(self.rows.len() - 1)
+        self.places.push(Place { fields, list, node });
+        Ok(self.places.len() - 1)
     }
 }
 

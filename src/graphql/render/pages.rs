@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 use uuid::Uuid;
 
 use super::children::Lists;
-use super::list_plan::{EdgePart, InfoPart, ListPlan, Part, Rows};
+use super::list_plan::{EdgePart, InfoPart, ListPlan, Part, Place};
 use super::plain::NotPlain;
 use super::plan::{Selected, Step};
 use crate::graphql::connection::{Connection, Edge, Listed};
@@ -66,7 +66,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         });
         let starts = starts.collect();
         let places = plan
-            .rows
+            .places
             .iter()
             .map(|place| place.late(&ids, &nodes, context));
         let late = try_join_all(places).await?;
@@ -147,7 +147,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         let (node, late) = (&self.nodes[row], &self.late[place]);
         let mut written = Ok(());
         json.object(
-            self.plan.rows[place].fields.iter().zip(late),
+            self.plan.places[place].fields.iter().zip(late),
             |json, (field, late)| {
                 json.raw(field.key.as_bytes());
                 let done = match (&field.step, late) {
@@ -207,7 +207,7 @@ impl<N: Listed> Lists for Pages<'_, N> {
     }
 }
 
-impl<'a, N: Listed> Rows<'a, N> {
+impl<'a, N: Listed> Place<'a, N> {
     async fn late(
         &self,
         ids: &[Uuid],
