@@ -51,7 +51,7 @@ impl Json {
 
     /// A list of what `each` writes.
     pub fn list<T>(&mut self, items: impl IntoIterator<Item = T>, each: impl FnMut(&mut Self, T)) {
-        self.within(b"[", items, each, b"]");
+        self.within([b'[', b']'], items, each);
     }
 
     /// An object of what `each` writes: a key, a colon and a value.
@@ -60,23 +60,22 @@ impl Json {
         fields: impl IntoIterator<Item = T>,
         each: impl FnMut(&mut Self, T),
     ) {
-        self.within(b"{", fields, each, b"}");
+        self.within([b'{', b'}'], fields, each);
     }
 
     fn within<T>(
         &mut self,
-        start: &[u8],
+        [start, end]: [u8; 2],
         items: impl IntoIterator<Item = T>,
         mut each: impl FnMut(&mut Self, T),
-        end: &[u8],
     ) {
-        self.raw(start);
+        self.0.push(start);
         for (at, item) in items.into_iter().enumerate() {
             if at > 0 {
-                self.raw(b",");
+                self.0.push(b',');
             }
             each(self, item);
         }
-        self.raw(end);
+        self.0.push(end);
     }
 }
