@@ -116,11 +116,20 @@ impl Tokens {
 }
 
 impl Inner {
-    /// What there is of a token, not older than it may be. Those who ask at the same time look once.
+    /// What there is of a token, not older than it may be.
     async fn look(&self, hash: Fingerprint) -> Result<Arc<Seen>> {
+        match self.seen.get(&hash).filter(|seen| seen.is_fresh()) {
+            Some(seen) => Ok(seen),
+            // Few requests have to: the others are not to carry the room for it.
+            None => Box::pin(self.look_again(hash)).await,
+        }
+    }
+
+    /// Those who ask at the same time look once.
+    async fn look_again(&self, hash: Fingerprint) -> Result<Arc<Seen>> {
         loop {
             match self.seen.get_value_or_guard_async(&hash).await {
-                Ok(seen) if seen.at.elapsed() < TRUSTED => return Ok(seen),
+                Ok(seen) if seen.is_fresh() => return Ok(seen),
                 Ok(old) => {
                     self.seen.remove_if(&hash, |seen| Arc::ptr_eq(seen, &old));
                 }
@@ -152,6 +161,13 @@ impl Inner {
 
     fn uses(&self) -> MutexGuard<'_, BTreeMap<Uuid, Timestamp>> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Whether it may be trusted without another look.
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < TRUSTED
     }
 }
 

@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 pub(super) fn run() -> ExitCode {
-    print!("{}", crate::graphql::sdl());
+    print!("{}", crate::graphql::Graph::default().sdl());
     ExitCode::SUCCESS
 }

@@ -149,7 +149,7 @@ impl<N: Listed> Connection<N> {
         // Mistakes in the conditions are found here, once, and not by each field that reads.
         filter.condition(reader(context))?;
         order.is_for::<N>(reader(context))?;
-        let page = page.page::<N>(order, *context.data_unchecked())?;
+        let page = page.page::<N>(order, super::pages(context))?;
         let query = Arc::new(Query {
             filter,
             order,

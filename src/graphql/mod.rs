@@ -8,6 +8,7 @@ mod block;
 mod chat_user;
 mod connection;
 mod deletion;
+mod executor;
 pub mod json;
 pub mod loader;
 mod merge;
@@ -28,9 +29,9 @@ mod token;
 mod update;
 mod viewer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use async_graphql::{EmptySubscription, Schema, ServerError, ValidationMode};
+use async_graphql::{Data, ServerError, Variables};
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
@@ -41,31 +42,9 @@ use crate::write::idempotency::Changes;
 pub use crate::write::idempotency::{Kept, Once};
 pub use crate::write::reading::{Keeper, ReadLog};
 pub use connection::Limits as PageLimits;
+pub use executor::{Graph, Operation};
 use loader::{Batches, Loaders};
 pub use money::Currency;
-pub use render::{Repeats, repeats};
-
-/// The schema, with nothing but types in it: the database comes with each request.
-pub type Graph = Schema<query::Query, mutation::Mutation, EmptySubscription>;
-
-/// Builds the schema.
-pub fn schema() -> Graph {
-    Schema::build(query::Query, mutation::Mutation, EmptySubscription)
-        // Documents come here checked (http/document).
-        .validation_mode(ValidationMode::Fast)
-        .with_sorted_fields()
-        .with_sorted_enums()
-        .finish()
-}
-
-/// The schema in SDL: what `schema.graphql` holds.
-pub fn sdl() -> String {
-    let options = async_graphql::SDLExportOptions::new()
-        .sorted_fields()
-        .sorted_arguments()
-        .sorted_enum_items();
-    schema().sdl_with_options(options)
-}
 
 /// What requests are answered with.
 #[derive(Clone, Debug)]
@@ -82,6 +61,22 @@ pub struct Means {
     pub reads: Option<ReadLog>,
 }
 
+/// What the fields of one request work with.
+struct Request {
+    reader: Reader,
+    changes: Changes,
+    caller: Caller,
+    now: Timestamp,
+    pages: PageLimits,
+    currency: Currency,
+    roles: Roles,
+    /// Whether it asks for an object twice under one key.
+    repeats: bool,
+    batches: Batches,
+    /// Made when the first field wants them.
+    loaders: OnceLock<Loaders>,
+}
+
 /// Answers one request: its resolvers and the batches that they wait for run together, on one task. Its changes are made
 /// once, when it came with a key. What it read of whom is noted before anybody has the answer.
 pub async fn execute(
@@ -89,33 +84,43 @@ pub async fn execute(
     means: &Means,
     caller: Caller,
     once: Option<Arc<Once>>,
-    request: async_graphql::Request,
+    operation: &Operation,
+    variables: Variables,
 ) -> async_graphql::Response {
     let batches = Batches::default();
     let Means {
         database, reads, ..
     } = means;
-    let (disclosed, now) = (Arc::new(Disclosed::default()), Timestamp::now());
+    let now = Timestamp::now();
     let mut reader = database.reader.seen_by(caller.principal.clone());
-    if reads.is_some() {
+    let noting = reads.as_ref().map(|reads| {
+        let disclosed = Arc::new(Disclosed::default());
+        (reads, caller.clone(), disclosed)
+    });
+    if let Some((_, _, disclosed)) = &noting {
         reader = reader.noting(disclosed.clone());
     }
-    let request = request
-        .data(reader.clone())
-        .data(Changes::new(database.writer.clone(), once))
-        .data(caller.clone())
-        .data(now)
-        .data(means.pages)
-        .data(means.currency)
-        .data(means.roles.clone())
-        .data(Arc::new(Loaders::new(reader, &batches)));
-    let response = batches.drive(graph.execute(request)).await;
-    let users = disclosed.take();
-    if let Some(reads) = reads
-        && !users.is_empty()
-        && let Err(error) = Box::pin(reads.note(&caller, now, users)).await
-    {
-        return async_graphql::Response::from_errors(vec![unnoted(error)]);
+    let mut data = Data::default();
+    data.insert(Request {
+        reader,
+        changes: Changes::new(database.writer.clone(), once),
+        caller,
+        now,
+        pages: means.pages,
+        currency: means.currency,
+        roles: means.roles.clone(),
+        repeats: operation.repeats,
+        batches: batches.clone(),
+        loaders: OnceLock::new(),
+    });
+    let response = batches.drive(graph.run(operation, variables, data)).await;
+    if let Some((reads, caller, disclosed)) = noting {
+        let users = disclosed.take();
+        if !users.is_empty()
+            && let Err(error) = Box::pin(reads.note(&caller, now, users)).await
+        {
+            return async_graphql::Response::from_errors(vec![unnoted(error)]);
+        }
     }
     response
 }
@@ -127,34 +132,55 @@ fn unnoted(error: Error) -> ServerError {
     told
 }
 
+fn request<'a>(context: &async_graphql::Context<'a>) -> &'a Request {
+    context.data_unchecked()
+}
+
 /// The reader of this request.
 fn reader<'a>(context: &async_graphql::Context<'a>) -> &'a Reader {
-    context.data_unchecked()
+    &request(context).reader
 }
 
 /// Where the changes of this request go.
 fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Changes {
-    context.data_unchecked()
+    &request(context).changes
 }
 
 /// When the request came: the same for all of it.
 fn now(context: &async_graphql::Context<'_>) -> Timestamp {
-    *context.data_unchecked()
+    request(context).now
 }
 
 /// Who asks.
 fn caller<'a>(context: &async_graphql::Context<'a>) -> &'a Caller {
-    context.data_unchecked()
+    &request(context).caller
+}
+
+/// Whether the request asks for an object twice under one key.
+fn repeats(context: &async_graphql::ContextSelectionSet<'_>) -> bool {
+    context.data_unchecked::<Request>().repeats
+}
+
+/// How large pages are.
+fn pages(context: &async_graphql::Context<'_>) -> PageLimits {
+    request(context).pages
+}
+
+/// The currency of all costs.
+fn currency(context: &async_graphql::Context<'_>) -> Currency {
+    request(context).currency
 }
 
 /// What roles there are.
 fn roles<'a>(context: &async_graphql::Context<'a>) -> &'a Roles {
-    context.data_unchecked()
+    &request(context).roles
 }
 
 /// The loaders of this request.
 fn loaders<'a>(context: &async_graphql::Context<'a>) -> &'a Loaders {
-    context.data_unchecked::<Arc<Loaders>>()
+    let request = request(context);
+    let new = || Loaders::new(request.reader.clone(), &request.batches);
+    request.loaders.get_or_init(new)
 }
 
 /// What a text column holds as JSON.

@@ -41,7 +41,7 @@ impl FromStr for Currency {
 impl Money {
     /// An amount in millionths of the currency of this server.
     pub(super) fn of(context: &Context<'_>, micros: i64) -> Self {
-        let Currency(letters) = *context.data_unchecked::<Currency>();
+        let Currency(letters) = super::currency(context);
         Self {
             amount: Decimal(micros),
             currency: letters.iter().copied().map(char::from).collect(),

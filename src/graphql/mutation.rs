@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::write::profile::Change;
 
 /// Where every change starts.
-pub struct Mutation;
+pub(super) struct Mutation;
 
 /// Where every change starts. Changes of one request are made one after the other, in their order. What a request may
 /// expect to go wrong (nobody has this id, somebody was faster, a value cannot be) is told in `userErrors`.

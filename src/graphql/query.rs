@@ -37,7 +37,7 @@ use crate::write::merge::MergeField;
 const MAX_IDS: usize = 100;
 
 /// Where every question to the graph starts.
-pub struct Query;
+pub(super) struct Query;
 
 /// Where every question to the graph starts.
 #[Object]

@@ -4,13 +4,12 @@
 
 use std::collections::HashSet;
 
-use apollo_compiler::ast::Type;
+use apollo_compiler::ast::{Type, VariableDefinition};
 use apollo_compiler::executable::{Operation, Selection, SelectionSet, Value};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::{ExecutableDocument, Name, Schema};
-use async_graphql::{Pos, ServerError};
-use serde_json_bytes::Value as Json;
+use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
+use async_graphql::{Pos, ServerError, Value as Json};
 
 use super::negotiate::Variables;
 use super::respond::Refusal;
@@ -42,11 +41,17 @@ pub(super) fn needs(
     search.found
 }
 
-/// Refuses an operation that takes what somebody may not: by itself, or with these variables.
+/// Whether values of a type may take something: inputs, and words that orders are made of.
+pub(super) fn may_take(schema: &Schema, ty: &Type) -> bool {
+    let name = ty.inner_named_type();
+    is_order(name) || schema.get_input_object(name).is_some()
+}
+
+/// Refuses what takes what somebody may not: by itself, or with the values of these variables.
 pub(super) fn check(
     schema: &Schema,
     needs: &[Need],
-    operation: &Operation,
+    telling: &[Node<VariableDefinition>],
     variables: &Variables,
     principal: &Principal,
 ) -> Result<(), Refusal> {
@@ -56,7 +61,7 @@ pub(super) fn check(
         fragments: HashSet::new(),
         found: Vec::new(),
     };
-    for variable in &operation.variables {
+    for variable in telling {
         if let Some(value) = variables.get(variable.name.as_str()) {
             search.json(&variable.ty, value);
         }
@@ -89,6 +94,10 @@ impl Need {
         extensions.set("permissions", names);
         error
     }
+}
+
+fn is_order(name: &Name) -> bool {
+    name.ends_with("OrderField")
 }
 
 struct Search<'a> {
@@ -158,14 +167,14 @@ impl<'a> Search<'a> {
     fn json(&mut self, ty: &Type, value: &Json) {
         let name = ty.inner_named_type();
         match value {
-            Json::Array(values) => {
+            Json::List(values) => {
                 for value in values {
                     self.json(ty.item_type(), value);
                 }
             }
             Json::String(word) => {
                 if matches!(self.schema.types.get(name), Some(ExtendedType::Enum(_))) {
-                    self.word(name, word.as_str(), None);
+                    self.word(name, word, None);
                 }
             }
             Json::Object(fields) => {
@@ -180,12 +189,7 @@ impl<'a> Search<'a> {
     }
 
     /// A field of an input: its type. Objects that are no inputs, but whole values, have no such fields.
-    fn input(
-        &mut self,
-        name: &Name,
-        field: &str,
-        place: Option<SourceSpan>,
-    ) -> Option<apollo_compiler::Node<Type>> {
+    fn input(&mut self, name: &Name, field: &str, place: Option<SourceSpan>) -> Option<Node<Type>> {
         let ty = self
             .schema
             .get_input_object(name)?
@@ -199,7 +203,7 @@ impl<'a> Search<'a> {
 
     /// A value of an enum. Only orders have rules: what else a value names has one as a field.
     fn word(&mut self, name: &Name, word: &str, place: Option<SourceSpan>) {
-        if name.ends_with("OrderField") {
+        if is_order(name) {
             self.member(name, word, place);
         }
     }

@@ -3,14 +3,15 @@
 //! An object costs 1, and a list as many of its objects as its page has room for. Pages, edges and other wrappers are free.
 //! Counting, facets and search cost extra, for what they make the database do.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
+use apollo_compiler::Name;
 use apollo_compiler::executable::{
     ExecutableDocument, Field, FragmentMap, Operation, Selection, SelectionSet, Value,
 };
 use async_graphql::Value as Json;
 use axum::http::StatusCode;
-use serde_json_bytes::Value as Variable;
 
 use super::negotiate::Variables;
 use super::respond::Refusal;
@@ -31,13 +32,19 @@ pub(super) fn requested(
     variables: &Variables,
     pages: PageLimits,
 ) -> u64 {
-    let mut estimate = Estimate {
-        fragments: &document.fragments,
-        variables,
-        pages,
-        known: HashMap::new(),
-    };
-    estimate.selection(&operation.selection_set, 1)
+    Estimate::new(document, variables, pages).selection(&operation.selection_set, 1)
+}
+
+/// The same, when it does not depend on variables.
+pub(super) fn fixed(
+    document: &ExecutableDocument,
+    operation: &Operation,
+    pages: PageLimits,
+) -> Option<u64> {
+    let none = Variables::default();
+    let mut estimate = Estimate::new(document, &none, pages);
+    let cost = estimate.selection(&operation.selection_set, 1);
+    (!estimate.asked.get()).then_some(cost)
 }
 
 /// The refusal of what would cost too much.
@@ -59,9 +66,21 @@ struct Estimate<'a> {
     pages: PageLimits,
     /// Fragments are looked at once for each size of page that they stand in.
     known: HashMap<(&'a str, u64), u64>,
+    /// Whether the value of a variable was asked for.
+    asked: Cell<bool>,
 }
 
 impl<'a> Estimate<'a> {
+    fn new(document: &'a ExecutableDocument, variables: &'a Variables, pages: PageLimits) -> Self {
+        Self {
+            fragments: &document.fragments,
+            variables,
+            pages,
+            known: HashMap::new(),
+            asked: Cell::new(false),
+        }
+    }
+
     /// The cost of a selection; `rows` is the size of the page when the selection is on a list by pages, else 1.
     fn selection(&mut self, set: &'a SelectionSet, rows: u64) -> u64 {
         let mut cost = 0_u64;
@@ -133,10 +152,11 @@ impl<'a> Estimate<'a> {
     fn argument(&self, field: &Field, name: &str) -> Argument {
         match field.specified_argument_by_name(name).map(|value| &**value) {
             None => Argument::Absent,
-            Some(Value::Variable(variable)) => self
-                .variables
-                .get(variable.as_str())
-                .map_or(Argument::Absent, Argument::from),
+            Some(Value::Variable(variable)) => {
+                self.asked.set(true);
+                let value = self.variables.get(variable.as_str());
+                value.map_or(Argument::Absent, Argument::from)
+            }
             Some(value) => Argument::from(value),
         }
     }
@@ -163,46 +183,51 @@ impl From<&Value> for Argument {
     }
 }
 
-impl From<&Variable> for Argument {
-    fn from(value: &Variable) -> Self {
+impl From<&Json> for Argument {
+    fn from(value: &Json) -> Self {
         match value {
-            Variable::Null => Self::Absent,
-            Variable::Number(number) => number.as_i64().map_or(Self::Other(1), Self::Int),
-            Variable::Array(values) => Self::Other(values.len() as u64),
+            Json::Null => Self::Absent,
+            Json::Number(number) => number.as_i64().map_or(Self::Other(1), Self::Int),
+            Json::List(values) => Self::Other(values.len() as u64),
             _ => Self::Other(1),
         }
     }
 }
 
 /// What an answer cost: the objects that are in it.
-pub(super) fn actual(document: &ExecutableDocument, operation: &Operation, data: &Json) -> u64 {
-    let priced = Priced::within(&document.fragments, &[&operation.selection_set]);
-    object(&priced, data)
+pub(super) fn actual(priced: &[Priced], data: &Json) -> u64 {
+    object(priced, data)
+}
+
+/// What the answer of an operation is priced by.
+pub(super) fn priced(document: &ExecutableDocument, operation: &Operation) -> Vec<Priced> {
+    Priced::within(&document.fragments, &[&operation.selection_set])
 }
 
 /// A field that costs something, or has such within it. Made once, however many objects have it: what is answered of it then is a
 /// look at each of these, and not at every field.
-struct Priced<'a> {
-    key: &'a str,
+#[derive(Debug)]
+pub(super) struct Priced {
+    key: Name,
     price: u64,
     extra: u64,
-    within: Vec<Priced<'a>>,
+    within: Vec<Priced>,
 }
 
-impl<'a> Priced<'a> {
-    fn within(fragments: &'a FragmentMap, sets: &[&'a SelectionSet]) -> Vec<Self> {
-        let mut fields: Vec<(&str, Vec<&Field>)> = Vec::new();
+impl Priced {
+    fn within(fragments: &FragmentMap, sets: &[&SelectionSet]) -> Vec<Self> {
+        let mut fields: Vec<(&Name, Vec<&Field>)> = Vec::new();
         for set in sets {
             collect(fragments, set, &mut fields);
         }
-        let priced = |(key, fields): (&'a str, Vec<&'a Field>)| {
+        let priced = |(key, fields): (&Name, Vec<&Field>)| {
             let first = *fields.first()?;
             if first.name.starts_with("__") {
                 return None;
             }
             let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
             let priced = Self {
-                key,
+                key: key.clone(),
                 price: price(first),
                 extra: extra(first, |name| {
                     first.specified_argument_by_name(name).is_some()
@@ -216,12 +241,12 @@ impl<'a> Priced<'a> {
     }
 }
 
-fn object(priced: &[Priced<'_>], value: &Json) -> u64 {
+fn object(priced: &[Priced], value: &Json) -> u64 {
     let Json::Object(object) = value else {
         return 0;
     };
     priced.iter().fold(0, |cost, priced| {
-        let Some(value) = object.get(priced.key) else {
+        let Some(value) = object.get(priced.key.as_str()) else {
             return cost;
         };
         cost.saturating_add(priced.extra)
@@ -229,7 +254,7 @@ fn object(priced: &[Priced<'_>], value: &Json) -> u64 {
     })
 }
 
-fn values(priced: &Priced<'_>, value: &Json) -> u64 {
+fn values(priced: &Priced, value: &Json) -> u64 {
     match value {
         Json::List(list) => list
             .iter()
@@ -247,12 +272,12 @@ fn values(priced: &Priced<'_>, value: &Json) -> u64 {
 fn collect<'a>(
     fragments: &'a FragmentMap,
     set: &'a SelectionSet,
-    fields: &mut Vec<(&'a str, Vec<&'a Field>)>,
+    fields: &mut Vec<(&'a Name, Vec<&'a Field>)>,
 ) {
     for selection in &set.selections {
         match selection {
             Selection::Field(field) => {
-                let key = field.response_key().as_str();
+                let key = field.response_key();
                 match fields.iter_mut().find(|(other, _)| *other == key) {
                     Some((_, same)) => same.push(field),
                     None => fields.push((key, vec![field])),

@@ -3,28 +3,26 @@
 //! The text is parsed and validated by `apollo-compiler`, which follows the specification and cannot be made to recurse
 //! without end; only then the executor's parser sees it. What has been checked once is kept.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use apollo_compiler::ast::{Definition, Document};
 use apollo_compiler::diagnostic::ToCliReport;
-use apollo_compiler::executable::{Operation, OperationType};
+use apollo_compiler::executable::{Operation as Typed, OperationType};
 use apollo_compiler::parser::{LineColumn, Parser};
 use apollo_compiler::request::RequestError;
 use apollo_compiler::response::GraphQLError;
 use apollo_compiler::validation::{DiagnosticList, Valid};
-use apollo_compiler::{ExecutableDocument, Name, Node, Schema, introspection};
+use apollo_compiler::{ExecutableDocument, Schema, introspection};
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::ExecutableDocument as Executable;
 use async_graphql::{Pos, ServerError};
 use axum::http::StatusCode;
 use axum::http::header::ALLOW;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use sha2::{Digest, Sha256};
 
-use super::access::{self, Need};
+use super::guard;
 use super::negotiate::Variables;
+use super::operation::Operation;
 use super::respond::{self, Refusal};
 use super::size::{self, Size};
 use super::suggest::suggestion;
@@ -32,7 +30,7 @@ use super::values::{self, Misfit};
 use crate::caller::Principal;
 use crate::config::Limits;
 use crate::error::{Internal, Result};
-use crate::graphql;
+use crate::graphql::PageLimits;
 
 /// Documents longer than this are parsed beside the threads that answer requests.
 const LONG: usize = 16 << 10;
@@ -41,26 +39,11 @@ const OVERHEAD: u64 = 1 << 10;
 /// Nesting that the parser follows.
 const RECURSION: usize = 128;
 
-/// SHA-256 of a document's text.
-pub(super) type Hash = [u8; 32];
-
-/// The hash of a document.
-pub(super) fn hash(text: &str) -> Hash {
-    Sha256::digest(text).into()
-}
-
 /// A document that is valid and within limits.
 #[derive(Debug)]
 pub(super) struct Checked {
-    /// For what is to be known before it runs.
     pub(super) typed: Valid<ExecutableDocument>,
-    /// For the executor.
-    pub(super) executable: Executable,
-    /// Whether it asks for an object twice under the same key.
-    pub(super) repeats: bool,
-    /// What each operation takes, by its name.
-    needs: HashMap<Option<Name>, Vec<Need>>,
-    bytes: usize,
+    operations: Vec<Arc<Operation>>,
 }
 
 /// Checks documents, and keeps those that are good.
@@ -68,30 +51,38 @@ pub(super) struct Checked {
 pub(super) struct Documents {
     schema: Valid<Schema>,
     limits: Limits,
+    pages: PageLimits,
     introspection: bool,
     suggestions: bool,
-    kept: Cache<Hash, Arc<Checked>, Bytes>,
+    kept: Cache<Box<str>, Arc<Checked>, Bytes>,
 }
 
 #[derive(Clone, Debug)]
 struct Bytes;
 
-impl Weighter<Hash, Arc<Checked>> for Bytes {
-    fn weight(&self, _: &Hash, checked: &Arc<Checked>) -> u64 {
-        checked.bytes as u64 + OVERHEAD
+impl Weighter<Box<str>, Arc<Checked>> for Bytes {
+    fn weight(&self, text: &Box<str>, _: &Arc<Checked>) -> u64 {
+        text.len() as u64 + OVERHEAD
     }
 }
 
 impl Documents {
     /// Without introspection, questions about the schema are refused; without suggestions, messages about unknown names
     /// tell of no others.
-    pub(super) fn new(limits: Limits, introspection: bool, suggestions: bool) -> Result<Self> {
-        let schema = Schema::parse_and_validate(graphql::sdl(), "schema.graphql")
+    pub(super) fn new(
+        sdl: &str,
+        limits: Limits,
+        pages: PageLimits,
+        introspection: bool,
+        suggestions: bool,
+    ) -> Result<Self> {
+        let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|error| Internal::Corrupt(format!("the schema: {}", error.errors)))?;
         let documents = usize::try_from(limits.document_cache / (2 * OVERHEAD)).unwrap_or(0);
         Ok(Self {
             schema,
             limits,
+            pages,
             introspection,
             suggestions,
             kept: Cache::with_weighter(documents.max(1), limits.document_cache, Bytes),
@@ -108,26 +99,26 @@ impl Documents {
         (self.kept.len(), self.kept.weight())
     }
 
-    /// The checked document of a text, whether it was kept or not.
+    /// The checked document of a text, and whether it was kept.
     pub(super) async fn check(
         self: &Arc<Self>,
         text: &str,
-        meant: Meant,
+        meant: &Meant,
     ) -> Result<(Arc<Checked>, bool), Refusal> {
-        let hash = hash(text);
-        if let Some(checked) = self.kept.get(&hash) {
+        if let Some(checked) = self.kept.get(text) {
             return Ok((checked, true));
         }
+        guard::check(text)?;
         let checked = if text.len() > LONG {
-            let (documents, text) = (self.clone(), text.to_owned());
+            let (documents, text, meant) = (self.clone(), text.to_owned(), meant.clone());
             tokio::task::spawn_blocking(move || documents.examine(&text, &meant))
                 .await
                 .map_err(|_| Refusal::internal())??
         } else {
-            self.examine(text, &meant)?
+            self.examine(text, meant)?
         };
         let checked = Arc::new(checked);
-        self.kept.insert(hash, checked.clone());
+        self.kept.insert(text.into(), checked.clone());
         Ok((checked, false))
     }
 
@@ -162,17 +153,14 @@ impl Documents {
                 }
             })
             .map_err(|error| Refusal::graphql("GRAPHQL_PARSE_FAILED", vec![error.into()]))?;
-        let needs = |operation: &Node<Operation>| {
-            let needs = access::needs(&self.schema, &typed, operation);
-            (operation.name.clone(), needs)
+        let operation = |operation| {
+            Operation::new(&self.schema, &typed, &executable, operation, self.pages)
+                .ok_or_else(Refusal::internal)
         };
-        let needs = typed.operations.iter().map(needs).collect();
+        let operations = typed.operations.iter().map(operation);
         Ok(Checked {
+            operations: operations.collect::<Result<_, _>>()?,
             typed,
-            repeats: graphql::repeats(&executable),
-            executable,
-            needs,
-            bytes: text.len(),
         })
     }
 
@@ -218,7 +206,7 @@ impl Documents {
     fn check_introspection(
         &self,
         document: &Valid<ExecutableDocument>,
-        operation: &Operation,
+        operation: &Typed,
         size: Size,
     ) -> Result<(), Refusal> {
         if !self.introspection && size.introspects {
@@ -268,14 +256,11 @@ impl Documents {
     /// Refuses an operation that asks, with these variables, for what somebody may not have.
     pub(super) fn permit(
         &self,
-        checked: &Checked,
         operation: &Operation,
         variables: &Variables,
         principal: &Principal,
     ) -> Result<(), Refusal> {
-        let needs = checked.needs.get(&operation.name);
-        let needs = needs.map(Vec::as_slice).unwrap_or_default();
-        access::check(&self.schema, needs, operation, variables, principal)
+        operation.permit(&self.schema, variables, principal)
     }
 
     /// The variables with the operation's defaults, if they fit what it declares.
@@ -285,7 +270,7 @@ impl Documents {
         operation: &Operation,
         given: Variables,
     ) -> Result<Variables, Refusal> {
-        values::variables(&self.schema, operation, given)
+        values::variables(&self.schema, &operation.typed, given)
             .map_err(|misfit| unfit(&checked.typed, vec![misfit]))
     }
 }
@@ -326,29 +311,33 @@ fn only_by_post(kind: OperationType) -> Refusal {
     refusal.header(ALLOW, "POST")
 }
 
-/// What is told of an operation in the log.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Named {
-    pub(super) kind: &'static str,
-    pub(super) name: String,
-}
-
 impl Checked {
     /// The operation that runs; only a query by GET.
-    pub(super) fn operation(&self, meant: &Meant) -> Result<(&Node<Operation>, Named), Refusal> {
-        let name = meant.name.as_deref();
-        let operation = self.typed.operations.get(name).map_err(|error| {
-            let error = request_error(&self.typed, &error);
-            Refusal::graphql("OPERATION_RESOLUTION_FAILURE", vec![error])
-        })?;
-        if meant.query && !operation.is_query() {
-            return Err(only_by_post(operation.operation_type));
+    pub(super) fn operation(&self, meant: &Meant) -> Result<&Arc<Operation>, Refusal> {
+        let found = match (&meant.name, self.operations.as_slice()) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(name), all) => all.iter().find(|one| is_named(one, name)),
+        };
+        let operation = found.ok_or_else(|| self.not_found(meant.name.as_deref()))?;
+        if meant.query && !operation.typed.is_query() {
+            return Err(only_by_post(operation.typed.operation_type));
         }
-        let kind = operation.operation_type.name();
-        let name = operation.name.as_ref().map(ToString::to_string);
-        let name = name.unwrap_or_default();
-        Ok((operation, Named { kind, name }))
+        Ok(operation)
     }
+
+    fn not_found(&self, name: Option<&str>) -> Refusal {
+        let Err(error) = self.typed.operations.get(name) else {
+            return Refusal::internal();
+        };
+        let error = request_error(&self.typed, &error);
+        Refusal::graphql("OPERATION_RESOLUTION_FAILURE", vec![error])
+    }
+}
+
+fn is_named(operation: &Operation, name: &str) -> bool {
+    let own = operation.typed.name.as_deref();
+    own.is_some_and(|own| own == name)
 }
 
 /// What the validator calls mistakes in values.

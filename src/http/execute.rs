@@ -4,32 +4,24 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apollo_compiler::executable::Operation;
-use async_graphql::{Request, Variables};
 use axum::http::StatusCode;
 use futures_util::FutureExt;
 
 use super::Shared;
-use super::document::Checked;
-use super::negotiate;
+use super::negotiate::Variables;
+use super::operation::Operation;
 use super::respond::{Answer, Refusal};
 use crate::graphql;
 
 /// Runs an operation of a document that has been checked.
 pub(super) async fn execute(
     shared: &Shared,
-    checked: &Checked,
     operation: &Operation,
-    variables: &negotiate::Variables,
+    variables: Variables,
     caller: &super::Caller<'_>,
     once: Option<Arc<graphql::Once>>,
 ) -> Result<Answer, Refusal> {
-    let mut request = Request::new("").variables(plain(variables));
-    request.operation_name = operation.name.as_ref().map(ToString::to_string);
-    request.set_parsed_query(checked.executable.clone());
-    if checked.repeats {
-        request = request.data(graphql::Repeats);
-    }
+    let name = operation.typed.name.as_ref();
     // Its state is large, and connections that wait for a request need none of it.
     let answering = AssertUnwindSafe(Box::pin(graphql::execute(
         &shared.graph,
@@ -37,10 +29,11 @@ pub(super) async fn execute(
         crate::caller::Caller {
             principal: caller.principal.clone(),
             request_id: caller.id.to_owned(),
-            operation: operation.name.as_ref().map(ToString::to_string),
+            operation: name.map(ToString::to_string),
         },
         once,
-        request,
+        &operation.executable,
+        variables,
     )))
     .catch_unwind();
     // Whoever waits for a turn in vain has waited for the whole of their time.
@@ -65,13 +58,4 @@ pub(super) fn too_slow(timeout: Duration) -> Refusal {
     let message = format!("the request took longer than {limit} ms (request-timeout)");
     let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", message);
     refusal.limit("request-timeout", u64::try_from(limit).unwrap_or(u64::MAX))
-}
-
-/// The variables as the executor takes them.
-fn plain(variables: &negotiate::Variables) -> Variables {
-    async_graphql::to_value(variables)
-        .ok()
-        .and_then(|value| value.into_json().ok())
-        .map(Variables::from_json)
-        .unwrap_or_default()
 }

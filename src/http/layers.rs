@@ -1,48 +1,45 @@
-//! What goes around every route: compression, and other origins where they are let in.
+//! What goes around every route: who is let in at all, compression, and other origins where they are let in.
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
-use axum::http::{HeaderValue, Method};
+use axum::http::Method;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::validate_request::ValidateRequestHeaderLayer;
 
 use super::idempotency::{KEY, REPLAYED};
-use super::rate;
+use super::negotiate::{COST, REQUEST_ID};
+use super::{Server, local, rate};
 
 /// Answers shorter than this are sent as they are, in bytes: a packet holds them anyway.
 const WORTH_COMPRESSING: u64 = 1_024;
 /// How long a browser may remember what another origin is allowed, in seconds.
 const REMEMBER: u64 = 600;
 
-/// Puts the layers around routes. Without origins nobody else's pages are let in.
-pub(super) fn around<S: Clone + Send + Sync + 'static>(
-    routes: Router<S>,
-    origins: &[HeaderValue],
-) -> Router<S> {
+/// Puts the layers around routes, in one go: the router pays for each time. Without origins nobody else's pages are let in.
+pub(super) fn around(routes: Router<Server>, server: &Server) -> Router<Server> {
+    let origins = &server.0.cors;
     let compression = CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING));
-    let routes = routes.layer(compression);
+    let local = ValidateRequestHeaderLayer::custom(local::Only(server.clone()));
     if origins.is_empty() {
-        return routes;
+        return routes.layer((compression, local));
     }
     let from = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
         AllowOrigin::list(origins.iter().cloned())
     };
-    let request_id = HeaderName::from_static("x-request-id");
-    let cost = HeaderName::from_static("x-graphql-cost");
-    routes.layer(
-        CorsLayer::new()
-            .allow_origin(from)
-            .allow_methods([Method::GET, Method::POST])
-            .allow_headers([CONTENT_TYPE, AUTHORIZATION, request_id.clone(), cost, KEY])
-            .expose_headers(
-                [request_id, RETRY_AFTER, REPLAYED]
-                    .into_iter()
-                    .chain(rate::HEADERS)
-                    .collect::<Vec<_>>(),
-            )
-            .max_age(std::time::Duration::from_secs(REMEMBER)),
-    )
+    let cors = CorsLayer::new()
+        .allow_origin(from)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([CONTENT_TYPE, AUTHORIZATION, REQUEST_ID, COST, KEY])
+        .expose_headers(
+            [REQUEST_ID, RETRY_AFTER, REPLAYED]
+                .into_iter()
+                .chain(rate::HEADERS)
+                .collect::<Vec<_>>(),
+        )
+        .max_age(std::time::Duration::from_secs(REMEMBER));
+    routes.layer((cors, compression, local))
 }

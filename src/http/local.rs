@@ -3,29 +3,37 @@
 
 use std::net::IpAddr;
 
-use axum::extract::{Request, State};
+use axum::body::Body;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::{Authority, Uri};
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
+use axum::http::{HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
+use tower_http::validate_request::ValidateRequest;
 
 use super::respond::Refusal;
 use super::{Server, refuse_outside};
 
-/// Lets in what comes from this machine.
-pub(super) async fn only(State(server): State<Server>, request: Request, next: Next) -> Response {
-    match check(&request, &server.0.cors) {
-        Ok(()) => next.run(request).await,
-        Err(message) => {
-            let refusal = Refusal::new(StatusCode::FORBIDDEN, "FORBIDDEN", message);
-            refuse_outside(&server.0, request.headers(), refusal)
+/// Lets in what comes from this machine, where the server is open; everything where one has to say who one is.
+#[derive(Clone)]
+pub(super) struct Only(pub(super) Server);
+
+impl<B> ValidateRequest<B> for Only {
+    type ResponseBody = Body;
+
+    fn validate(&mut self, request: &mut Request<B>) -> Result<(), Response> {
+        let shared = &self.0.0;
+        if !shared.authentication.is_open() {
+            return Ok(());
         }
+        check(request, &shared.cors).map_err(|message| {
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, "FORBIDDEN", message);
+            refuse_outside(shared, request.headers(), refusal)
+        })
     }
 }
 
 /// What is wrong with where a request comes from, if anything is.
-fn check(request: &Request, let_in: &[HeaderValue]) -> Result<(), &'static str> {
+fn check<B>(request: &Request<B>, let_in: &[HeaderValue]) -> Result<(), &'static str> {
     // In HTTP/2 the name stands in the address. Nothing that runs in a browser can leave both out.
     let called = request.uri().authority().map(|name| Ok(name.clone()));
     let called = called

@@ -1,7 +1,7 @@
 //! `/metrics`: what the server has done, for Prometheus. Label values are few: words of ours, and the names of operations up to a limit.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -36,6 +36,7 @@ pub(super) struct Metrics {
     rows: Family<Operation, Histogram>,
     waited: Family<Operation, Histogram>,
     documents: Family<Found, Counter>,
+    kept_or_not: [Counter; 2],
     pub(super) panics: Counter,
     pub(super) in_flight: Gauge,
     kept_documents: Gauge,
@@ -81,6 +82,19 @@ struct Pool {
     state: &'static str,
 }
 
+/// The figures of one operation: found once by its name, and then at hand.
+#[derive(Debug)]
+pub(super) struct Series {
+    operation: String,
+    kind: String,
+    /// Requests that were answered with 200.
+    fine: OnceLock<Counter>,
+    duration: Histogram,
+    statements: Histogram,
+    rows: Histogram,
+    waited: Histogram,
+}
+
 /// Counts refusals of one kind.
 #[derive(Debug)]
 pub(super) struct Refused([Counter; 3]);
@@ -111,7 +125,10 @@ fn many() -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
+        let documents = Family::default();
+        let kept_or_not = ["yes", "no"];
         let mut metrics = Self {
+            kept_or_not: kept_or_not.map(|kept| documents.get_or_create_owned(&Found { kept })),
             registry: Registry::with_prefix("parlour"),
             names: Mutex::default(),
             requests: Family::default(),
@@ -122,7 +139,7 @@ impl Default for Metrics {
             statements: Family::new_with_constructor(counts),
             rows: Family::new_with_constructor(many),
             waited: Family::new_with_constructor(seconds),
-            documents: Family::default(),
+            documents,
             panics: Counter::default(),
             in_flight: Gauge::default(),
             kept_documents: Gauge::default(),
@@ -197,15 +214,21 @@ impl Metrics {
         );
     }
 
-    /// Counts a request that has been answered.
-    pub(super) fn answered(&self, line: &RequestLine<'_>, limit: Option<&'static str>) {
-        let operation = self.name(line.operation_name);
-        let request = Request {
-            operation: operation.clone(),
-            kind: line.operation_type.to_owned(),
-            status: line.status,
-        };
-        self.requests.get_or_create(&request).inc();
+    /// Counts a request that has been answered. What is kept of its operation is found there again.
+    pub(super) fn answered(
+        &self,
+        line: &RequestLine<'_>,
+        limit: Option<&'static str>,
+        kept: &OnceLock<Series>,
+    ) {
+        let series =
+            kept.get_or_init(|| self.series(line.operation_name, line.operation_type.to_owned()));
+        if line.status == StatusCode::OK {
+            let fine = || self.request(series, line.status);
+            series.fine.get_or_init(fine).inc();
+        } else {
+            self.request(series, line.status).inc();
+        }
         for code in line.errors.split(',').filter(|code| !code.is_empty()) {
             let code = code.to_owned();
             self.errors.get_or_create(&Code { code }).inc();
@@ -217,14 +240,34 @@ impl Metrics {
             self.unauthenticated.get_or_create(&Why { cause }).inc();
         }
         let figures = &line.figures;
-        let by = Operation { operation };
-        let observe = |family: &Family<Operation, Histogram>, value| {
-            family.get_or_create(&by).observe(value);
+        series.duration.observe(line.duration.as_secs_f64());
+        series.waited.observe(figures.waited.as_secs_f64());
+        series.statements.observe(float(figures.statements));
+        series.rows.observe(float(figures.rows));
+    }
+
+    fn series(&self, name: &str, kind: String) -> Series {
+        let operation = self.name(name);
+        let by = Operation {
+            operation: operation.clone(),
         };
-        observe(&self.duration, line.duration.as_secs_f64());
-        observe(&self.waited, figures.waited.as_secs_f64());
-        observe(&self.statements, float(figures.statements));
-        observe(&self.rows, float(figures.rows));
+        Series {
+            operation,
+            kind,
+            fine: OnceLock::new(),
+            duration: self.duration.get_or_create_owned(&by),
+            statements: self.statements.get_or_create_owned(&by),
+            rows: self.rows.get_or_create_owned(&by),
+            waited: self.waited.get_or_create_owned(&by),
+        }
+    }
+
+    fn request(&self, series: &Series, status: u16) -> Counter {
+        self.requests.get_or_create_owned(&Request {
+            operation: series.operation.clone(),
+            kind: series.kind.clone(),
+            status,
+        })
     }
 
     /// Counters of requests that are refused before anything is known of them.
@@ -246,8 +289,8 @@ impl Metrics {
 
     /// Counts a document that was kept, or was not.
     pub(super) fn document(&self, kept: bool) {
-        let kept = if kept { "yes" } else { "no" };
-        self.documents.get_or_create(&Found { kept }).inc();
+        let [yes, no] = &self.kept_or_not;
+        if kept { yes } else { no }.inc();
     }
 
     /// The name of an operation, as long as there are not too many of them.

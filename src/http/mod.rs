@@ -14,6 +14,7 @@ mod layers;
 mod local;
 mod metrics;
 mod negotiate;
+mod operation;
 mod persisted;
 mod playground;
 mod rate;
@@ -24,16 +25,16 @@ mod suggest;
 mod values;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -44,12 +45,13 @@ use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
 use crate::error::Result;
-use crate::graphql::{self, Graph, Keeper, Means, ReadLog};
+use crate::graphql::{Graph, Keeper, Means, ReadLog};
 use crate::span;
 use crate::telemetry::RequestLine;
-use document::{Documents, Meant, Named};
+use document::{Documents, Meant};
 use metrics::Metrics;
 use negotiate::{Asked, Form, Question};
+use operation::Operation;
 use persisted::Persisted;
 use rate::{Charge, Rates};
 use respond::{Answer, Refusal};
@@ -120,6 +122,14 @@ impl Server {
             ..database
         };
         let metrics = Metrics::default();
+        let (graph, pages) = (Graph::default(), settings.pages());
+        let documents = Documents::new(
+            &graph.sdl(),
+            limits,
+            pages,
+            settings.introspection(),
+            settings.suggestions(),
+        )?;
         let (reads, keeper) = settings
             .audit_reads
             .unwrap_or(!authentication.is_open())
@@ -129,20 +139,16 @@ impl Server {
             room: Room::new(limits.concurrency, &metrics),
             means: Means {
                 database,
-                pages: settings.pages(),
+                pages,
                 currency: settings.currency()?,
                 roles: settings.roles()?,
                 reads,
             },
             keeper: Mutex::new(keeper),
-            graph: graphql::schema(),
+            graph,
             limits,
             rates: limits.rate(!authentication.is_open()).map(Rates::new),
-            documents: Arc::new(Documents::new(
-                limits,
-                settings.introspection(),
-                settings.suggestions(),
-            )?),
+            documents: Arc::new(documents),
             persisted: Persisted::new(settings.trusted_documents.as_deref())?,
             metrics,
             turns: Semaphore::new(limits.parallel),
@@ -170,12 +176,7 @@ impl Server {
         } else {
             routes
         };
-        let routes = if self.0.authentication.is_open() {
-            routes.layer(middleware::from_fn_with_state(self.clone(), local::only))
-        } else {
-            routes
-        };
-        layers::around(routes, &self.0.cors).with_state(self.clone())
+        layers::around(routes, self).with_state(self.clone())
     }
 
     /// Serves until `stop` resolves; then requests under way have their time to end.
@@ -186,6 +187,10 @@ impl Server {
     ) -> Result<()> {
         let (stopping, stopped) = tokio::sync::oneshot::channel();
         let shared = self.0.clone();
+        // Or else the end of a long answer waits until its start has been acknowledged.
+        let listener = listener.tap_io(|connection| {
+            connection.set_nodelay(true).ok();
+        });
         let serving = axum::serve(listener, self.routes()).with_graceful_shutdown(async move {
             stop.await;
             shared.draining.store(true, Ordering::Relaxed);
@@ -229,7 +234,7 @@ async fn schema(State(server): State<Server>, headers: HeaderMap) -> Response {
     }
     if server.0.documents.introspection() {
         let content_type = "text/plain; charset=utf-8";
-        ([(CONTENT_TYPE, content_type)], graphql::sdl()).into_response()
+        ([(CONTENT_TYPE, content_type)], server.0.graph.sdl()).into_response()
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
@@ -248,7 +253,7 @@ fn complete(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert("x-request-id", id);
+        headers.insert(negotiate::REQUEST_ID, id);
     }
 }
 
@@ -383,14 +388,14 @@ async fn one(
 ) -> Answer {
     // A test that counts statements brings its own tally.
     let tally = TALLY.try_with(Arc::clone).unwrap_or_default();
-    let mut named = Named::default();
-    let answering = answer(shared, question, caller, spent, &mut named);
+    let mut operation = None;
+    let answering = answer(shared, question, caller, spent, &mut operation);
     let answer = TALLY.scope(tally.clone(), answering).await;
     finish(
         shared,
         caller.asker(),
         answer.unwrap_or_else(Answer::from),
-        &named,
+        operation.as_deref(),
         &tally,
         start,
     )
@@ -398,15 +403,8 @@ async fn one(
 
 /// Refuses a request of which nothing is known yet.
 fn refuse(shared: &Shared, form: Form, asker: Asker<'_>, refusal: Refusal) -> Response {
-    let (named, tally) = (Named::default(), Tally::default());
-    let answer = finish(
-        shared,
-        asker,
-        refusal.into(),
-        &named,
-        &tally,
-        Instant::now(),
-    );
+    let (tally, start) = (Tally::default(), Instant::now());
+    let answer = finish(shared, asker, refusal.into(), None, &tally, start);
     respond::single(answer, form, shared.profile)
 }
 
@@ -415,7 +413,7 @@ fn finish(
     shared: &Shared,
     asker: Asker<'_>,
     mut answer: Answer,
-    named: &Named,
+    operation: Option<&Operation>,
     tally: &Tally,
     start: Instant,
 ) -> Answer {
@@ -424,15 +422,17 @@ fn finish(
         id: asker.id,
         caller: asker.name,
         cause: answer.cause.map(Cause::as_str),
-        operation_type: named.kind,
-        operation_name: &named.name,
+        operation_type: operation.map_or("", |operation| operation.kind),
+        operation_name: operation.map_or("", Operation::name),
         status: answer.status.as_u16(),
         errors: &codes,
         figures: tally.figures(),
         duration: start.elapsed(),
     };
     line.log();
-    shared.metrics.answered(&line, answer.limit);
+    let unknown = OnceLock::new();
+    let series = operation.map_or(&unknown, |operation| &operation.series);
+    shared.metrics.answered(&line, answer.limit, series);
     answer
 }
 
@@ -441,22 +441,22 @@ async fn answer(
     mut question: Question,
     caller: &Caller<'_>,
     spent: &mut u64,
-    named: &mut Named,
+    found: &mut Option<Arc<Operation>>,
 ) -> Result<Answer, Refusal> {
+    let documents = &shared.documents;
     let (text, new) = shared.persisted.text(&mut question)?;
-    guard::check(&text)?;
     let meant = Meant {
         name: question.operation_name.take(),
         query: caller.method != Method::POST,
     };
-    let (checked, kept) = shared.documents.check(&text, meant.clone()).await?;
+    let (checked, kept) = documents.check(&text, &meant).await?;
     shared.metrics.document(kept);
     if let Some(hash) = new {
         shared.persisted.keep(hash, &text);
     }
-    let (operation, name) = checked.operation(&meant)?;
-    *named = name;
-    let once = if operation.is_mutation() {
+    let operation = checked.operation(&meant)?;
+    *found = Some(operation.clone());
+    let once = if operation.typed.is_mutation() {
         caller.key.once(
             &caller.principal,
             &text,
@@ -466,13 +466,9 @@ async fn answer(
     } else {
         None
     };
-    let variables = shared
-        .documents
-        .variables(&checked, operation, question.variables)?;
-    shared
-        .documents
-        .permit(&checked, operation, &variables, &caller.principal)?;
-    let cost = cost::requested(&checked.typed, operation, &variables, shared.means.pages);
+    let variables = documents.variables(&checked, operation, question.variables)?;
+    documents.permit(operation, &variables, &caller.principal)?;
+    let cost = operation.cost(&checked.typed, &variables, shared.means.pages);
     *spent = spent.saturating_add(cost);
     let max = shared.limits.cost;
     if *spent > max {
@@ -483,10 +479,10 @@ async fn answer(
         .map(|rates| rates.charge(&caller.principal.name, cost))
         .transpose()?;
     let running = async |once| {
-        let running = execute::execute(shared, &checked, operation, &variables, caller, once);
+        let running = execute::execute(shared, operation, variables, caller, once);
         let mut answer = running.await?;
         if caller.wants_cost || charge.is_some() {
-            let actual = cost::actual(&checked.typed, operation, &answer.response.data);
+            let actual = cost::actual(&operation.priced, &answer.response.data);
             tell_cost(&mut answer, caller, charge.as_ref(), [cost, actual, max]);
         }
         Ok(answer)

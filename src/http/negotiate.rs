@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Query, Request};
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -13,7 +13,12 @@ use super::respond::Refusal;
 use crate::config::Limits;
 
 /// Values of variables by their names.
-pub(super) type Variables = apollo_compiler::response::JsonMap;
+pub(super) type Variables = async_graphql::Variables;
+
+/// The header with the request's id.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header of a request whose answer is to tell what it cost.
+pub(super) const COST: HeaderName = HeaderName::from_static("x-graphql-cost");
 
 /// The methods that `/graphql` knows.
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
@@ -26,7 +31,6 @@ pub(super) struct Question {
     /// The id of a document that the server holds.
     pub(super) document_id: Option<String>,
     pub(super) operation_name: Option<String>,
-    #[serde(deserialize_with = "or_default")]
     pub(super) variables: Variables,
     #[serde(deserialize_with = "object_or_default")]
     pub(super) extensions: Extensions,
@@ -46,12 +50,6 @@ pub(super) struct PersistedQuery {
     pub(super) version: u32,
     /// SHA-256 of the text, in hexadecimal.
     pub(super) sha256_hash: String,
-}
-
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Null is as good as nothing, and a list is no object, whatever serde makes of it.
@@ -93,6 +91,13 @@ impl Form {
 
 /// The form that `Accept` likes best; `None` when it likes neither. Anything goes where nothing is said, and then it is JSON.
 pub(super) fn answer_form(headers: &HeaderMap) -> Option<Form> {
+    let mut given = headers.get_all(ACCEPT).iter();
+    // What most programs say.
+    if let (Some(only), None) = (given.next(), given.next())
+        && (only == "*/*" || only == "application/json")
+    {
+        return Some(Form::Json);
+    }
     let accepted = headers.get_all(ACCEPT).iter();
     let accepted: Vec<_> = accepted
         .filter_map(|value| value.to_str().ok())
@@ -126,11 +131,12 @@ impl<'a> Range<'a> {
         let mut weight = 1_000;
         for part in parts {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            match name.trim().to_ascii_lowercase().as_str() {
-                "q" => weight = thousandths(value.trim())?,
+            let name = name.trim();
+            if name.eq_ignore_ascii_case("q") {
+                weight = thousandths(value.trim())?;
+            } else if name.eq_ignore_ascii_case("charset") && !is_utf8(value) {
                 // Answers are UTF-8 and nothing else.
-                "charset" if !is_utf8(value) => return None,
-                _ => {}
+                return None;
             }
         }
         Some(Self { media, weight })
@@ -166,7 +172,7 @@ fn is_utf8(charset: &str) -> bool {
 /// The caller's request id when it is a sensible one, else a new one.
 pub(super) fn request_id(headers: &HeaderMap) -> String {
     let given = headers
-        .get("x-request-id")
+        .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok());
     let sensible = |id: &&str| {
         (1..=64).contains(&id.len())
@@ -182,9 +188,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> String {
 
 /// Whether the caller wants to know what the answer cost.
 pub(super) fn wants_cost(headers: &HeaderMap) -> bool {
-    headers
-        .get("x-graphql-cost")
-        .is_some_and(|value| value == "1")
+    headers.get(COST).is_some_and(|value| value == "1")
 }
 
 /// Reads what is asked: from the address on GET, from a JSON body on POST.

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use super::document::{Hash, hash};
 use super::negotiate::Question;
 use super::respond::Refusal;
 use crate::error::{Error, Result};
@@ -18,6 +18,13 @@ use crate::error::{Error, Result};
 const KEPT: u64 = 4 << 20;
 /// What a kept text weighs besides itself, in bytes.
 const OVERHEAD: u64 = 128;
+
+/// SHA-256 of a document's text.
+pub(super) type Hash = [u8; 32];
+
+fn hash(text: &str) -> Hash {
+    Sha256::digest(text).into()
+}
 
 /// Where the text of a document comes from.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use apollo_compiler::executable::{Argument, Operation, Selection, SelectionSet, 
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
-use serde_json_bytes::Value as Json;
+use async_graphql::{Name as Key, Number, Value as Json};
 
 use super::negotiate::Variables;
 use crate::clock::Timestamp;
@@ -145,7 +145,10 @@ fn literal_decimal(value: &Value) -> Result<(), String> {
     match value {
         Value::String(text) => Decimal::parse(text).map(drop),
         Value::Int(number) => Decimal::parse(number.as_str()).map(drop),
-        Value::Float(number) => json_decimal(&Json::from(number.try_to_f64().unwrap_or(f64::MAX))),
+        Value::Float(number) => {
+            let number = Number::from_f64(number.try_to_f64().unwrap_or(f64::MAX));
+            json_decimal(&number.map_or(Json::Null, Json::Number))
+        }
         _ => Err("must be a Decimal: a text as in \"12.5\", or a number".to_owned()),
     }
 }
@@ -153,9 +156,16 @@ fn literal_decimal(value: &Value) -> Result<(), String> {
 fn json_decimal(value: &Json) -> Result<(), String> {
     match value {
         Json::Number(number) => Decimal::try_from(number),
-        value => Decimal::parse(value.as_str().unwrap_or_default()),
+        value => Decimal::parse(text(value).unwrap_or_default()),
     }
     .map(drop)
+}
+
+fn text(value: &Json) -> Option<&str> {
+    match value {
+        Json::String(text) => Some(text),
+        _ => None,
+    }
 }
 
 fn named(ty: &Type) -> &str {
@@ -244,28 +254,58 @@ pub(super) fn variables(
     mut given: Variables,
 ) -> Result<Variables, Misfit> {
     for variable in &operation.variables {
-        let mut path = vec![format!("${}", variable.name)];
-        let fits = match given.get(variable.name.as_str()) {
-            Some(value) => json(schema, &variable.ty, value, &mut path),
+        let name = variable.name.as_str();
+        let fits = match given.get(name) {
+            Some(value) => json(schema, &variable.ty, value),
             None => match &variable.default_value {
                 Some(default) => {
-                    given.insert(variable.name.as_str(), plain(default));
+                    given.insert(Key::new(name), plain(default));
                     Ok(())
                 }
-                None if variable.ty.is_non_null() => {
-                    Err(format!("is missing, and must be a {}", variable.ty))
-                }
+                None if variable.ty.is_non_null() => Err(missing(&variable.ty)),
                 None => Ok(()),
             },
         };
-        fits.map_err(|reason| Misfit {
-            argument: path.join("."),
-            reason,
+        fits.map_err(|unfit| Misfit {
+            argument: unfit.path(&format!("${name}")),
+            reason: unfit.reason,
             place: variable.location(),
             invalid: false,
         })?;
     }
     Ok(given)
+}
+
+/// Why a value does not fit, and the way to it, from its end to its start.
+struct Unfit {
+    reason: String,
+    way: Vec<String>,
+}
+
+impl From<String> for Unfit {
+    fn from(reason: String) -> Self {
+        let way = Vec::new();
+        Self { reason, way }
+    }
+}
+
+impl Unfit {
+    /// The same, a step further up.
+    fn within(mut self, step: impl ToString) -> Self {
+        self.way.push(step.to_string());
+        self
+    }
+
+    /// The way from here, dotted.
+    fn path(&self, start: &str) -> String {
+        let steps = self.way.iter().rev().map(String::as_str);
+        let all: Vec<_> = std::iter::once(start).chain(steps).collect();
+        all.join(".")
+    }
+}
+
+fn missing(ty: &Type) -> Unfit {
+    format!("is missing, and must be a {ty}").into()
 }
 
 /// A literal as JSON.
@@ -277,72 +317,69 @@ fn plain(value: &Value) -> Json {
         Value::Boolean(yes) => (*yes).into(),
         Value::Int(int) => int.try_to_i32().map_or(Json::Null, Json::from),
         Value::Float(float) => float.try_to_f64().map_or(Json::Null, Json::from),
-        Value::List(values) => values.iter().map(|value| plain(value)).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), plain(value)))
-            .collect(),
+        Value::List(values) => Json::List(values.iter().map(|value| plain(value)).collect()),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            Json::Object(
+                fields
+                    .map(|(name, value)| (Key::new(name), plain(value)))
+                    .collect(),
+            )
+        }
     }
 }
 
-/// Whether a value fits a type; the path is left at the one that does not.
-fn json(schema: &Schema, ty: &Type, value: &Json, path: &mut Vec<String>) -> Result<(), String> {
-    if value.is_null() {
+/// Whether a value fits a type.
+fn json(schema: &Schema, ty: &Type, value: &Json) -> Result<(), Unfit> {
+    if *value == Json::Null {
         return if ty.is_non_null() {
-            Err(format!("is null, and must be a {ty}"))
+            Err(format!("is null, and must be a {ty}").into())
         } else {
             Ok(())
         };
     }
     if !ty.is_list() {
-        return json_named(schema, named(ty), value, path);
+        return json_named(schema, named(ty), value);
     }
-    let Json::Array(values) = value else {
+    let Json::List(values) = value else {
         // A single value stands for a list of it.
-        return json(schema, ty.item_type(), value, path);
+        return json(schema, ty.item_type(), value);
     };
     for (at, value) in values.iter().enumerate() {
-        path.push(at.to_string());
-        json(schema, ty.item_type(), value, path)?;
-        path.pop();
+        json(schema, ty.item_type(), value).map_err(|unfit| unfit.within(at))?;
     }
     Ok(())
 }
 
-fn json_named(
-    schema: &Schema,
-    name: &str,
-    value: &Json,
-    path: &mut Vec<String>,
-) -> Result<(), String> {
+fn json_named(schema: &Schema, name: &str, value: &Json) -> Result<(), Unfit> {
     let number = number(value);
     let fits = match schema.types.get(name) {
-        Some(ExtendedType::Enum(words)) => value
-            .as_str()
-            .is_some_and(|word| words.values.contains_key(word)),
-        Some(ExtendedType::InputObject(input)) => return json_object(schema, input, value, path),
+        Some(ExtendedType::Enum(words)) => {
+            text(value).is_some_and(|word| words.values.contains_key(word))
+        }
+        Some(ExtendedType::InputObject(input)) => return json_object(schema, input, value),
         _ => match name {
             "Int" => whole(value).is_some(),
             "Float" => number.is_some(),
-            "Boolean" => value.is_boolean(),
-            "String" => value.is_string(),
-            "ID" => value.is_string() || number.is_some_and(|number| !number.is_f64()),
+            "Boolean" => matches!(value, Json::Boolean(_)),
+            "String" => text(value).is_some(),
+            "ID" => text(value).is_some() || number.is_some_and(|number| !number.is_f64()),
             "DateTime" => {
-                let text = value.as_str().unwrap_or_default();
-                return Timestamp::parse(text).map(drop);
+                let text = text(value).unwrap_or_default();
+                return Timestamp::parse(text).map(drop).map_err(Unfit::from);
             }
-            "Decimal" => return json_decimal(value),
+            "Decimal" => return json_decimal(value).map_err(Unfit::from),
             _ => true,
         },
     };
     if fits {
         Ok(())
     } else {
-        Err(format!("is {}, and must be a {name}", shown(value)))
+        Err(format!("is {}, and must be a {name}", shown(value)).into())
     }
 }
 
-fn number(value: &Json) -> Option<&serde_json::Number> {
+fn number(value: &Json) -> Option<&Number> {
     match value {
         Json::Number(number) => Some(number),
         _ => None,
@@ -362,23 +399,20 @@ fn json_object(
     schema: &Schema,
     input: &apollo_compiler::schema::InputObjectType,
     value: &Json,
-    path: &mut Vec<String>,
-) -> Result<(), String> {
+) -> Result<(), Unfit> {
     let Json::Object(fields) = value else {
-        return Err(format!("is {}, and must be a {}", shown(value), input.name));
+        return Err(format!("is {}, and must be a {}", shown(value), input.name).into());
     };
     for (name, value) in fields {
-        path.push(name.as_str().to_owned());
-        let Some(field) = input.fields.get(name.as_str()) else {
-            return Err(format!("is no field of {}", input.name));
+        let fits = match input.fields.get(name.as_str()) {
+            Some(field) => json(schema, &field.ty, value),
+            None => Err(format!("is no field of {}", input.name).into()),
         };
-        json(schema, &field.ty, value, path)?;
-        path.pop();
+        fits.map_err(|unfit| unfit.within(name))?;
     }
     for (name, field) in &input.fields {
         if field.is_required() && !fields.contains_key(name.as_str()) {
-            path.push(name.to_string());
-            return Err(format!("is missing, and must be a {}", field.ty));
+            return Err(missing(&field.ty).within(name));
         }
     }
     Ok(())
@@ -389,8 +423,8 @@ fn shown(value: &Json) -> String {
     const MOST: usize = 60;
     let text = match value {
         Json::Object(_) => return "an object".to_owned(),
-        Json::Array(_) => return "a list".to_owned(),
-        other => other.to_string(),
+        Json::List(_) => return "a list".to_owned(),
+        other => serde_json::to_string(other).unwrap_or_default(),
     };
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -34,10 +34,12 @@ impl Telemetry {
             LogFormat::Json => log.json().flatten_event(true).boxed(),
         };
         let collector = otlp_endpoint.map(Collector::at).transpose()?;
-        let started = registry()
-            .with(log.with_filter(filter))
-            .with(collector.as_ref().map(Collector::layer))
-            .try_init();
+        // No layer where nobody collects: one that is absent would still have every span made.
+        let traces = collector.as_ref().map(|one| one.layer().boxed());
+        let layers: Vec<_> = std::iter::once(log.with_filter(filter).boxed())
+            .chain(traces)
+            .collect();
+        let started = registry().with(layers).try_init();
         // A second start, as in tests, keeps the first log.
         if started.is_ok() {
             log_panics();

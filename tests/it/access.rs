@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parlour::caller::{Agents, Caller, Permission, Permissions, Principal, Role};
 use parlour::graphql::access::{has_rule, named, of_member, of_type, table};
 use parlour::graphql::json::Json;
-use parlour::graphql::{Currency, Means, PageLimits, execute, schema};
+use parlour::graphql::{Currency, Graph, Means, Operation, PageLimits, execute};
 use parlour::roles::Roles;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
@@ -615,7 +615,8 @@ async fn run(world: &World, principal: &Principal, query: &str) -> Value {
         request_id: "test".to_owned(),
         operation: None,
     };
-    let request = async_graphql::Request::new(query);
+    let document = async_graphql::parser::parse_query(query).unwrap();
+    let operation = Operation::of(&document, None).unwrap();
     let means = Means {
         database: world.database.clone(),
         pages: PageLimits::default(),
@@ -623,7 +624,9 @@ async fn run(world: &World, principal: &Principal, query: &str) -> Value {
         roles: Roles::default(),
         reads: None,
     };
-    let response = execute(&schema(), &means, caller, None, request).await;
+    let graph = Graph::default();
+    let variables = async_graphql::Variables::default();
+    let response = execute(&graph, &means, caller, None, &operation, variables).await;
     let mut data = Json::default();
     data.value(&response.data);
     let data: Value = serde_json::from_str(&data.into_text()).unwrap();

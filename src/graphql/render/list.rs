@@ -18,12 +18,11 @@ use super::list_plan::{InfoPart, ListPlan};
 use super::pages::{Page, Pages};
 use super::plain::NotPlain;
 use super::plan::{Asked, Base};
-use super::repeats::Repeats;
 use crate::error::Result;
 use crate::graphql::connection::{Connection, Listed, PageArguments};
 use crate::graphql::json::Json;
 use crate::graphql::loader::within_budget;
-use crate::graphql::reader;
+use crate::graphql::{reader, repeats};
 use crate::read::page::Order;
 use crate::read::{Scope, batch};
 
@@ -158,7 +157,7 @@ impl<N: Listed> OutputType for List<N> {
         context: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        if context.data_opt::<Repeats>().is_none() {
+        if !repeats(context) {
             // On the heap, as what is below: in place, it would be moved about with all the futures around it.
             if let Ok(json) = Box::pin(self.at_once(context, field)).await {
                 return Ok(json.into_value());

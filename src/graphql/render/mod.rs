@@ -17,5 +17,5 @@ mod rows;
 pub(super) use children::{Children, at_once};
 pub(super) use list::List;
 pub(super) use plain::{Plain, PlainField, PlainFields};
-pub use repeats::{Repeats, repeats};
+pub(super) use repeats::repeats;
 pub(super) use rows::Rows;

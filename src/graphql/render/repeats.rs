@@ -3,34 +3,27 @@
 
 use std::collections::HashSet;
 
-use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
 
-/// Marks a request whose document [`repeats`].
-#[derive(Clone, Copy, Debug)]
-pub struct Repeats;
+use crate::graphql::executor::Fragments;
 
-/// Whether an object may be asked for twice under the same key.
-pub fn repeats(document: &ExecutableDocument) -> bool {
-    let operations = document
-        .operations
-        .iter()
-        .map(|(_, operation)| &operation.node.selection_set);
-    let fragments = document
-        .fragments
+/// Whether an object may be asked for twice under one key.
+pub(in crate::graphql) fn repeats(selection: &SelectionSet, fragments: &Fragments) -> bool {
+    let named = fragments
         .values()
-        .map(|fragment| &fragment.node.selection_set);
-    operations
-        .chain(fragments)
-        .any(|set| within(document, &set.node))
+        .map(|fragment| &fragment.node.selection_set.node);
+    std::iter::once(selection)
+        .chain(named)
+        .any(|set| within(fragments, set))
 }
 
-fn within(document: &ExecutableDocument, set: &SelectionSet) -> bool {
+fn within(fragments: &Fragments, set: &SelectionSet) -> bool {
     let mut keys = Keys {
-        document,
+        fragments,
         objects: HashSet::new(),
-        fragments: HashSet::new(),
+        seen: HashSet::new(),
     };
-    keys.repeat(set) || beneath(set).any(|set| within(document, set))
+    keys.repeat(set) || beneath(set).any(|set| within(fragments, set))
 }
 
 /// The selections of the fields in a selection, but for those in named fragments.
@@ -44,11 +37,11 @@ fn beneath(set: &SelectionSet) -> Box<dyn Iterator<Item = &SelectionSet> + '_> {
 
 /// What is asked of one object.
 struct Keys<'a> {
-    document: &'a ExecutableDocument,
+    fragments: &'a Fragments,
     /// The keys of objects in it.
     objects: HashSet<&'a str>,
     /// The named fragments that have been looked at. What one asks for twice is the same.
-    fragments: HashSet<&'a str>,
+    seen: HashSet<&'a str>,
 }
 
 impl<'a> Keys<'a> {
@@ -58,8 +51,8 @@ impl<'a> Keys<'a> {
             Selection::InlineFragment(fragment) => self.repeat(&fragment.node.selection_set.node),
             Selection::FragmentSpread(spread) => {
                 let name = &spread.node.fragment_name.node;
-                let fragment = self.document.fragments.get(name);
-                self.fragments.insert(name)
+                let fragment = self.fragments.get(name);
+                self.seen.insert(name)
                     && fragment
                         .is_some_and(|fragment| self.repeat(&fragment.node.selection_set.node))
             }
@@ -75,6 +68,8 @@ impl<'a> Keys<'a> {
 #[cfg(test)]
 mod tests {
     use async_graphql::parser::parse_query;
+
+    use crate::graphql::Operation;
 
     #[test]
     fn objects_under_one_key_are_found_through_fragments() {
@@ -92,11 +87,9 @@ mod tests {
                 true,
             ),
         ] {
-            assert_eq!(
-                super::repeats(&parse_query(text).unwrap()),
-                expected,
-                "{text}"
-            );
+            let document = parse_query(text).unwrap();
+            let operation = Operation::of(&document, None).unwrap();
+            assert_eq!(operation.repeats, expected, "{text}");
         }
     }
 }
