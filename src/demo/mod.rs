@@ -282,7 +282,8 @@ struct Sittings {
 impl Sittings {
     fn new(size: Size, sessions: u64, shares: &Shares) -> Self {
         let mut shares = shares.clone();
-        let total = (0..size.users).map(|number| Self::weight(number, shares.deal(number).messages));
+        let total =
+            (0..size.users).map(|number| Self::weight(number, shares.deal(number).messages));
         Self {
             spread: sessions - size.users,
             total: total.sum(),
@@ -578,6 +579,7 @@ mod tests {
             Audience::new(Size {
                 users,
                 messages: users * 3,
+                sessions: None,
                 seed: 1,
             })
             .next()

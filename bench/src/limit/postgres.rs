@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parlour::db::dialect::Dialect;
 use parlour::read::search;
+use tokio::task::JoinSet;
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 use uuid::Uuid;
@@ -60,15 +61,10 @@ type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Postgres {
     pub(super) async fn connect(url: &str) -> Result<Self> {
-        let (mut lines, mut searchers) = (Vec::new(), Vec::new());
-        for _ in 0..LINES {
-            lines.push(Line::connect(url, "-c jit=off").await?);
-            searchers
-                .push(Line::connect(url, "-c jit=off -c plan_cache_mode=force_custom_plan").await?);
-        }
         Ok(Self {
-            lines,
-            searchers,
+            lines: Line::several(url, "-c jit=off").await?,
+            searchers: Line::several(url, "-c jit=off -c plan_cache_mode=force_custom_plan")
+                .await?,
             next: AtomicUsize::new(0),
         })
     }
@@ -90,6 +86,16 @@ impl Postgres {
 const ORDER: &str = "ORDER BY last_message_at_desc DESC, id DESC";
 
 impl Line {
+    /// All at once: each has many statements to prepare.
+    async fn several(url: &str, options: &'static str) -> Result<Vec<Self>> {
+        let mut connecting = JoinSet::new();
+        for _ in 0..LINES {
+            let url = url.to_owned();
+            connecting.spawn(async move { Self::connect(&url, options).await });
+        }
+        connecting.join_all().await.into_iter().collect()
+    }
+
     async fn connect(url: &str, options: &str) -> Result<Self> {
         let mut config: Config = url.parse()?;
         config.options(options);

@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use parlour::db::dialect::Dialect;
 use parlour::read::search;
 use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row, TransactionBehavior, params};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::answers::{self, END, Fate, Page, User};
@@ -29,8 +29,8 @@ thread_local! {
 }
 
 const READING: &str = "PRAGMA cache_size = -16384; PRAGMA mmap_size = 1099511627776; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON";
-const WRITING: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; \
-                       PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON";
+const WRITING: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -262144; \
+                       PRAGMA mmap_size = 268435456; PRAGMA wal_autocheckpoint = 4096; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON";
 
 /// The default order.
 const ORDER: &str = "ORDER BY last_message_at_desc DESC, id DESC";
@@ -213,54 +213,58 @@ impl Answers for Sqlite {
     }
 
     async fn rename(&self, user: u128, name: &str) -> Result<Json> {
-        let id = Uuid::from_u128(user);
-        // Who writes waits for who writes, on a thread that may wait.
-        tokio::task::block_in_place(|| {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            {
-                let mut profile = transaction.prepare_cached(
-                    "SELECT agent_id, platform, platform_id, name, email, phone_number, version, number FROM chat_users WHERE id = ?1",
-                )?;
-                let mut rows = profile.query([user.to_be_bytes()])?;
-                let row = rows.next()?.ok_or("nobody")?;
-                let profile = Profile {
-                    id,
-                    agent: Uuid::from_u128(self::id(row, 0)?),
-                    platform: text(row, 1)?,
-                    platform_id: text(row, 2)?,
-                    name: maybe_text(row, 3)?,
-                    email: maybe_text(row, 4)?,
-                    phone_number: maybe_text(row, 5)?,
-                    version: row.get(6)?,
-                };
-                let number: i64 = row.get(7)?;
-                let renamed = profile.renamed(name);
-                let parts = search::parts(&renamed.search_text);
-                let grams = Dialect::Sqlite.grams(profile.agent, profile.platform, parts);
-                let agent = profile.agent;
-                drop(rows);
-                transaction
-                    .prepare_cached(
-                        "UPDATE chat_users SET name = ?2, name_key = ?3, search_text = ?4, version = version + 1 WHERE number = ?1",
-                    )?
-                    .execute(params![number, name, renamed.name_key, renamed.search_text])?;
-                transaction
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO chat_user_grams (rowid, grams) VALUES (?1, ?2)",
-                    )?
-                    .execute(params![number, grams])?;
-                transaction
-                    .prepare_cached(&format!(
-                        "INSERT INTO audit_entries (id, agent_id, chat_user_id, action, actor, request_id, at, changes) \
-                         VALUES (?1, ?2, ?3, '{ACTION}', '{ACTOR}', '', ?4, ?5)"
-                    ))?
-                    .execute(params![renamed.entry.as_bytes(), agent.as_bytes(), id.as_bytes(), renamed.at, renamed.changes])?;
-            }
-            transaction.commit()?;
-            Ok(answers::renamed(user, name))
-        })
+        rename(&mut *self.writer.lock().await, user, name)
     }
+}
+
+/// Gives a user a name, in a transaction that nobody else writes beside.
+fn rename(writer: &mut Connection, user: u128, name: &str) -> Result<Json> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut stored = transaction.prepare_cached(
+            "SELECT agent_id, platform, platform_id, name, email, phone_number, version, number FROM chat_users WHERE id = ?1",
+        )?;
+        let mut rows = stored.query([user.to_be_bytes()])?;
+        let row = rows.next()?.ok_or("nobody")?;
+        let profile = Profile {
+            id: Uuid::from_u128(user),
+            agent: Uuid::from_u128(id(row, 0)?),
+            platform: text(row, 1)?,
+            platform_id: text(row, 2)?,
+            name: maybe_text(row, 3)?,
+            email: maybe_text(row, 4)?,
+            phone_number: maybe_text(row, 5)?,
+            version: row.get(6)?,
+        };
+        let number: i64 = row.get(7)?;
+        let renamed = profile.renamed(name);
+        let parts = search::parts(&renamed.search_text);
+        let grams = Dialect::Sqlite.grams(profile.agent, profile.platform, parts);
+        transaction
+            .prepare_cached(
+                "UPDATE chat_users SET name = ?2, name_key = ?3, search_text = ?4, version = version + 1 WHERE number = ?1",
+            )?
+            .execute(params![number, name, renamed.name_key, renamed.search_text])?;
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO chat_user_grams (rowid, grams) VALUES (?1, ?2)",
+            )?
+            .execute(params![number, grams])?;
+        transaction
+            .prepare_cached(&format!(
+                "INSERT INTO audit_entries (id, agent_id, chat_user_id, action, actor, request_id, at, changes) \
+                 VALUES (?1, ?2, ?3, '{ACTION}', '{ACTOR}', '', ?4, ?5)"
+            ))?
+            .execute(params![
+                renamed.entry.as_bytes(),
+                profile.agent.as_bytes(),
+                profile.id.as_bytes(),
+                renamed.at,
+                renamed.changes
+            ])?;
+    }
+    transaction.commit()?;
+    Ok(answers::renamed(user, name))
 }
 
 /// The statements for what is below a user.

@@ -38,31 +38,55 @@ pub(super) fn of_process(pid: u32) -> Result<Duration> {
     Ok(time(stat(pid).ok_or("no such process")?.own))
 }
 
-/// The first process of the PostgreSQL server, if it runs on this machine.
-pub(super) async fn postmaster(pool: &Pool) -> Option<u32> {
+/// A PostgreSQL server on this machine, as far as it works for one database.
+#[derive(Clone, Debug)]
+pub(super) struct Cluster {
+    /// Its first process, which started all others.
+    postmaster: u32,
+    database: String,
+}
+
+/// The server of a database, if it runs on this machine.
+pub(super) async fn cluster(pool: &Pool) -> Option<Cluster> {
     let Pool::Postgres(_) = pool else {
         return None;
     };
-    let (backend,): (i32,) = pool.one("SELECT pg_backend_pid()", []).await.ok()?;
+    let (backend, database): (i32, String) = pool
+        .one("SELECT pg_backend_pid(), current_database()::text", [])
+        .await
+        .ok()?;
     let parent = stat(u32::try_from(backend).ok()?)?.parent;
     let name = std::fs::read_to_string(format!("/proc/{parent}/comm")).ok()?;
-    name.starts_with("postgres").then_some(parent)
+    name.starts_with("postgres").then_some(Cluster {
+        postmaster: parent,
+        database,
+    })
 }
 
-/// What all processes of a PostgreSQL server have used so far.
-pub(super) fn of_server(postmaster: u32) -> Result<Duration> {
-    let first = stat(postmaster).ok_or("PostgreSQL has ended")?;
-    let mut ticks = first.own + first.ended;
-    for entry in std::fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        if let Some(stat) = stat(pid)
-            && stat.parent == postmaster
-        {
-            ticks += stat.own;
+impl Cluster {
+    /// What its processes have used so far: those that work for all, and those of connections to this database.
+    pub(super) fn used(&self) -> Result<Duration> {
+        let first = stat(self.postmaster).ok_or("PostgreSQL has ended")?;
+        let mut ticks = first.own + first.ended;
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if let Some(stat) = stat(pid)
+                && stat.parent == self.postmaster
+                && !self.is_for_another(pid)
+            {
+                ticks += stat.own;
+            }
         }
+        Ok(time(ticks))
     }
-    Ok(time(ticks))
+
+    /// Whether a process belongs to a connection to another database: it says `user database address(port)` of itself.
+    fn is_for_another(&self, pid: u32) -> bool {
+        let title = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = title.split(' ');
+        title.contains('(') && !words.any(|word| word == self.database)
+    }
 }

@@ -131,7 +131,6 @@ async fn measure(kind: Kind, size: Size, arguments: &Arguments) -> Result<Result
     let url = store.url();
     let programs = [Program::limit()?, Program::parlour(&arguments.parlour)];
     let chosen = choice::choose(&store.pool, arguments.seed).await?;
-    let postmaster = cpu::postmaster(&store.pool).await;
     let starts = server::start_up(&programs, &url).await?;
     let mut sides = [
         Server::start(&programs[0], &url)?,
@@ -142,7 +141,7 @@ async fn measure(kind: Kind, size: Size, arguments: &Arguments) -> Result<Result
     let rounds = Rounds {
         count: arguments.rounds,
         turn: Duration::try_from_secs_f64(arguments.seconds)?,
-        postmaster,
+        cluster: cpu::cluster(&store.pool).await,
     };
     let mut measured = Vec::new();
     let mut walk = None;

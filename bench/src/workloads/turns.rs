@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use super::clients::{self, Came, Requests};
-use super::cpu;
+use super::cpu::{self, Cluster};
 use super::list::Workload;
 use super::server::Server;
 use crate::Result;
 
 /// How it is measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rounds {
     pub(super) count: usize,
     /// How long a turn is.
     pub(super) turn: Duration,
-    /// The first process of the PostgreSQL server, if there is one here.
-    pub(super) postmaster: Option<u32>,
+    /// The PostgreSQL server, if there is one here.
+    pub(super) cluster: Option<Cluster>,
 }
 
 /// What came of a workload at a number of connections.
@@ -50,7 +50,7 @@ pub(super) struct Cpu {
 impl Cpu {
     /// What has been used so far.
     pub(super) fn now(server: &Server, rounds: &Rounds) -> Result<Self> {
-        let database = rounds.postmaster.map(cpu::of_server).transpose()?;
+        let database = rounds.cluster.as_ref().map(Cluster::used).transpose()?;
         Ok(Self {
             server: cpu::of_process(server.pid())?,
             database: database.unwrap_or_default(),
