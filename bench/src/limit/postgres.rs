@@ -288,7 +288,7 @@ impl Answers for Postgres {
                 json.raw(END);
             }
             json.raw(END);
-            is_over(messages)
+            is_over(&messages)
         })
     }
 
@@ -322,7 +322,7 @@ impl Answers for Postgres {
                 }
                 json.raw(END);
             }
-            is_over(messages)
+            is_over(&messages)
         })
     }
 
@@ -448,7 +448,7 @@ fn messages_of(json: &mut Json, messages: &mut Iter<'_, Row>, session: u128) -> 
     Ok(())
 }
 
-fn is_over(messages: Iter<'_, Row>) -> Result<()> {
+fn is_over(messages: &Iter<'_, Row>) -> Result<()> {
     if messages.as_slice().is_empty() {
         Ok(())
     } else {

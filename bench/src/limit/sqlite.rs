@@ -56,12 +56,12 @@ impl Sqlite {
 
     /// Reads, on the thread at hand.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        READER.with(|reader| match reader.get() {
-            Some(reader) => read(reader),
-            None => {
-                let connection = open(&self.path, READING)?;
-                read(reader.get_or_init(|| connection))
+        READER.with(|reader| {
+            if let Some(reader) = reader.get() {
+                return read(reader);
             }
+            let connection = open(&self.path, READING)?;
+            read(reader.get_or_init(|| connection))
         })
     }
 }
@@ -141,13 +141,11 @@ impl Answers for Sqlite {
             let mut children = Children::prepare(reader, CONVERSATIONS)?;
             answers::one_user(64 << 10, |json| {
                 let mut rows = head.query([user.to_be_bytes()])?;
-                match rows.next()? {
-                    Some(row) => children.write(json, row),
-                    None => {
-                        json.raw("null");
-                        Ok(())
-                    }
+                if let Some(row) = rows.next()? {
+                    return children.write(json, row);
                 }
+                json.raw("null");
+                Ok(())
             })
         })
     }

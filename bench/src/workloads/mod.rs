@@ -110,9 +110,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<String> {
             write(arguments, &results, "")?;
         }
     }
-    let instructions = match arguments.instructions {
-        true => instructions::section(&arguments.home).await?,
-        false => String::new(),
+    let instructions = if arguments.instructions {
+        instructions::section(&arguments.home).await?
+    } else {
+        String::new()
     };
     write(arguments, &results, &instructions)
 }

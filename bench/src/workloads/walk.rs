@@ -12,7 +12,7 @@ use crate::wire::Wire;
 
 /// Walks at most, and the time after which none is begun.
 const WALKS: usize = 3;
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_mins(1);
 
 /// What came of the walks.
 #[derive(Debug, Default)]
