@@ -82,7 +82,8 @@ test-web: web ## The test in a browser
 	chromium=$$(dev/chromium.sh) && binary=$$(cd '$(TARGET)/debug' && pwd)/parlour && cd web && \
 		CHROMIUM="$$chromium" PARLOUR_BIN="$$binary" npm test
 
-bench: ## Measure (BENCH_DATABASE_URL, else a server with the safe settings); ARGS go to the program
+bench: web ## Measure beside the limit (BENCH_DATABASE_URL, else a server with the safe settings); ARGS go to the program
+	cargo build --release
 	dev/postgres.sh run --durable BENCH_DATABASE_URL cargo run --release -p parlour-bench -- $(ARGS)
 
 clean: ## Remove what was built (your database stays)

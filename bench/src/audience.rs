@@ -17,12 +17,8 @@ pub(crate) const EVERYDAY: &str = "bench-everyday";
 pub(crate) const OLD_WORD: &str = "zyzzyva";
 
 /// All that happened, one event a message.
-pub(crate) fn audience(users: u64, messages: u64, seed: u64) -> impl Iterator<Item = Event> {
-    Audience::new(Size {
-        users,
-        messages,
-        seed,
-    })
+pub(crate) fn audience(size: Size) -> impl Iterator<Item = Event> {
+    Audience::new(size)
 }
 
 /// What the bench adds, once everything else is stored.

@@ -11,10 +11,10 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use uuid::Uuid;
 
+use crate::Result;
 use crate::audience::{additions, audience};
 use crate::bare::{Bind, Pool};
-use crate::store::{self, Kind};
-use crate::{Arguments, Result};
+use crate::store::{self, Kind, Wanted};
 
 /// Events that go in at a time.
 const BATCH: usize = 20_000;
@@ -34,14 +34,14 @@ pub(crate) struct Loading {
     pub(crate) bare_taken: Duration,
 }
 
-/// Fills an empty database.
-pub(crate) async fn load(kind: Kind, url: &str, arguments: &Arguments) -> Result<Loading> {
+/// Fills an empty database, and measures bare INSERTs beside it where the additions are wanted.
+pub(crate) async fn load(kind: Kind, url: &str, wanted: &Wanted) -> Result<Loading> {
     eprintln!("{}: loading", kind.name());
     forget_peak();
     let database = store::database(url, true).await?;
     database.migrate_up().await?;
     let mut loading = Loading::default();
-    let mut events = audience(arguments.users, arguments.messages, arguments.seed);
+    let mut events = audience(wanted.size);
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         batch.extend(events.by_ref().take(BATCH));
@@ -59,12 +59,14 @@ pub(crate) async fn load(kind: Kind, url: &str, arguments: &Arguments) -> Result
     loading.peak_kib = peak_kib();
     database.analyze().await?;
 
-    let pool = Pool::open(kind, url).await?;
-    for batch in additions(&pool, arguments.users).await?.chunks(BATCH) {
-        store_batch(&database, batch).await?;
+    if wanted.additions {
+        let pool = Pool::open(kind, url).await?;
+        for batch in additions(&pool, wanted.size.users).await?.chunks(BATCH) {
+            store_batch(&database, batch).await?;
+        }
+        bare(kind, url, &pool, &mut loading).await?;
+        pool.close().await;
     }
-    bare(kind, url, &pool, &mut loading).await?;
-    pool.close().await;
     match kind {
         Kind::Sqlite => database.analyze().await?,
         Kind::Postgres => database.writer.execute("VACUUM (ANALYZE)").await?,

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parlour::db::{Database, DatabaseOptions};
+use parlour::demo::Size;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use crate::Result;
 use crate::bare::{CONNECTIONS, Pool};
 use crate::load::{self, Loading};
-use crate::{Arguments, Result};
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -23,6 +24,55 @@ impl Kind {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
         }
+    }
+}
+
+/// Where databases may be made.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Home {
+    /// Databases to measure on
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "sqlite,postgres"
+    )]
+    pub(crate) databases: Vec<Kind>,
+    #[arg(
+        long,
+        env = "BENCH_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        help = "A database on the PostgreSQL server that may be used; others are made beside it"
+    )]
+    pub(crate) database_url: Option<String>,
+    /// Keep the audience for the next run, and use the one that was kept
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Where database files go
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    pub(crate) folder: PathBuf,
+}
+
+/// Which audience.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) size: Size,
+    /// With someone who has thousands of sessions, and the word of the silent.
+    pub(crate) additions: bool,
+}
+
+impl Wanted {
+    fn name(&self) -> String {
+        let Size {
+            users,
+            sessions,
+            messages,
+            seed,
+        } = self.size;
+        let sessions = sessions.map_or_else(String::new, |sessions| format!("_{sessions}"));
+        let end = if self.additions { "" } else { "_plain" };
+        format!("parlour_bench_{users}{sessions}_{messages}_{seed}{end}")
     }
 }
 
@@ -47,24 +97,20 @@ struct Place {
 }
 
 /// Opens the database of this size and seed, and makes it first unless it is kept from another run.
-pub(crate) async fn open(kind: Kind, arguments: &Arguments) -> Result<Store> {
-    let name = format!(
-        "parlour_bench_{}_{}_{}",
-        arguments.users, arguments.messages, arguments.seed
-    );
-    let place = Place::new(kind, name, arguments)?;
+pub(crate) async fn open(kind: Kind, wanted: &Wanted, home: &Home) -> Result<Store> {
+    let place = Place::new(kind, wanted.name(), home)?;
     let unfinished = Place {
         name: format!("{}_unfinished", place.name),
         ..place.clone()
     };
     unfinished.remove().await?;
-    if !arguments.keep {
+    if !home.keep {
         place.remove().await?;
     }
     let mut loading = None;
     if !place.exists().await? {
         unfinished.create().await?;
-        loading = Some(load::load(kind, &unfinished.url(), arguments).await?);
+        loading = Some(load::load(kind, &unfinished.url(), wanted).await?);
         unfinished.rename(&place.name).await?;
     }
     Ok(Store {
@@ -77,8 +123,8 @@ pub(crate) async fn open(kind: Kind, arguments: &Arguments) -> Result<Store> {
 }
 
 /// A database with tables and no rows, beside the large one. It is not kept.
-pub(crate) async fn empty(kind: Kind, arguments: &Arguments) -> Result<Store> {
-    let place = Place::new(kind, "parlour_bench_recording".to_owned(), arguments)?;
+pub(crate) async fn empty(kind: Kind, home: &Home) -> Result<Store> {
+    let place = Place::new(kind, "parlour_bench_recording".to_owned(), home)?;
     place.remove().await?;
     place.create().await?;
     let database = database(&place.url(), false).await?;
@@ -122,13 +168,13 @@ impl Store {
 }
 
 impl Place {
-    fn new(kind: Kind, name: String, arguments: &Arguments) -> Result<Self> {
+    fn new(kind: Kind, name: String, home: &Home) -> Result<Self> {
         let home = match kind {
             Kind::Sqlite => {
-                std::fs::create_dir_all(&arguments.folder)?;
-                arguments.folder.display().to_string()
+                std::fs::create_dir_all(&home.folder)?;
+                home.folder.display().to_string()
             }
-            Kind::Postgres => arguments
+            Kind::Postgres => home
                 .database_url
                 .clone()
                 .ok_or("PostgreSQL is measured on the server of BENCH_DATABASE_URL, which is not set (make bench starts one)")?,

@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Messages.
     #[arg(long, value_name = "M", default_value_t = Size::DEFAULT.messages, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub messages: u64,
+    /// Sessions, one for each user at least, and a third of the messages at most [default: as many as come of themselves]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    pub sessions: Option<u64>,
     /// Another seed makes another audience.
     #[arg(long, value_name = "S", default_value_t = Size::DEFAULT.seed)]
     pub seed: u64,
@@ -76,6 +79,7 @@ pub(super) async fn run(arguments: &Arguments, database: &Database) -> Result<()
     let size = Size {
         users: arguments.users,
         messages: arguments.messages,
+        sessions: arguments.sessions,
         seed: arguments.seed,
     };
     println!("{}", fill(database, size).await?);

@@ -21,6 +21,8 @@ pub struct Size {
     pub users: u64,
     /// Messages; none when there are no users.
     pub messages: u64,
+    /// Sessions, of which everyone has one at least; a third of the messages at most. As many as come of themselves when there is none.
+    pub sessions: Option<u64>,
     /// Another seed is another audience.
     pub seed: u64,
 }
@@ -30,6 +32,7 @@ impl Size {
     pub const DEFAULT: Self = Self {
         users: 500,
         messages: 20_000,
+        sessions: None,
         seed: 1,
     };
 }
@@ -50,6 +53,8 @@ pub struct Audience {
     /// Marks the ids of this audience, so that another one can be put beside it.
     mark: u32,
     shares: Shares,
+    /// How the sessions are shared out, when their number was asked for.
+    sittings: Option<Sittings>,
     /// The number of the next user.
     next: u64,
     /// Messages that have not been said yet.
@@ -61,15 +66,22 @@ impl Audience {
     /// The audience of this size. Takes a moment for each million users: what everyone gets depends on all.
     pub fn new(size: Size) -> Self {
         let messages = if size.users == 0 { 0 } else { size.messages };
+        let users = size.users.min(messages);
+        let most = users + (messages - users) / LONG_WINDED;
         let size = Size {
-            users: size.users.min(messages),
+            users,
             messages,
+            sessions: size.sessions.map(|sessions| sessions.clamp(users, most)),
             ..size
         };
+        let shares = Shares::new(size);
         Self {
             size,
             mark: mark(size),
-            shares: Shares::new(size),
+            sittings: size
+                .sessions
+                .map(|sessions| Sittings::new(size, sessions, &shares)),
+            shares,
             next: 0,
             left: messages,
             talking: None,
@@ -83,7 +95,10 @@ impl Audience {
         }
         let number = self.next;
         self.next += 1;
-        let share = self.shares.deal(number);
+        let mut share = self.shares.deal(number);
+        if let Some(sittings) = &mut self.sittings {
+            share.sessions = Some(sittings.deal(number, share.messages));
+        }
         let chance = Chance::new(self.size.seed, SHARES + 1 + number);
         Some(self.talking.insert(Timeline::new(
             chance,
@@ -116,7 +131,8 @@ impl Iterator for Audience {
 /// A number that another size or seed does not have, most likely.
 fn mark(size: Size) -> u32 {
     let mut chance = Chance::new(size.seed, size.users);
-    let bits = chance.any() ^ chance::scatter(size.messages, 64);
+    let sessions = size.sessions.map_or(0, |sessions| sessions.rotate_left(32));
+    let bits = chance.any() ^ chance::scatter(size.messages ^ sessions, 64);
     u32::try_from(bits >> 32).unwrap_or_default()
 }
 
@@ -136,6 +152,8 @@ enum Habit {
 struct Share {
     habit: Habit,
     messages: u64,
+    /// In how many sessions; as it comes when there is none.
+    sessions: Option<u64>,
 }
 
 /// Silent users, in a hundred.
@@ -200,7 +218,11 @@ impl Shares {
             Some(rank) => self.daily_messages(rank),
             None => 1 + self.up_to(self.dealt) - before,
         };
-        Share { habit, messages }
+        Share {
+            habit,
+            messages,
+            sessions: None,
+        }
     }
 
     /// How many of the spread messages belong to the first users, of this weight together.
@@ -243,6 +265,55 @@ fn daily_users(size: Size) -> u64 {
         .min(size.users / 10)
 }
 
+/// One user in so many has sessions that are so many times as long as those of others.
+const LONG_WINDED_AMONG: u64 = 4;
+const LONG_WINDED: u64 = 3;
+
+/// Shares an exact number of sessions out, by what everyone says.
+#[derive(Clone, Debug)]
+struct Sittings {
+    /// Sessions beyond the first of everyone.
+    spread: u64,
+    /// The weights of all, and of those dealt to so far.
+    total: u64,
+    dealt: u64,
+}
+
+impl Sittings {
+    fn new(size: Size, sessions: u64, shares: &Shares) -> Self {
+        let mut shares = shares.clone();
+        let total =
+            (0..size.users).map(|number| Self::weight(number, shares.deal(number).messages));
+        Self {
+            spread: sessions - size.users,
+            total: total.sum(),
+            dealt: 0,
+        }
+    }
+
+    /// The sessions of the user of this number, who says this much; to be asked in their order. Never more than messages:
+    /// `spread` is at most a third of the messages beyond everyone's first, and no weight more than three times those.
+    fn deal(&mut self, number: u64, messages: u64) -> u64 {
+        let before = self.up_to(self.dealt);
+        self.dealt += Self::weight(number, messages);
+        1 + self.up_to(self.dealt) - before
+    }
+
+    const fn weight(number: u64, messages: u64) -> u64 {
+        let beyond_one = messages - 1;
+        if number.is_multiple_of(LONG_WINDED_AMONG) {
+            beyond_one
+        } else {
+            beyond_one * LONG_WINDED
+        }
+    }
+
+    fn up_to(&self, weight: u64) -> u64 {
+        let part = u128::from(self.spread) * u128::from(weight) / u128::from(self.total.max(1));
+        u64::try_from(part).unwrap_or(u64::MAX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -257,6 +328,7 @@ mod tests {
     const SMALL: Size = Size {
         users: 300,
         messages: 1_000,
+        sessions: None,
         seed: 7,
     };
 
@@ -298,6 +370,7 @@ mod tests {
         let audience = Audience::new(Size {
             users,
             messages,
+            sessions: None,
             seed: 3,
         });
         let hint = audience.size_hint();
@@ -342,6 +415,33 @@ mod tests {
     }
 
     #[test]
+    fn sessions_are_exactly_as_many_as_asked_for() {
+        for (users, messages, asked, expected) in [
+            (500, 20_000, 2_500, 2_500),
+            (500, 20_000, 0, 500),
+            (500, 20_000, 1_000_000, 500 + 19_500 / 3),
+            (300, 1_000, 400, 400),
+            (1, 5_000, 100, 100),
+        ] {
+            let size = Size {
+                users,
+                messages,
+                sessions: Some(asked),
+                seed: 3,
+            };
+            let mut sessions: BTreeMap<_, u64> = BTreeMap::new();
+            for event in Audience::new(size) {
+                assert_eq!(event.validate(), Ok(()), "{event:?}");
+                *sessions
+                    .entry((key(&event), event.session.external_id))
+                    .or_default() += 1;
+            }
+            assert_eq!(sessions.len(), expected, "{size:?}");
+            assert_eq!(sessions.values().sum::<u64>(), messages, "{size:?}");
+        }
+    }
+
+    #[test]
     fn without_messages_enough_there_are_fewer_users() {
         assert_eq!(count(50, 20), (20, 20, true));
         assert_eq!(count(0, 20), (0, 0, true));
@@ -356,6 +456,7 @@ mod tests {
             Audience::new(Size {
                 users,
                 messages,
+                sessions: None,
                 seed: 5
             })
             .all(|event| ids.insert(key(&event)))
@@ -379,6 +480,7 @@ mod tests {
             Size {
                 users: 2,
                 messages: 50_000,
+                sessions: None,
                 seed: 1,
             },
         ] {
@@ -477,6 +579,7 @@ mod tests {
             Audience::new(Size {
                 users,
                 messages: users * 3,
+                sessions: None,
                 seed: 1,
             })
             .next()

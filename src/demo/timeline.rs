@@ -68,8 +68,9 @@ pub(super) struct Timeline {
     person: Person,
     /// Messages that are still to be said.
     left: u64,
-    /// Sessions so far.
+    /// Sessions so far, and how many there will be, if that is settled.
     sessions: u64,
+    of: Option<u64>,
     /// Now, and when the last session should begin, about.
     now: i64,
     last: i64,
@@ -127,6 +128,7 @@ impl Timeline {
             person,
             left: share.messages,
             sessions: 0,
+            of: share.sessions,
             now: first,
             last,
             session: None,
@@ -218,6 +220,9 @@ impl Timeline {
 
     /// How long a session will be.
     fn length(&mut self) -> u64 {
+        if let Some(of) = self.of {
+            return self.share_of(of - self.sessions + 1);
+        }
         let lengths = match self.habit {
             Habit::Daily => DAILY_LENGTHS,
             Habit::Casual => CASUAL_LENGTHS,
@@ -230,6 +235,16 @@ impl Timeline {
         } else {
             most
         }
+    }
+
+    /// How long a session will be when so many, with this one, share what is left: about as long as the others.
+    fn share_of(&mut self, sessions: u64) -> u64 {
+        if sessions == 1 {
+            return self.left;
+        }
+        let mean = self.left / sessions;
+        let length = mean - mean / 5 + self.chance.below(mean / 5 * 2 + 1);
+        length.clamp(1, self.left - (sessions - 1))
     }
 
     /// Time between two sessions: what is left until the last one, shared among those still to come.

@@ -9,12 +9,12 @@ use parlour::read::page::Order;
 use sqlx::Result;
 use uuid::Uuid;
 
-use crate::answer::{
+use crate::bare::{Bind, Keyed, Pool, Row};
+use crate::shapes::answer::{
     Answer, Ends, Facets, Head, List, Message, PlatformCount, Session, SessionTree, User,
     UserHistory, UserTree,
 };
-use crate::bare::{Bind, Keyed, Pool, Row};
-use crate::task::{Key, Listed, Page, Place, Search, Task, Users};
+use crate::shapes::task::{Key, Listed, Page, Place, Search, Task, Users};
 
 /// Runs the statements of a task and decodes every column of every row.
 pub(crate) async fn answer(pool: &Pool, task: &Task) -> Result<Answer> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::Result;
 use crate::audience::EVERYDAY;
 use crate::bare::{Bind, Pool};
-use crate::task::{Id, Key, Place};
+use crate::shapes::task::{Id, Key, Place};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::Serialize;
 
-use crate::answer::Answer;
 use crate::bare::Pool;
-use crate::by_hand;
-use crate::task::Task;
+use crate::shapes::answer::Answer;
+use crate::shapes::by_hand;
+use crate::shapes::task::Task;
 
 /// Where it answers.
 pub(crate) const PATH: &str = "/by-hand";

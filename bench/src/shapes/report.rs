@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::Result;
 use crate::load::Loading;
-use crate::measure::{Measured, Times};
-use crate::sample::Sample;
-use crate::shapes::Group;
+use crate::shapes::list::Group;
+use crate::shapes::measure::{Measured, Times};
+use crate::shapes::sample::Sample;
+use crate::shapes::walk::Walk;
+use crate::shapes::{Arguments, ingest};
 use crate::store::Kind;
-use crate::walk::Walk;
-use crate::{Arguments, Result, ingest};
 
 /// What a held shape may take, in terms of its bare SQL.
 const LIMIT: f64 = 3.0;

@@ -15,11 +15,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
-use crate::shapes::Shape;
+use crate::Result;
+use crate::shapes::list::Shape;
+use crate::shapes::task::Task;
+use crate::shapes::{by_hand, endpoint, plans, question};
 use crate::store::Store;
-use crate::task::Task;
 use crate::wire::{Wire, post};
-use crate::{Result, by_hand, endpoint, plans, question};
 
 /// Rounds before the measurement: caches are warm and statements are prepared then (`PostgreSQL` settles on a plan after five).
 const WARM_UP: usize = 8;

@@ -5,8 +5,8 @@ use parlour::read::page::{Order, SortField};
 use parlour::read::session::SessionOrderField;
 
 use crate::audience::OLD_WORD;
-use crate::sample::Sample;
-use crate::task::{Id, Listed, Page, Place, Search, Task, Users};
+use crate::shapes::sample::Sample;
+use crate::shapes::task::{Id, Listed, Page, Place, Search, Task, Users};
 
 /// Something that is asked for.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::answer::Cursor;
+use crate::shapes::answer::Cursor;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Task {

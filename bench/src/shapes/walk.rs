@@ -8,11 +8,12 @@ use parlour::entity::chat_user;
 use parlour::read::page::Position;
 use serde_json::Value;
 
-use crate::measure::Sides;
-use crate::sample::Sample;
+use crate::Result;
+use crate::shapes::measure::Sides;
+use crate::shapes::sample::Sample;
+use crate::shapes::task::{Task, Users};
+use crate::shapes::{by_hand, list, question};
 use crate::store::Store;
-use crate::task::{Task, Users};
-use crate::{Result, by_hand, question, shapes};
 
 /// Rows of a page.
 const PAGE: u64 = 100;
@@ -42,7 +43,7 @@ enum Way {
 /// Walks by all four ways, page by page in turns.
 pub(crate) async fn walk(store: &Store, sides: &mut Sides, sample: &Sample) -> Result<Walk> {
     let mut walk = Walk::default();
-    let mut users = shapes::page_of(sample.agent);
+    let mut users = list::page_of(sample.agent);
     users.page.size = PAGE;
     let mut met = HashSet::new();
     loop {

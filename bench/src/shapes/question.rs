@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Cursor, Session, User};
-use crate::task::{Listed, Page, Search, Task, Users};
+use crate::shapes::answer::{Cursor, Session, User};
+use crate::shapes::task::{Listed, Page, Search, Task, Users};
 
 /// The body of the request.
 pub(crate) fn body(task: &Task) -> String {

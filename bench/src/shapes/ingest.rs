@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use parlour::clock::Timestamp;
 use parlour::config::{LimitSettings, ServeSettings};
+use parlour::demo::Size;
 use parlour::http::Server;
 use parlour::write::event::Event;
 use serde_json::{Value, json};
@@ -72,7 +73,13 @@ fn recorded_by(answer: &[u8]) -> Result<u64> {
 
 /// The bytes of all requests.
 fn requests(seed: u64) -> Arc<[Vec<u8>]> {
-    let events: Vec<_> = audience(MESSAGES / 20, MESSAGES, seed).collect();
+    let size = Size {
+        users: MESSAGES / 20,
+        messages: MESSAGES,
+        sessions: None,
+        seed,
+    };
+    let events: Vec<_> = audience(size).collect();
     let requests = events.chunks(BATCH).map(|events| {
         let events: Vec<_> = events.iter().map(input).collect();
         let body = json!({ "query": RECORD, "variables": { "events": events } });
