@@ -4,7 +4,7 @@
     reason = "the one file that asks which database this is"
 )]
 
-use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
@@ -32,6 +32,17 @@ pub struct Part<'a> {
     pub limit: u64,
     /// Rows that are passed over.
     pub offset: u64,
+}
+
+/// How an index finds the users in whose `search_text` there is a text.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// How `chat_user_grams`, when it is what finds them, is joined to `chat_users`.
+    pub by: Option<&'static str>,
+    /// The condition that the index answers. It holds for all who have the text.
+    pub condition: Expr,
+    /// Whether it holds for nobody else, so that the search text need not be looked at.
+    pub exact: bool,
 }
 
 impl Dialect {
@@ -195,16 +206,21 @@ impl Dialect {
                 .any(|word| word.chars().count() >= 3)
     }
 
-    /// A condition on `chat_users` that an index answers and that holds for all, of an agent and a platform where one is
-    /// given, in whose `search_text` there is `text`, and for few others. `None` when no index knows `text`.
-    pub fn indexed(self, agent: Option<Uuid>, platform: Option<&str>, text: &str) -> Option<Expr> {
+    /// The way to the users, of an agent and a platform where one is given, in whose `search_text` there is `text`. `None`
+    /// when no index knows `text`.
+    pub fn indexed(self, agent: Option<Uuid>, platform: Option<&str>, text: &str) -> Option<Found> {
         if self.has_trigrams(text) {
-            return Some(self.search("chat_users.search_text", text));
+            return Some(Found {
+                by: None,
+                condition: self.search("chat_users.search_text", text),
+                exact: true,
+            });
         }
         let grams = grams::of_term(text, self.longest_gram());
         if grams.is_empty() {
             return None;
         }
+        let exact = text.chars().count() <= self.longest_gram();
         Some(match self {
             Self::Sqlite => {
                 let words: Vec<_> = agent
@@ -214,20 +230,26 @@ impl Dialect {
                     .chain(grams)
                     .map(|word| format!("\"{word}\""))
                     .collect();
-                Expr::cust_with_values(
-                    "chat_users.number IN (SELECT rowid FROM chat_user_grams WHERE chat_user_grams MATCH ?)",
-                    [words.join(" AND ")],
-                )
+                Found {
+                    // The sign keeps the index from being asked for each user whether it has them.
+                    by: Some("chat_users.number = +chat_user_grams.rowid"),
+                    condition: Expr::cust_with_values(
+                        "chat_user_grams MATCH ?",
+                        [words.join(" AND ")],
+                    ),
+                    exact,
+                }
             }
             Self::Postgres => {
-                let found =
-                    "chat_users.id IN (SELECT chat_user_id FROM chat_user_grams WHERE grams @> $1";
-                match agent {
-                    Some(agent) => Expr::cust_with_values(
-                        format!("{found} AND agent_id = $2)"),
-                        [Value::from(grams), Value::from(agent)],
-                    ),
-                    None => Expr::cust_with_values(format!("{found})"), [Value::from(grams)]),
+                let found = Expr::cust_with_values("chat_user_grams.grams @> $1", [grams]);
+                let of = |agent| Expr::cust_with_values("chat_user_grams.agent_id = $1", [agent]);
+                Found {
+                    by: Some("chat_users.id = chat_user_grams.chat_user_id"),
+                    condition: match agent {
+                        Some(agent) => found.and(of(agent)),
+                        None => found,
+                    },
+                    exact,
                 }
             }
         })
