@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::{Condition, Expr, Query as Sql, SelectStatement};
+use sea_orm::sea_query::{Condition, Expr, Order, Query as Sql, SelectStatement, UnionType};
 use sea_orm::{ActiveEnum, ExprTrait};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -15,7 +15,7 @@ use super::page::{Page, Query, Slice};
 use super::{Noun, Scope};
 use crate::caller::Permission;
 use crate::db::Reader;
-use crate::db::dialect::{Dialect, Found};
+use crate::db::dialect::{Dialect, Found, Many};
 use crate::entity::chat_user;
 use crate::error::{Error, Result};
 use crate::id;
@@ -323,19 +323,88 @@ fn matching(
     query: &ChatUsers,
     found: Found,
 ) -> Result<SelectStatement> {
+    let mut filter = query.filter.clone();
+    filter.search = filter.search.filter(|_| !found.exact);
+    let many = found.many.clone();
+    let mut matches = brought(reader, scope, found);
+    // A fence: the planner must not trade these matches for a walk through some order.
+    matches.limit(i64::MAX.unsigned_abs()).offset(0);
+    let Some(many) = many else {
+        return page_among(matches, reader, query, &filter);
+    };
+    matches.and_where(many.are.clone().not());
+    let few = page_among(matches, reader, query, &filter)?;
+    let many = met(reader, scope, query, &filter, many)?;
+    let ids = |hits, name: &'static str| {
+        Sql::select()
+            .column("id")
+            .from_subquery(hits, name)
+            .to_owned()
+    };
+    Ok(ids(few, "few")
+        .union(UnionType::All, ids(many, "many"))
+        .to_owned())
+}
+
+/// Ids of the page out of many matches, met on a walk that reads nothing but the order's index. What is met is looked up when there
+/// is more to know of it.
+fn met(
+    reader: &Reader,
+    scope: Scope,
+    query: &ChatUsers,
+    filter: &ChatUserFilter,
+    many: Many,
+) -> Result<SelectStatement> {
+    let table = chat_user::Entity::TABLE;
+    let mut walk = chat_user::Entity::visible(reader.principal());
+    walk.column((table, "id"))
+        .cond_where(scope.condition::<chat_user::Entity>())
+        .and_where(many.are)
+        .and_where(many.is_met);
+    if *filter == ChatUserFilter::default() {
+        query.cut(&mut walk);
+        return Ok(walk);
+    }
+    walk.column((table, query.order.column()));
+    query.between(&mut walk);
+    query.sort(&mut walk);
+    // A fence here, too: what is met comes in order, so that a page of it is enough.
+    walk.limit(i64::MAX.unsigned_abs()).offset(0);
+    let condition = super::Filter::condition(filter, reader)?;
+    let of_those = Sql::select()
+        .column((table, "id"))
+        .from(table)
+        .and_where(Expr::cust("chat_users.id = met.id"))
+        .cond_where(condition)
+        .to_owned();
+    // As a question of each row, and not as a join, which a planner might turn round.
+    let mut hits = Sql::select()
+        .column(("met", "id"))
+        .from_subquery(walk, "met")
+        .and_where(Expr::exists(of_those).or(Expr::cust("false")))
+        .to_owned();
+    let direction = if query.is_descending() {
+        Order::Desc
+    } else {
+        Order::Asc
+    };
+    for column in [query.order.column().as_str(), "id"] {
+        hits.order_by(("met", column.to_owned()), direction.clone());
+    }
+    hits.limit(query.page.size + 1).offset(query.page.offset);
+    Ok(hits)
+}
+
+/// The users of a list whom an index brings; no column yet.
+pub(super) fn brought(reader: &Reader, scope: Scope, found: Found) -> SelectStatement {
     let mut matches = chat_user::Entity::visible(reader.principal());
     if let Some(by) = found.by {
         matches.inner_join("chat_user_grams", Expr::cust(by));
     }
     matches
         .cond_where(scope.condition::<chat_user::Entity>())
-        .and_where(found.condition)
-        // A fence: the planner must not trade these matches for a walk through some order.
-        .limit(i64::MAX.unsigned_abs())
-        .offset(0);
-    let mut filter = query.filter.clone();
-    filter.search = filter.search.filter(|_| !found.exact);
-    page_among(matches, reader, query, &filter)
+        .and_where(found.condition);
+    matches
 }
 
 #[cfg(test)]
