@@ -11,6 +11,7 @@ mod m0005_merges;
 mod m0006_idempotency;
 mod m0007_tokens;
 mod m0008_reads;
+mod m0009_counts;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_idempotency::Migration),
             Box::new(m0007_tokens::Migration),
             Box::new(m0008_reads::Migration),
+            Box::new(m0009_counts::Migration),
         ]
     }
 }

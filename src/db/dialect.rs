@@ -4,13 +4,16 @@
     reason = "the one file that asks which database this is"
 )]
 
-use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
 use super::grams;
 use super::rows::{Column, Rows};
 use crate::error::database_code;
+
+/// From how many entries of the index on a walk along the order costs PostgreSQL less than looking all of them up.
+const MANY: u64 = 2_000;
 
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,31 @@ pub struct Part<'a> {
     pub limit: u64,
     /// Rows that are passed over.
     pub offset: u64,
+}
+
+/// How an index finds the users in whose `search_text` there is a text.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// How `chat_user_grams`, when it is what finds them, is joined to `chat_users`.
+    pub by: Option<&'static str>,
+    /// The condition that the index answers. It holds for all who have the text.
+    pub condition: Expr,
+    /// Whether it holds for nobody else, so that the search text need not be looked at.
+    pub exact: bool,
+    /// Whether that is so for a platform as well. An agent always is known.
+    pub knows_platform: bool,
+    /// How many are found without being read from their table.
+    pub many: Option<Many>,
+}
+
+/// How matches are put in order when they are many: not looked up, but met on a walk along the order, by an index that has all
+/// that the walk looks at.
+#[derive(Clone, Debug)]
+pub struct Many {
+    /// Whether they are.
+    pub are: Expr,
+    /// Whether one of them is met.
+    pub is_met: Expr,
 }
 
 impl Dialect {
@@ -195,39 +223,74 @@ impl Dialect {
                 .any(|word| word.chars().count() >= 3)
     }
 
-    /// A condition on `chat_users` that an index answers and that holds for all, of an agent and a platform where one is
-    /// given, in whose `search_text` there is `text`, and for few others. `None` when no index knows `text`.
-    pub fn indexed(self, agent: Option<Uuid>, platform: Option<&str>, text: &str) -> Option<Expr> {
+    /// The way to the users, of an agent and a platform where one is given, in whose `search_text` there is `text`. `None`
+    /// when no index knows `text`.
+    pub fn indexed(self, agent: Option<Uuid>, platform: Option<&str>, text: &str) -> Option<Found> {
         if self.has_trigrams(text) {
-            return Some(self.search("chat_users.search_text", text));
+            let found = self.search("chat_users.search_text", text);
+            let on = |platform| Expr::cust_with_values("chat_users.platform = $1", [platform]);
+            return Some(Found {
+                by: None,
+                condition: match platform {
+                    Some(platform) => found.and(on(platform)),
+                    None => found,
+                },
+                exact: true,
+                knows_platform: false,
+                many: None,
+            });
         }
         let grams = grams::of_term(text, self.longest_gram());
         if grams.is_empty() {
             return None;
         }
+        let exact = text.chars().count() <= self.longest_gram();
         Some(match self {
             Self::Sqlite => {
-                let words: Vec<_> = agent
-                    .map(agent_word)
+                // What is rare comes first: the words behind it are looked up for those alone who have it.
+                let words: Vec<_> = grams
                     .into_iter()
                     .chain(platform.map(platform_word))
-                    .chain(grams)
+                    .chain(agent.map(agent_word))
                     .map(|word| format!("\"{word}\""))
                     .collect();
-                Expr::cust_with_values(
-                    "chat_users.number IN (SELECT rowid FROM chat_user_grams WHERE chat_user_grams MATCH ?)",
-                    [words.join(" AND ")],
-                )
+                Found {
+                    // The sign keeps the index from being asked for each user whether it has them.
+                    by: Some("chat_users.number = +chat_user_grams.rowid"),
+                    condition: Expr::cust_with_values(
+                        "chat_user_grams MATCH ?",
+                        [words.join(" AND ")],
+                    ),
+                    exact,
+                    knows_platform: true,
+                    // A look-up by the table's own key is as cheap as a step along an order.
+                    many: None,
+                }
             }
             Self::Postgres => {
-                let found =
-                    "chat_users.id IN (SELECT chat_user_id FROM chat_user_grams WHERE grams @> $1";
-                match agent {
-                    Some(agent) => Expr::cust_with_values(
-                        format!("{found} AND agent_id = $2)"),
-                        [Value::from(grams), Value::from(agent)],
+                let (condition, values) = match agent {
+                    Some(agent) => (
+                        "chat_user_grams.grams @> $1 AND chat_user_grams.agent_id = $2",
+                        vec![Value::from(grams), Value::from(agent)],
                     ),
-                    None => Expr::cust_with_values(format!("{found})"), [Value::from(grams)]),
+                    None => ("chat_user_grams.grams @> $1", vec![Value::from(grams)]),
+                };
+                let spelled = |sql: String| Expr::cust_with_values(sql, values.clone());
+                let entries = format!("FROM chat_user_grams WHERE {condition}");
+                Found {
+                    by: Some("chat_users.id = chat_user_grams.chat_user_id"),
+                    condition: spelled(condition.to_owned()),
+                    exact,
+                    knows_platform: false,
+                    many: Some(Many {
+                        are: spelled(format!(
+                            "(SELECT COUNT(*) FROM (SELECT 1 {entries} LIMIT {MANY}) AS entries) = {MANY}"
+                        )),
+                        // `OR false`: else the planner makes a join of it, and reads all that it joins.
+                        is_met: spelled(format!(
+                            "(chat_users.id IN (SELECT chat_user_id {entries}) OR false)"
+                        )),
+                    }),
                 }
             }
         })

@@ -14,7 +14,7 @@ use super::render::{PlainFields, Rows};
 use super::{loaders, reader};
 use crate::error::{Error, Result};
 use crate::read::columns::Columns;
-use crate::read::page::{Order, Page, Position, Query, Slice, SortField, count};
+use crate::read::page::{Order, Page, Position, Query, Slice, SortField};
 use crate::read::{Filter, Noun, Scope};
 
 /// Page sizes.
@@ -296,7 +296,7 @@ impl<N: Listed> Connection<N> {
                     .count::<N>(parent, id, filter.clone())
                     .await
             }
-            scope => count::<N>(reader(context), scope, filter).await,
+            scope => N::count(reader(context), scope, filter).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use uuid::Uuid;
 
 use super::columns::Columns;
@@ -138,24 +138,10 @@ pub async fn counts<N: Noun>(
     parents: &[Uuid],
     filter: &N::Filter,
 ) -> Result<HashMap<Uuid, i64>> {
-    let column = column::<N>(parent)?;
-    let among = reader
-        .dialect()
-        .among(&format!("{}.{column}", N::TABLE), parents.iter().copied());
-    let mut select = N::visible(reader.principal());
-    select
-        .column((N::TABLE, column))
-        .expr_as(Expr::cust("COUNT(*)"), "count")
-        .cond_where(Condition::all().add(among).add(filter.condition(reader)?))
-        .group_by_col((N::TABLE, column));
-    let mut counts: HashMap<Uuid, i64> = parents.iter().map(|&parent| (parent, 0)).collect();
-    for row in reader.planned().select(&select).await? {
-        counts.insert(row.try_get("", column)?, row.try_get("", "count")?);
-    }
-    Ok(counts)
+    N::counts(reader, parent, parents, filter).await
 }
 
-fn column<N: Noun>(parent: id::Noun) -> Result<&'static str> {
+pub(super) fn column<N: Noun>(parent: id::Noun) -> Result<&'static str> {
     N::parent_column(parent).ok_or_else(|| {
         Internal::Corrupt(format!("{} have no {}", N::TABLE, parent.prefix())).into()
     })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{Enum, InputObject};
 use sea_orm::DbErr;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, SelectStatement};
 use uuid::Uuid;
 
 use super::columns::{Columns, Row};
@@ -15,9 +15,9 @@ use super::filter::{
 };
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
-use super::{Filter, Noun, Reach, Scope, hidden};
+use super::{Filter, Noun, Reach, Scope, count, found, hidden};
 use crate::caller::Permission;
-use crate::db::Reader;
+use crate::db::{self, Reader};
 use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::error::Result;
@@ -118,6 +118,38 @@ impl Noun for Entity {
             _ => query.read(reader, scope, columns).await,
         }
     }
+
+    fn total(parent: id::Noun) -> Option<&'static str> {
+        (parent == id::Noun::Agent).then_some("total_users")
+    }
+
+    async fn count(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Result<i64> {
+        if filter.is_platform_alone() {
+            return Ok(sum(&platforms(reader, scope, filter).await?));
+        }
+        match found::count(reader, scope, filter).await? {
+            Some(count) => Ok(count),
+            None => count::one::<Self>(reader, scope, filter).await,
+        }
+    }
+
+    async fn counts(
+        reader: &Reader,
+        parent: id::Noun,
+        parents: &[Uuid],
+        filter: &ChatUserFilter,
+    ) -> Result<HashMap<Uuid, i64>> {
+        if let [only] = parents {
+            let count = Self::count(reader, Scope::Of(parent, *only), filter).await?;
+            return Ok(HashMap::from([(*only, count)]));
+        }
+        if filter.is_platform_alone() {
+            let platforms = platforms_of(reader, parents, filter).await?;
+            let sums = platforms.into_iter().map(|(id, counts)| (id, sum(&counts)));
+            return Ok(sums.collect());
+        }
+        count::each::<Self>(reader, parent, parents, filter).await
+    }
 }
 
 /// What a list of users is filtered by.
@@ -129,6 +161,17 @@ pub struct ChatUserFilter {
     pub platform: Option<Platform>,
     /// Conditions.
     pub r#where: Option<Box<ChatUserWhere>>,
+}
+
+impl ChatUserFilter {
+    /// Whether it leaves all users, or all of one platform: then stored figures tell how many there are.
+    const fn is_stored(&self) -> bool {
+        self.search.is_none() && self.r#where.is_none()
+    }
+
+    const fn is_platform_alone(&self) -> bool {
+        self.is_stored() && self.platform.is_some()
+    }
 }
 
 impl Filter for ChatUserFilter {
@@ -206,18 +249,27 @@ pub async fn platforms(
     scope: Scope,
     filter: &ChatUserFilter,
 ) -> Result<Platforms> {
-    let mut select = Entity::visible(reader.principal());
-    select
-        .column((Entity::TABLE, "platform"))
-        .expr_as(Expr::cust("COUNT(*)"), "count")
-        .cond_where(scope.condition::<Entity>())
-        .cond_where(filter.condition(reader)?)
-        .group_by_col((Entity::TABLE, "platform"));
-    let rows = reader.planned().select(&select).await?;
-    let mut counts = rows
-        .iter()
-        .map(|row| Ok((row.try_get("", "platform")?, row.try_get("", "count")?)))
-        .collect::<Result<Platforms>>()?;
+    let mut counts = match found::platforms(reader, scope, filter).await? {
+        Some(counts) => counts,
+        None => {
+            let (reader, mut select, agent) = divided(reader, filter)?;
+            match scope {
+                Scope::All => {}
+                Scope::Of(id::Noun::Agent, id) => {
+                    select.and_where(Expr::col(agent).eq(id));
+                }
+                _ => {
+                    select.and_where(Expr::cust("1 = 0"));
+                }
+            }
+            reader
+                .select(&select)
+                .await?
+                .iter()
+                .map(count_of_platform)
+                .collect::<Result<_>>()?
+        }
+    };
     most_frequent_first(&mut counts);
     Ok(counts)
 }
@@ -228,33 +280,55 @@ pub async fn platforms_of(
     agents: &[Uuid],
     filter: &ChatUserFilter,
 ) -> Result<HashMap<Uuid, Platforms>> {
-    let mut select = Entity::visible(reader.principal());
-    select
-        .column((Entity::TABLE, "agent_id"))
-        .column((Entity::TABLE, "platform"))
-        .expr_as(Expr::cust("COUNT(*)"), "count")
-        .and_where(
-            reader
-                .dialect()
-                .among("chat_users.agent_id", agents.iter().copied()),
-        )
-        .cond_where(filter.condition(reader)?)
-        .group_by_col((Entity::TABLE, "agent_id"))
-        .group_by_col((Entity::TABLE, "platform"));
+    if let [only] = agents {
+        let counts = platforms(reader, Scope::Of(id::Noun::Agent, *only), filter).await?;
+        return Ok(HashMap::from([(*only, counts)]));
+    }
+    let (reader, mut select, agent) = divided(reader, filter)?;
+    let among = reader
+        .dialect()
+        .among(&format!("{}.{}", agent.0, agent.1), agents.iter().copied());
+    select.column(agent).and_where(among).group_by_col(agent);
     let mut counts: HashMap<Uuid, Platforms> =
         agents.iter().map(|&agent| (agent, Vec::new())).collect();
-    for row in reader.planned().select(&select).await? {
-        let count = (row.try_get("", "platform")?, row.try_get("", "count")?);
-        counts
-            .entry(row.try_get("", "agent_id")?)
-            .or_default()
-            .push(count);
+    for row in reader.select(&select).await? {
+        let counts = counts.entry(row.try_get("", "agent_id")?).or_default();
+        counts.push(count_of_platform(&row)?);
     }
     counts.values_mut().for_each(most_frequent_first);
     Ok(counts)
 }
 
+/// The query for how many users are on each platform, of agents that are still to be named by the column that is told, and the
+/// connections for it.
+fn divided(
+    reader: &Reader,
+    filter: &ChatUserFilter,
+) -> Result<(Reader, SelectStatement, (&'static str, &'static str))> {
+    if filter.is_stored() {
+        let select = count::platforms(reader.principal(), filter.platform);
+        return Ok((reader.clone(), select, ("agent_platforms", "agent_id")));
+    }
+    let mut select = Entity::visible(reader.principal());
+    select
+        .column((Entity::TABLE, "platform"))
+        .expr_as(Expr::cust("COUNT(*)"), "count")
+        .cond_where(filter.condition(reader)?)
+        .group_by_col((Entity::TABLE, "platform"));
+    Ok((reader.planned(), select, (Entity::TABLE, "agent_id")))
+}
+
+fn count_of_platform(row: &db::Row) -> Result<(Platform, i64)> {
+    Ok((row.try_get("", "platform")?, row.try_get("", "count")?))
+}
+
+fn sum(counts: &Platforms) -> i64 {
+    counts.iter().map(|(_, count)| count).sum()
+}
+
+/// Platforms without users are left out.
 fn most_frequent_first(counts: &mut Platforms) {
+    counts.retain(|(_, count)| *count > 0);
     counts.sort_by_key(|&(platform, count)| (-count, platform));
 }
 

@@ -68,6 +68,14 @@ impl Noun for Entity {
             _ => None,
         }
     }
+
+    fn total(parent: id::Noun) -> Option<&'static str> {
+        match parent {
+            id::Noun::Agent | id::Noun::Session => Some("total_messages"),
+            id::Noun::ChatUser => Some("total_chat_messages"),
+            _ => None,
+        }
+    }
 }
 
 /// What is unique of a message where the data comes from: its user, the id under which that one was known then, if it was

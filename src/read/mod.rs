@@ -7,9 +7,11 @@ pub mod audit_entry;
 pub mod batch;
 pub mod chat_user;
 pub mod columns;
+pub mod count;
 pub mod deletion;
 pub mod erasure;
 pub mod filter;
+pub mod found;
 pub mod hidden;
 pub mod message;
 pub mod own;
@@ -85,6 +87,30 @@ pub trait Noun:
         columns: Columns<Self>,
     ) -> impl Future<Output = Result<page::Slice<Self>>> + Send {
         query.read(reader, scope, columns)
+    }
+
+    /// The column in which this kind of parent stores how many rows it has, those among them that are hidden with their user.
+    fn total(_parent: id::Noun) -> Option<&'static str> {
+        None
+    }
+
+    /// How long one list is.
+    fn count(
+        reader: &Reader,
+        scope: Scope,
+        filter: &Self::Filter,
+    ) -> impl Future<Output = Result<i64>> + Send {
+        count::one::<Self>(reader, scope, filter)
+    }
+
+    /// How long the list of each parent is.
+    fn counts(
+        reader: &Reader,
+        parent: id::Noun,
+        parents: &[Uuid],
+        filter: &Self::Filter,
+    ) -> impl Future<Output = Result<HashMap<Uuid, i64>>> + Send {
+        count::each::<Self>(reader, parent, parents, filter)
     }
 
     /// What holds for the rows that may be seen, when it does not hold for all.

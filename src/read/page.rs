@@ -436,17 +436,6 @@ impl Position {
     }
 }
 
-/// How many rows a list has. The rows of several agents are counted agent by agent, as the condition of who may be seen has it.
-pub async fn count<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -> Result<i64> {
-    let mut select = N::visible(reader.principal());
-    select
-        .expr_as(Expr::cust("COUNT(*)"), "count")
-        .cond_where(scope.condition::<N>())
-        .cond_where(filter.condition(reader)?);
-    let rows = reader.planned().select(&select).await?;
-    Ok(rows.first().map_or(Ok(0), |row| row.try_get("", "count"))?)
-}
-
 /// Refuses an order that has an index only within an agent, for a list across all of them.
 pub fn within_agent<F: SortField>(field: F, scope: Scope) -> Result<()> {
     if scope != Scope::All || field.is_time() {

@@ -1,20 +1,21 @@
-//! Search: what is looked through, how a term is understood, and the two looks that keep any term cheap
+//! Search: what is looked through, how a term is understood, and the looks that keep any term cheap
 //! (docs/decisions/0006, 0014).
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::{Condition, Expr, Query as Sql, SelectStatement};
+use sea_orm::sea_query::{Condition, Expr, Order, Query as Sql, SelectStatement, UnionType};
 use sea_orm::{ActiveEnum, ExprTrait};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use uuid::Uuid;
 
+use super::chat_user::ChatUserFilter;
 use super::columns::Columns;
-use super::page::{Query, Slice};
+use super::page::{Page, Query, Slice};
 use super::{Noun, Scope};
 use crate::caller::Permission;
 use crate::db::Reader;
-use crate::db::dialect::Dialect;
+use crate::db::dialect::{Dialect, Found, Many};
 use crate::entity::chat_user;
 use crate::error::{Error, Result};
 use crate::id;
@@ -23,6 +24,10 @@ use crate::id;
 const MAX_TERM: usize = 256;
 /// How many of the first rows the first look goes through.
 const FIRST_LOOK: u64 = 5_000;
+/// How many a longer one goes through at most.
+const LONGEST_LOOK: u64 = 20_000;
+/// From how many matches in the first look on there are so many that an index would bring more than a longer look goes through.
+const COMMON: u64 = 100;
 /// Stands between the parts of a search text: a code point that is no character, so that no term runs across two parts.
 const SEPARATOR: char = '\u{FDD0}';
 /// How much of one part is searched, in bytes: an index entry of PostgreSQL holds 2,704.
@@ -201,9 +206,9 @@ pub async fn page_of_email(
 
 /// A page of the users in which a text is contained.
 ///
-/// The first look goes through the first rows of the order: a common term ends there, whatever the audience's size.
-/// The second look finds every match by an index of grams. Only a term that is short and in the ids of many has none;
-/// for that the order is walked on.
+/// The first look goes through the first rows of the order: a common term ends there, whatever the audience's size; for a page
+/// far from the start, in a longer one. Else every match is found by an index, and put in order; only a term that is short and
+/// in the ids of many has none, and for that the order is walked on.
 pub async fn page(
     reader: &Reader,
     scope: Scope,
@@ -211,7 +216,8 @@ pub async fn page(
     text: &str,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
-    let slice = look(reader, query, first_look(reader, scope, query)?, columns).await?;
+    let first = first_rows(reader, scope, query, FIRST_LOOK)?;
+    let slice = look(reader, query, first, columns).await?;
     if slice.more {
         return Ok(slice);
     }
@@ -220,11 +226,31 @@ pub async fn page(
         _ => None,
     };
     let platform = query.filter.platform.map(ActiveEnum::into_value);
-    let hits = match reader.dialect().indexed(agent, platform.as_deref(), text) {
-        Some(indexed) => matching(reader, scope, query, indexed)?,
-        None => walking(reader, scope, query)?,
+    let Some(found) = reader.dialect().indexed(agent, platform.as_deref(), text) else {
+        return look(reader, query, walking(reader, scope, query)?, columns).await;
     };
+    if let Some(rows) = longer_look(&query.page, slice.rows.len()) {
+        let rows = first_rows(reader, scope, query, rows)?;
+        let slice = look(reader, query, rows, columns).await?;
+        if slice.more {
+            return Ok(slice);
+        }
+    }
+    let hits = matching(reader, scope, query, found)?;
     look(reader, query, hits, columns).await
+}
+
+/// How many of the first rows ought to have a page of matches among them twice over, going by what the first look brought.
+/// `None` when that is too many, and when the matches are few: an index finds those sooner.
+fn longer_look(page: &Page, brought: usize) -> Option<u64> {
+    // How many were passed over is not known when the offset goes beyond all that there were: no more than it says.
+    let brought = page.offset.saturating_add(brought as u64);
+    let needed = page.offset.saturating_add(page.size + 1);
+    if brought < COMMON {
+        return None;
+    }
+    let rows = (2 * FIRST_LOOK).checked_mul(needed)? / brought;
+    (rows <= LONGEST_LOOK).then_some(rows)
 }
 
 /// The rows of `hits`, a query for ids that are already cut to the page.
@@ -242,27 +268,43 @@ async fn look(
 }
 
 /// Ids of the page among the first rows of the order.
-fn first_look(reader: &Reader, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
+fn first_rows(
+    reader: &Reader,
+    scope: Scope,
+    query: &ChatUsers,
+    rows: u64,
+) -> Result<SelectStatement> {
     let mut first = chat_user::Entity::visible(reader.principal());
     first.cond_where(scope.condition::<chat_user::Entity>());
     query.between(&mut first);
     query.sort(&mut first);
-    first.limit(FIRST_LOOK);
-    if query.filter.r#where.is_some() {
-        first.expr(Expr::cust(format!("{}.*", chat_user::Entity::TABLE)));
+    first.limit(rows);
+    page_among(first, reader, query, &query.filter)
+}
+
+/// Ids of the page among `rows`, a query that has no column yet and ends in a `LIMIT`.
+fn page_among(
+    mut rows: SelectStatement,
+    reader: &Reader,
+    query: &ChatUsers,
+    filter: &ChatUserFilter,
+) -> Result<SelectStatement> {
+    let table = chat_user::Entity::TABLE;
+    if filter.r#where.is_some() {
+        rows.expr(Expr::cust(format!("{table}.*")));
     } else {
         let sort_column = query.order.column();
-        first.columns(
+        rows.columns(
             ["id", "platform", "search_text", &sort_column]
-                .map(|column| (chat_user::Entity::TABLE, column.to_owned())),
+                .map(|column| (table, column.to_owned())),
         );
     }
     // Under the table's own name, so that conditions on the table read the same here.
     let mut hits = Sql::select()
-        .column((chat_user::Entity::TABLE, "id"))
-        .from_subquery(first, chat_user::Entity::TABLE)
+        .column((table, "id"))
+        .from_subquery(rows, table)
         .to_owned();
-    hits.cond_where(super::Filter::condition(&query.filter, reader)?);
+    hits.cond_where(super::Filter::condition(filter, reader)?);
     query.cut(&mut hits);
     Ok(hits)
 }
@@ -274,33 +316,125 @@ fn walking(reader: &Reader, scope: Scope, query: &ChatUsers) -> Result<SelectSta
     Ok(hits)
 }
 
-/// Ids of the page out of all matches, which the index finds first, without regard to the order.
+/// Ids of the page out of all matches, which an index finds first, without regard to the order.
 fn matching(
     reader: &Reader,
     scope: Scope,
     query: &ChatUsers,
-    indexed: Expr,
+    found: Found,
+) -> Result<SelectStatement> {
+    let mut filter = query.filter.clone();
+    filter.search = filter.search.filter(|_| !found.exact);
+    let many = found.many.clone();
+    let mut matches = brought(reader, scope, found);
+    // A fence: the planner must not trade these matches for a walk through some order.
+    matches.limit(i64::MAX.unsigned_abs()).offset(0);
+    let Some(many) = many else {
+        return page_among(matches, reader, query, &filter);
+    };
+    matches.and_where(many.are.clone().not());
+    let few = page_among(matches, reader, query, &filter)?;
+    let many = met(reader, scope, query, &filter, many)?;
+    let ids = |hits, name: &'static str| {
+        Sql::select()
+            .column("id")
+            .from_subquery(hits, name)
+            .to_owned()
+    };
+    Ok(ids(few, "few")
+        .union(UnionType::All, ids(many, "many"))
+        .to_owned())
+}
+
+/// Ids of the page out of many matches, met on a walk that reads nothing but the order's index. What is met is looked up when there
+/// is more to know of it.
+fn met(
+    reader: &Reader,
+    scope: Scope,
+    query: &ChatUsers,
+    filter: &ChatUserFilter,
+    many: Many,
 ) -> Result<SelectStatement> {
     let table = chat_user::Entity::TABLE;
-    let mut matches = chat_user::Entity::visible(reader.principal());
-    matches
-        .column((table, "id"))
+    let mut walk = chat_user::Entity::visible(reader.principal());
+    walk.column((table, "id"))
         .cond_where(scope.condition::<chat_user::Entity>())
-        .and_where(indexed)
-        // A fence: the planner must not trade these matches for a walk through some order.
-        .limit(i64::MAX.unsigned_abs())
-        .offset(0);
-    let mut hits = chat_user::Entity::visible(reader.principal());
-    hits.column((table, "id"))
-        .and_where(Expr::col((table, "id")).in_subquery(matches))
-        .cond_where(super::Filter::condition(&query.filter, reader)?);
-    query.cut(&mut hits);
+        .and_where(many.are)
+        .and_where(many.is_met);
+    if *filter == ChatUserFilter::default() {
+        query.cut(&mut walk);
+        return Ok(walk);
+    }
+    walk.column((table, query.order.column()));
+    query.between(&mut walk);
+    query.sort(&mut walk);
+    // A fence here, too: what is met comes in order, so that a page of it is enough.
+    walk.limit(i64::MAX.unsigned_abs()).offset(0);
+    let condition = super::Filter::condition(filter, reader)?;
+    let of_those = Sql::select()
+        .column((table, "id"))
+        .from(table)
+        .and_where(Expr::cust("chat_users.id = met.id"))
+        .cond_where(condition)
+        .to_owned();
+    // As a question of each row, and not as a join, which a planner might turn round.
+    let mut hits = Sql::select()
+        .column(("met", "id"))
+        .from_subquery(walk, "met")
+        .and_where(Expr::exists(of_those).or(Expr::cust("false")))
+        .to_owned();
+    let direction = if query.is_descending() {
+        Order::Desc
+    } else {
+        Order::Asc
+    };
+    for column in [query.order.column().as_str(), "id"] {
+        hits.order_by(("met", column.to_owned()), direction.clone());
+    }
+    hits.limit(query.page.size + 1).offset(query.page.offset);
     Ok(hits)
+}
+
+/// The users of a list whom an index brings; no column yet.
+pub(super) fn brought(reader: &Reader, scope: Scope, found: Found) -> SelectStatement {
+    let mut matches = chat_user::Entity::visible(reader.principal());
+    if let Some(by) = found.by {
+        matches.inner_join("chat_user_grams", Expr::cust(by));
+    }
+    matches
+        .cond_where(scope.condition::<chat_user::Entity>())
+        .and_where(found.condition);
+    matches
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{normalise, text};
+    use super::{Page, longer_look, normalise, text};
+
+    #[test]
+    fn a_longer_look_is_for_pages_far_from_the_start_of_many_matches() {
+        let page = |offset| Page {
+            size: 20,
+            backward: false,
+            offset,
+            after: None,
+            before: None,
+        };
+        for (offset, brought, rows) in [
+            (0, 0, None),
+            (0, 20, None),
+            (90, 5, None),
+            (90, 20, Some(10_090)),
+            (1_000, 0, Some(10_210)),
+            (u64::MAX, 0, None),
+        ] {
+            assert_eq!(
+                longer_look(&page(offset), brought),
+                rows,
+                "{offset} {brought}"
+            );
+        }
+    }
 
     #[test]
     fn case_accents_and_width_do_not_matter() {

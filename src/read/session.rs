@@ -66,6 +66,10 @@ impl Noun for Entity {
             _ => None,
         }
     }
+
+    fn total(parent: id::Noun) -> Option<&'static str> {
+        matches!(parent, id::Noun::Agent | id::Noun::ChatUser).then_some("total_sessions")
+    }
 }
 
 /// What a list of sessions is filtered by.

@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::event::{AgentPart, Event, NO_AGENT, said};
 use super::idle::Idle;
+use super::platforms;
 use crate::caller;
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction};
+use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
 use crate::read::{own, search};
 
@@ -58,9 +60,10 @@ impl Agents<'_> {
 }
 
 /// How far the counters of an agent move.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Movement {
-    pub(super) users: i64,
+    /// On each platform.
+    pub(super) users: BTreeMap<Platform, i64>,
     pub(super) sessions: i64,
     pub(super) messages: i64,
     pub(super) cost: i64,
@@ -301,7 +304,7 @@ pub(super) async fn count(
         .map(|(id, by)| {
             (
                 Key(*id),
-                by.users,
+                by.users.values().sum::<i64>(),
                 by.sessions,
                 by.messages,
                 by.cost,
@@ -314,5 +317,13 @@ pub(super) async fn count(
                total_messages = total_messages + batch.messages, \
                total_cost_micros = total_cost_micros + batch.cost, \
                created_at = CASE WHEN batch.created_at < agents.created_at THEN batch.created_at ELSE agents.created_at END";
-    transaction.update("agents", &COLUMNS, &rows, set).await
+    transaction.update("agents", &COLUMNS, &rows, set).await?;
+    let users: Vec<_> = movements
+        .iter()
+        .flat_map(|(id, by)| {
+            let users = by.users.iter();
+            users.map(|(platform, users)| (*id, *platform, *users))
+        })
+        .collect();
+    platforms::count(transaction, &users).await
 }

@@ -313,7 +313,8 @@ impl Moved {
         new_sessions: &[usize],
     ) {
         for &user in new_users {
-            self.agents.entry(users.agent(user)).or_default().users += 1;
+            let agent = self.agents.entry(users.agent(user)).or_default();
+            *agent.users.entry(users.platform(user)).or_default() += 1;
         }
         for &session in new_sessions {
             self.session(users, sessions, session);

@@ -315,7 +315,7 @@ impl Work for MergeUsers {
         let one = united.shown(into, from);
         both.become_one(&united, &one).await?;
         let gone = agent::Movement {
-            users: -1,
+            users: [(from.platform, -1)].into(),
             ..agent::Movement::default()
         };
         agent::count(transaction, &[(into.agent_id, gone)].into()).await?;

@@ -14,6 +14,7 @@ pub mod idle;
 mod lanes;
 pub mod merge;
 mod message;
+mod platforms;
 pub mod profile;
 pub mod reading;
 mod session;

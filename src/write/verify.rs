@@ -5,6 +5,7 @@ use std::fmt;
 use sea_orm::{DbErr, Statement};
 use uuid::Uuid;
 
+use super::platforms;
 use crate::db::{Reader, Transaction, Work, Writer};
 use crate::error::Result;
 
@@ -77,8 +78,9 @@ const FIGURES: [Figure; 18] = [
     (
         "sessions",
         "platform",
-        // A session stays on the platform on which it was held, also when its user was merged into one of another platform.
-        "(SELECT CASE WHEN EXISTS (SELECT 1 FROM chat_user_aliases WHERE chat_user_aliases.chat_user_id = sessions.chat_user_id \
+        // A session stays on the platform on which it was held, also when its user was merged into one of another platform. Of
+        // whoever is erased nobody knows any more who they were merged from.
+        "(SELECT CASE WHEN chat_users.erased_at IS NOT NULL OR EXISTS (SELECT 1 FROM chat_user_aliases WHERE chat_user_aliases.chat_user_id = sessions.chat_user_id \
           AND chat_user_aliases.platform = sessions.platform) THEN sessions.platform ELSE chat_users.platform END \
           FROM chat_users WHERE chat_users.id = sessions.chat_user_id)",
     ),
@@ -112,7 +114,7 @@ const FIGURES: [Figure; 18] = [
 ];
 
 /// How many differing rows of one column are told one by one.
-const SHOWN: u64 = 20;
+pub(super) const SHOWN: u64 = 20;
 
 /// A column that does not hold what a recount says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,6 +151,7 @@ pub async fn verify(reader: &Reader) -> Result<Vec<Difference>> {
     for figure in &FIGURES {
         differences.extend(compare(reader, figure).await?);
     }
+    differences.extend(platforms::difference(reader).await?);
     Ok(differences)
 }
 
@@ -171,7 +174,7 @@ impl Work for Repair {
                 .execute(transaction.dialect().raw(sql, []))
                 .await?;
         }
-        Ok(())
+        platforms::repair(transaction).await
     }
 }
 

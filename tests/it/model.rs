@@ -122,6 +122,8 @@ async fn any_sequence_of_changes_ends_as_in_the_model() {
                 let place = format!("sequence {seed}: {made:#?}");
                 assert_eq!(answer.is_made, model.make(change, answer.user), "{place}");
                 assert_eq!(told(world, &bot).await, model.told(), "{place}");
+                let [stored, counted] = lengths(world, &bot).await;
+                assert_eq!(stored, counted, "{place}");
             }
         }
         assert_eq!(verify(&world.database.reader).await.unwrap(), []);
@@ -192,7 +194,7 @@ async fn record(world: &World, bot: &str, slot: usize, session: usize, sent: boo
     let session = format!("{slot}-{session}");
     let event = json!({
         "agent": { "externalId": bot },
-        "user": { "platform": "WEB", "platformId": slot.to_string() },
+        "user": { "platform": (["WEB", "SMS", "LINE"][slot % 3]), "platformId": slot.to_string() },
         "session": { "externalId": session },
         "message": { "externalId": message.to_string(), "role": if sent { "USER" } else { "AGENT" }, "text": "",
                      "sentAt": format!("2026-01-01T{:02}:{:02}:00Z", message / 60 % 24, message % 60) },
@@ -253,6 +255,32 @@ async fn told(world: &World, bot: &str) -> Value {
         "people": sorted(people),
         "totals": [agent["totalUsers"], agent["totalSessions"], agent["totalMessages"]],
     })
+}
+
+/// How long every list is, twice: as figures tell, and under conditions that hold for all, so that rows have to be counted.
+async fn lengths(world: &World, bot: &str) -> [Value; 2] {
+    let always =
+        |field: &str| format!(", where: {{ {field}: {{ gte: \"1900-01-01T00:00:00Z\" }} }}");
+    let mut lengths = Vec::new();
+    for [users, sessions, messages] in [
+        ["", "", ""].map(str::to_owned),
+        ["createdAt", "startedAt", "sentAt"].map(always),
+    ] {
+        let query = format!(
+            "query ($bot: String) {{
+               chatUsers(first: 0{users}) {{ totalCount facets {{ platform {{ value count }} }} }}
+               sms: chatUsers(first: 0, platform: SMS{users}) {{ totalCount facets {{ platform {{ value count }} }} }}
+               sessions(first: 0{sessions}) {{ totalCount }}
+               agents(where: {{ externalId: {{ eq: $bot }} }}) {{ nodes {{
+                 sessions(first: 0{sessions}) {{ totalCount }}
+                 line: chatUsers(first: 0, platform: LINE{users}) {{ totalCount facets {{ platform {{ value count }} }} }}
+                 chatUsers(first: 100{users}) {{ totalCount facets {{ platform {{ value count }} }} nodes {{
+                   messages(first: 0{messages}) {{ totalCount }}
+                   sessions(first: 100{sessions}) {{ totalCount nodes {{ messages(first: 0{messages}) {{ totalCount }} }} }} }} }} }} }} }}"
+        );
+        lengths.push(world.ask(&query, json!({ "bot": bot })).await);
+    }
+    lengths.try_into().unwrap()
 }
 
 /// Values in an order that hangs on nothing but themselves.

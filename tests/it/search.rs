@@ -277,6 +277,93 @@ async fn matches_among_the_oldest_of_thousands_are_found_in_every_order() {
     .await;
 }
 
+/// As many as are found, with any platform, hidden ones not among them; whether the index decides, or brings few, or too many.
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_are_counted_as_are_found() {
+    everywhere(Start::Audience, async |world| {
+        people(world).await;
+        let all = users(world).await;
+        let hidden = all[all.len() / 2].id().to_owned();
+        world
+            .ask(
+                "mutation ($id: ID!) { deleteChatUser(input: { id: $id, mode: SOFT }) { userErrors { code } } }",
+                json!({ "id": hidden }),
+            )
+            .await;
+        let everyone = walk(world, &users_of(&agent(world).await), 100, true).await;
+        let fixed = users_of(&agent(world).await).fixed;
+        for term in ["a", "li", "ann", "anna", "example", "5550", "%_", "王", "王小明", "🦀", "user_", "o'n", "zzz"] {
+            for platform in [None, Some("WEB"), Some("TELEGRAM")] {
+                let mut expected = 0;
+                for row in &everyone.0[0] {
+                    let on = platform.is_none_or(|platform| row.node["platform"] == platform);
+                    expected += u64::from(on && has(&row.node, term));
+                }
+                let on = platform.map_or(String::new(), |platform| format!(", platform: {platform}"));
+                let query = format!(
+                    "query ($term: String) {{ chatUsers({fixed} first: 0, search: $term{on}) {{ totalCount facets {{ platform {{ count }} }} }} }}"
+                );
+                let answer = world.ask(&query, json!({ "term": term })).await;
+                let list = &answer["chatUsers"];
+                assert_eq!(list["totalCount"], expected, "{term:?} {platform:?}");
+                let parts = list["facets"]["platform"].as_array().unwrap();
+                let sum: u64 = parts.iter().map(|part| part["count"].as_u64().unwrap()).sum();
+                assert_eq!(sum, expected, "{term:?} {platform:?}, by platform");
+            }
+        }
+    })
+    .await;
+}
+
+/// So many that they are met on a walk, and none of them among the newest.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_matches_that_come_late_are_found_in_every_order() {
+    everywhere(Start::Empty, async |world| {
+        let events: Vec<_> = (0..7400).map(one_of_many).collect();
+        for part in events.chunks(2500) {
+            apply(&world.database.writer, part).await.unwrap();
+        }
+        if world.kind == Kind::Postgres {
+            world.database.analyze().await.unwrap();
+        }
+        let mut dice = Dice::new(8);
+        let plain = users_of(&agent(world).await);
+        for only in ["", "platform: SMS,"] {
+            let named = format!(
+                "{} {only} where: {{name: {{contains: \"zu\"}}}},",
+                plain.fixed
+            );
+            let orders = vec![plain.orders[0], plain.orders[3]];
+            let few_orders = |fixed| List {
+                orders: orders.clone(),
+                ..list(&USERS, &USER_ORDERS, "chatUsers", fixed, "")
+            };
+            let whole = walk(world, &few_orders(named), 100, true).await;
+            assert!(whole.0[0].len() >= 1_000);
+            let searched = few_orders(format!("{} {only} search: \"zu\",", plain.fixed));
+            compare(world, &searched, &whole, 20, &mut dice, |_| true).await;
+        }
+    })
+    .await;
+}
+
+/// One user of many: the oldest 2,200 have what is looked for.
+fn one_of_many(at: usize) -> Event {
+    let name = if at < 2200 {
+        format!("Zu {}", at % 90)
+    } else {
+        format!("A {}", at % 90)
+    };
+    let (hour, minute) = (at / 60 % 24, at % 60);
+    event(json!({
+        "agent": { "external_id": AGENT },
+        "user": { "platform": (["WEB", "SMS"][at % 2]), "platform_id": format!("{at}"), "name": name },
+        "session": { "external_id": format!("{at}") },
+        "message": { "external_id": "1", "role": "user", "text": "",
+                     "sent_at": format!("2026-01-{:02}T{hour:02}:{minute:02}:00Z", 1 + at / 1440) },
+    }))
+}
+
 /// One user of thousands. The oldest 60 have what is looked for, 30 of the newest and 60 of the oldest something else.
 fn one_of_thousands(at: usize) -> Event {
     let name = match at {

@@ -67,6 +67,8 @@ const DEFAULT: Order<ChatUserOrderField> = Order {
     field: ChatUserOrderField::LastMessageAt,
     descending: true,
 };
+/// What one user in twenty has in a name or an address, but hardly anybody whose name comes first.
+const LATE_TERM: &str = "ann";
 const NEWEST: Order<SessionOrderField> = Order {
     field: SessionOrderField::StartedAt,
     descending: true,
@@ -215,13 +217,16 @@ fn searches(sample: &Sample, shapes: &mut Vec<Shape>) {
         (agent, "", &terms[..]),
         (everywhere, ", all agents", &terms[..]),
         (platform, ", on one platform", &terms[..5]),
-        (by_name, ", by name", &terms[..5]),
+        (by_name.clone(), ", by name", &terms[..5]),
     ] {
         for (name, term) in terms {
             let task = searched(&users, Search::Text((*term).to_owned()));
             add(shapes, Group::Search, format!("{name}{how}"), task);
         }
     }
+    let name = "a term of many, few of them first, by name";
+    let task = searched(&by_name, Search::Text(LATE_TERM.to_owned()));
+    add(shapes, Group::Search, name, task);
 }
 
 fn nested(sample: &Sample, shapes: &mut Vec<Shape>) {

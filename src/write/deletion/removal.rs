@@ -93,11 +93,17 @@ pub(super) async fn sessions(
 
 /// Removes the user, of whom nothing else is left.
 pub(super) async fn user(transaction: &Transaction, job: &Model) -> Result<(), DbErr> {
-    remove(transaction, "chat_users", &Rows::ids([job.chat_user_id])).await?;
+    let sql = "SELECT platform FROM chat_users WHERE id = $1";
+    let statement = transaction.dialect().raw(sql, [job.chat_user_id.into()]);
+    let rows = transaction.rows(statement).await?;
+    let platforms = rows
+        .iter()
+        .map(|row| Ok((row.try_get("", "platform")?, -1)));
     let by = Movement {
-        users: -1,
+        users: platforms.collect::<Result<_, DbErr>>()?,
         ..Movement::default()
     };
+    remove(transaction, "chat_users", &Rows::ids([job.chat_user_id])).await?;
     lower_agent(transaction, job, by).await
 }
 
