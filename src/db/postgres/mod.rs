@@ -199,15 +199,19 @@ impl Shared {
         match best {
             Some((held_up, under_way, connection)) if !held_up || !room => {
                 let connection = Arc::clone(connection);
-                if room && under_way >= FEW && open.coming == 0 {
-                    let (pool, coming) = (Arc::clone(self), Coming::one(self, &mut open));
-                    // Whoever needs it next is told when it cannot be opened.
-                    tokio::spawn(async move { pool.another(coming).await.ok() });
-                }
-                match place.take() {
+                let is_few = !room || open.coming > 0 || under_way < FEW;
+                let coming = (!is_few).then(|| Coming::one(self, &mut open));
+                let way = match place.take() {
                     Some(place) => Way::To(Turn::begin(Arc::clone(self), connection, place)),
                     None => Way::Wait,
+                };
+                drop(open);
+                if let Some(coming) = coming {
+                    let pool = Arc::clone(self);
+                    // When it cannot be opened, whoever needs it next is told.
+                    tokio::spawn(async move { pool.another(coming).await.ok() });
                 }
+                way
             }
             _ if room && (open.coming == 0 || !self.limits.shared) => {
                 Way::Open(Coming::one(self, &mut open))
@@ -219,13 +223,21 @@ impl Shared {
     /// Opens another connection.
     async fn another(&self, coming: Coming) -> Result<()> {
         let connection = Connection::open(&self.target).await?;
-        if self.places.is_closed() {
-            connection.end().await;
-        } else {
-            self.open().connections.push(Arc::new(connection));
+        if let Some(unwanted) = self.add(connection) {
+            unwanted.end().await;
         }
         drop(coming);
         Ok(())
+    }
+
+    /// Takes a connection in, unless the pool is closed: then it is handed back.
+    fn add(&self, connection: Connection) -> Option<Connection> {
+        let mut open = self.open();
+        if self.places.is_closed() {
+            return Some(connection);
+        }
+        open.connections.push(Arc::new(connection));
+        None
     }
 
     /// Whether a statement on a connection where it is held up would come to its turn sooner elsewhere.

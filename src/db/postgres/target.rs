@@ -20,6 +20,9 @@ const SILENT: Duration = Duration::from_secs(10);
 const ASKED_AGAIN: Duration = Duration::from_secs(5);
 const QUESTIONS: u32 = 3;
 
+/// What the driver that writes tells each connection, so that times and numbers are said the same to both.
+const SAID_THE_SAME: [(&str, &str); 2] = [("DateStyle", "ISO, MDY"), ("TimeZone", "UTC")];
+
 /// A server and a database on it, and how connections to it are made.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -35,7 +38,7 @@ impl Target {
     ) -> Result<Self> {
         let wrong = |reason: String| Error::bad_input("database-url", reason);
         let options = PgConnectOptions::from_str(url).map_err(|error| wrong(error.to_string()))?;
-        let options = options.options(settings);
+        let options = options.options(SAID_THE_SAME).options(settings);
         let files = Files::of(url).map_err(wrong)?;
         let (mode, believes) = match options.get_ssl_mode() {
             PgSslMode::Disable | PgSslMode::Allow => (SslMode::Disable, Believes::Anybody),

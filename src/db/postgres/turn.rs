@@ -73,6 +73,9 @@ impl Turn {
             }
         };
         self.under_way = false;
+        if answer.as_ref().is_err_and(Failure::is_lost) {
+            self.pool.forget(connection);
+        }
         Outcome::Answer(answer)
     }
 }
