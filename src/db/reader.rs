@@ -156,7 +156,8 @@ impl Connections {
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(pool) => Ok(pool.rows(statement).await?.into()),
-            Self::Postgres(pool) => pool.rows(&statement).await,
+            // On the heap, so that what waits for an answer carries no room for how it comes.
+            Self::Postgres(pool) => Box::pin(pool.rows(&statement)).await,
         }
     }
 

@@ -9,8 +9,8 @@ use quick_cache::sync::Cache;
 use sea_orm::{DbErr, Statement, Value};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Statement as Prepared};
 
 use super::bind::{self, Parameter};
 use super::target::Target;
@@ -29,7 +29,7 @@ const LAST: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
-    prepared: Cache<String, tokio_postgres::Statement>,
+    prepared: Cache<String, Prepared>,
     opened: Instant,
     /// Statements that came, and those that are through.
     came: AtomicU64,
@@ -63,20 +63,30 @@ impl Connection {
 
     /// The rows of a statement. One whose tables have changed since it was prepared is prepared anew.
     pub(super) async fn rows(&self, statement: &Statement) -> Result<Vec<Row>, Failure> {
+        let sql = statement.sql.as_str();
         let values = statement.values.as_ref().map_or(&[][..], |all| &all.0);
-        match self.ask(&statement.sql, values).await {
-            Err(Failure::Said(error)) if is_outdated(&error) => {
-                self.prepared.remove(&statement.sql);
-                self.ask(&statement.sql, values).await
+        // What is seldom done has its state on the heap, so that what is always done has little.
+        let prepared = match self.prepared.get(sql) {
+            Some(prepared) if bind::fits(prepared.params(), values) => prepared,
+            _ => Box::pin(self.prepare(sql, values)).await?,
+        };
+        match self.ask(&prepared, values).await {
+            Err(error) if is_outdated(&error) => {
+                self.prepared.remove(sql);
+                let prepared = Box::pin(self.prepare(sql, values)).await?;
+                Ok(Box::pin(self.ask(&prepared, values)).await?)
             }
-            answer => answer,
+            answer => Ok(answer?),
         }
     }
 
-    async fn ask(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure> {
-        let prepared = self.prepared(sql, values).await?;
+    async fn ask(
+        &self,
+        prepared: &Prepared,
+        values: &[Value],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
         let parameters = values.iter().map(Parameter);
-        let mut answer = pin!(self.client.query_raw(&prepared, parameters).await?);
+        let mut answer = pin!(self.client.query_raw(prepared, parameters).await?);
         let mut rows = Vec::new();
         while let Some(row) = answer.try_next().await? {
             rows.push(Row::from(row));
@@ -84,16 +94,10 @@ impl Connection {
         Ok(rows)
     }
 
-    async fn prepared(
-        &self,
-        sql: &str,
-        values: &[Value],
-    ) -> Result<tokio_postgres::Statement, Failure> {
-        let prepare = async || {
-            let types = bind::types(values)?;
-            Ok::<_, Failure>(self.client.prepare_typed(sql, &types).await?)
-        };
-        // Those who want the same one at once wait for it together.
+    /// Prepares a statement for values of these types. Those who want the same one at once wait for it together.
+    async fn prepare(&self, sql: &str, values: &[Value]) -> Result<Prepared, Failure> {
+        let types = bind::types(values)?;
+        let prepare = || self.client.prepare_typed(sql, &types);
         let prepared = self.prepared.get_or_insert_async(sql, prepare()).await?;
         if bind::fits(prepared.params(), values) {
             return Ok(prepared);

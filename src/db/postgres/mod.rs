@@ -104,7 +104,10 @@ impl Pool {
         // When a connection broke: then only one that is opened later will do.
         let mut broken = None;
         loop {
-            let mut turn = self.turn(broken, deadline).await?;
+            let mut turn = match self.turn_at_once(broken) {
+                Some(turn) => turn,
+                None => Box::pin(self.turn(broken, deadline)).await?,
+            };
             let start = Instant::now();
             match turn.rows(statement, deadline).await {
                 Outcome::Answer(Err(failure)) if failure.is_lost() && broken.is_none() => {
@@ -143,7 +146,17 @@ impl Pool {
         Ok(())
     }
 
-    /// A turn on a connection, which is new when one is `broken`.
+    /// A turn on a connection, which is new when one is `broken`, when it can be had at once.
+    fn turn_at_once(&self, broken: Option<Instant>) -> Option<Turn> {
+        let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+        match self.0.way(&mut Some(place), broken) {
+            Way::To(turn) => Some(turn),
+            // Whoever goes on from here has to open it.
+            Way::Open(_) | Way::Wait => None,
+        }
+    }
+
+    /// A turn on a connection, when there is one.
     async fn turn(&self, broken: Option<Instant>, deadline: Instant) -> Result<Turn> {
         let mut place = Some(self.place(deadline).await?);
         loop {
@@ -164,11 +177,8 @@ impl Pool {
     }
 
     async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit> {
-        let places = Arc::clone(&self.0.places);
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            return Ok(place);
-        }
-        match timeout_at(deadline.into(), places.acquire_owned()).await {
+        let place = Arc::clone(&self.0.places).acquire_owned();
+        match timeout_at(deadline.into(), place).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_closed)) => {
                 let why = ConnAcquireErr::ConnectionClosed;
@@ -240,11 +250,13 @@ impl Shared {
         None
     }
 
-    /// Whether a statement on a connection where it is held up would come to its turn sooner elsewhere.
+    /// Whether there is a connection without statements, or room for one. Behind others nobody is better off, and what is sent
+    /// twice runs twice.
     fn has_better(&self) -> bool {
         let open = self.open();
         let mut connections = open.connections.iter();
-        open.has_room(self.limits) || connections.any(|one| !one.is_closed() && !one.is_held_up())
+        open.has_room(self.limits)
+            || connections.any(|one| !one.is_closed() && one.under_way() == 0)
     }
 
     /// Takes a connection out.
