@@ -261,8 +261,7 @@ fn sqlite_url(file: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// The PostgreSQL to test on, if there is one.
-pub(crate) fn postgres_url() -> Option<String> {
+fn postgres_url() -> Option<String> {
     std::env::var("TEST_DATABASE_URL")
         .ok()
         .filter(|url| !url.is_empty())

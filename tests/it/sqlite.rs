@@ -62,9 +62,7 @@ impl Work for Read {
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
         let rows = transaction.rows(self.0.clone()).await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("", "kind")?, row.try_get("", "bytes")?)))
-            .collect()
+        rows.into_iter().map(|row| shown(&row.into())).collect()
     }
 }
 
