@@ -68,6 +68,7 @@ test: lint test-rust test-http test-web ## Everything: lint, then tests on SQLit
 
 # SQLite needs nothing. PostgreSQL is TEST_DATABASE_URL where that is set, else a throw-away server for this run.
 test-rust: web ## The tests on SQLite and PostgreSQL (cargo test alone runs SQLite)
+	dev/valgrind.sh
 	dev/postgres.sh run TEST_DATABASE_URL cargo test --workspace
 
 test-http: ## What graphql-http and graphql-js say of a running server, and what hostile clients do to it

@@ -6,7 +6,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, ImplItem, ImplItemFn, Item, ItemImpl, ItemStruct,
-    LitStr, Meta, PathArguments, ReturnType, Type, parse_macro_input,
+    LitStr, Meta, PathArguments, PathSegment, ReturnType, Type, parse_macro_input,
 };
 
 /// Put above the `#[Object]` of a type, makes it `PlainFields`: its methods that are not `async` are values that can be had
@@ -134,10 +134,6 @@ fn is_context(ty: &Type) -> bool {
 
 /// `T` of `Result<T>` where it is a connection.
 fn connection(ty: &Type) -> Option<&Type> {
-    let last = |ty| match ty {
-        &Type::Path(ref path) => path.path.segments.last(),
-        _ => None,
-    };
     let PathArguments::AngleBracketed(within) = &last(ty)?.arguments else {
         return None;
     };
@@ -146,6 +142,13 @@ fn connection(ty: &Type) -> Option<&Type> {
     };
     let is_connection = last(inner)?.ident.to_string().ends_with("Connection");
     is_connection.then_some(inner)
+}
+
+fn last(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
 }
 
 fn argument_name(pattern: &syn::Pat, attributes: &[Attribute]) -> syn::Result<String> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use parlour::db::{Transaction, Work};
 use parlour::id;
 use parlour::write::apply;
+use parlour::write::verify::repair;
 use sea_orm::prelude::Uuid;
 use sea_orm::{DbErr, Value as SqlValue};
 use serde_json::Value;
@@ -183,6 +184,8 @@ async fn walk_under_writes(
     dice: &mut Dice,
     comers: &mut usize,
 ) {
+    // Rows that were removed beneath the figures that are stored of them.
+    repair(&world.database.writer).await.unwrap();
     let mut stay: BTreeMap<String, usize> = everyone(world).await;
     let (count, from, more) = if forward {
         ("first", "after", "hasNextPage")
