@@ -207,10 +207,8 @@ impl<N: Listed> Connection<N> {
 
     /// The page.
     pub(super) async fn slice(&self, context: &Context<'_>) -> Result<&Arc<Slice<N>>> {
-        Ok(self
-            .page
-            .get_or_try_init(|| self.read(context, &self.query, self.columns))
-            .await?)
+        let read = || self.read(context, &self.query, self.columns);
+        self.page.get_or_try_init(read).await
     }
 
     /// Whether there are rows on the side from which the page was not counted on.

@@ -39,7 +39,7 @@ impl Json {
     pub fn value(&mut self, value: &Value) {
         match value {
             Value::Binary(text) => self.raw(text),
-            Value::List(list) => self.list(list, |json, value| json.value(value)),
+            Value::List(list) => self.list(list, Self::value),
             Value::Object(object) => self.object(object, |json, (key, value)| {
                 json.write(key.as_str());
                 json.raw(b":");

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use apollo_compiler::ast::VariableDefinition;
 use apollo_compiler::executable::Operation as Typed;
-use apollo_compiler::{ExecutableDocument, Node, Schema};
+use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::parser::types::ExecutableDocument as Executable;
 
 use super::access::{self, Need};
@@ -45,7 +45,7 @@ impl Operation {
         typed: &Node<Typed>,
         pages: PageLimits,
     ) -> Option<Arc<Self>> {
-        let name = typed.name.as_ref().map(|name| name.as_str());
+        let name = typed.name.as_ref().map(Name::as_str);
         let telling = typed.variables.iter();
         let telling = telling.filter(|variable| access::may_take(schema, &variable.ty));
         Some(Arc::new(Self {

@@ -291,7 +291,7 @@ impl From<String> for Unfit {
 
 impl Unfit {
     /// The same, a step further up.
-    fn within(mut self, step: impl ToString) -> Self {
+    fn within(mut self, step: &(impl ToString + ?Sized)) -> Self {
         self.way.push(step.to_string());
         self
     }
@@ -346,7 +346,7 @@ fn json(schema: &Schema, ty: &Type, value: &Json) -> Result<(), Unfit> {
         return json(schema, ty.item_type(), value);
     };
     for (at, value) in values.iter().enumerate() {
-        json(schema, ty.item_type(), value).map_err(|unfit| unfit.within(at))?;
+        json(schema, ty.item_type(), value).map_err(|unfit| unfit.within(&at))?;
     }
     Ok(())
 }

@@ -249,26 +249,25 @@ pub async fn platforms(
     scope: Scope,
     filter: &ChatUserFilter,
 ) -> Result<Platforms> {
-    let mut counts = match found::platforms(reader, scope, filter).await? {
-        Some(counts) => counts,
-        None => {
-            let (reader, mut select, agent) = divided(reader, filter)?;
-            match scope {
-                Scope::All => {}
-                Scope::Of(id::Noun::Agent, id) => {
-                    select.and_where(Expr::col(agent).eq(id));
-                }
-                _ => {
-                    select.and_where(Expr::cust("1 = 0"));
-                }
+    let mut counts = if let Some(counts) = found::platforms(reader, scope, filter).await? {
+        counts
+    } else {
+        let (reader, mut select, agent) = divided(reader, filter)?;
+        match scope {
+            Scope::All => {}
+            Scope::Of(id::Noun::Agent, id) => {
+                select.and_where(Expr::col(agent).eq(id));
             }
-            reader
-                .select(&select)
-                .await?
-                .iter()
-                .map(count_of_platform)
-                .collect::<Result<_>>()?
+            _ => {
+                select.and_where(Expr::cust("1 = 0"));
+            }
         }
+        reader
+            .select(&select)
+            .await?
+            .iter()
+            .map(count_of_platform)
+            .collect::<Result<_>>()?
     };
     most_frequent_first(&mut counts);
     Ok(counts)

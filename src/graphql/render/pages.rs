@@ -27,7 +27,7 @@ pub(super) struct Page<N: Listed> {
 pub(super) struct Pages<'a, N: Listed> {
     pub(super) plan: ListPlan<'a, N>,
     query: Arc<Query<N>>,
-    pages: Vec<Page<N>>,
+    read: Vec<Page<N>>,
     /// The number of the first row of each page.
     starts: Vec<usize>,
     nodes: Vec<N::Node>,
@@ -73,7 +73,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         Ok(Self {
             plan,
             query,
-            pages,
+            read: pages,
             starts,
             nodes,
             late,
@@ -82,7 +82,7 @@ impl<'a, N: Listed> Pages<'a, N> {
     }
 
     fn write_page(&self, at: usize, json: &mut Json) -> Result<(), NotPlain> {
-        let (page, start) = (&self.pages[at], self.starts[at]);
+        let (page, start) = (&self.read[at], self.starts[at]);
         let mut written = Ok(());
         json.object(&self.plan.parts, |json, (key, part)| {
             json.raw(key.as_bytes());
@@ -95,28 +95,15 @@ impl<'a, N: Listed> Pages<'a, N> {
                     json.value(&self.values[*value]);
                     Ok(())
                 }
-                Part::Nodes(place) => self.rows(page, json, |json, row| {
+                Part::Nodes(place) => rows(page, json, |json, row| {
                     self.write_row(*place, start + row, json)
                 }),
-                Part::Edges(edge) => self.rows(page, json, |json, row| {
+                Part::Edges(edge) => rows(page, json, |json, row| {
                     self.write_edge(edge, page, start, row, json)
                 }),
                 Part::PageInfo(info) => self.write_info(info, page, json),
             };
             written = written.and(done);
-        });
-        written
-    }
-
-    fn rows(
-        &self,
-        page: &Page<N>,
-        json: &mut Json,
-        mut each: impl FnMut(&mut Json, usize) -> Result<(), NotPlain>,
-    ) -> Result<(), NotPlain> {
-        let mut written = Ok(());
-        json.list(0..page.slice.rows.len(), |json, row| {
-            written = written.and_then(|()| each(json, row));
         });
         written
     }
@@ -199,6 +186,19 @@ impl<'a, N: Listed> Pages<'a, N> {
         });
         written
     }
+}
+
+/// Writes what stands for the rows of a page.
+fn rows<N: Listed>(
+    page: &Page<N>,
+    json: &mut Json,
+    mut each: impl FnMut(&mut Json, usize) -> Result<(), NotPlain>,
+) -> Result<(), NotPlain> {
+    let mut written = Ok(());
+    json.list(0..page.slice.rows.len(), |json, row| {
+        written = written.and_then(|()| each(json, row));
+    });
+    written
 }
 
 impl<N: Listed> Lists for Pages<'_, N> {

@@ -35,6 +35,11 @@ pub(in crate::graphql) trait PlainFields: ObjectType {
     fn plain_field(name: &str) -> Option<PlainField<Self>>;
 }
 
+/// Writes a field of an object.
+pub(in crate::graphql) type Write<T> = fn(&T, &Asked<'_>, &mut Json) -> Result<(), NotPlain>;
+/// The list of an object.
+pub(in crate::graphql) type Of<T> = fn(&T, &Asked<'_>) -> Result<Box<dyn Children>, NotPlain>;
+
 /// A field that needs no waiting.
 pub(in crate::graphql) enum PlainField<T: ?Sized> {
     /// A value.
@@ -42,14 +47,14 @@ pub(in crate::graphql) enum PlainField<T: ?Sized> {
         /// Whether all that is asked of it can be written at once.
         is_plain: fn(&Asked<'_>) -> bool,
         /// Writes it.
-        write: fn(&T, &Asked<'_>, &mut Json) -> Result<(), NotPlain>,
+        write: Write<T>,
     },
     /// A list that belongs to the object.
     Children {
         /// Whether all that is asked of it can be read for many objects together and then be written at once.
         is_plain: fn(&Asked<'_>) -> bool,
         /// The list of one object.
-        of: fn(&T, &Asked<'_>) -> Result<Box<dyn Children>, NotPlain>,
+        of: Of<T>,
     },
 }
 
@@ -94,12 +99,11 @@ impl<T: Plain> Plain for Option<T> {
     }
 
     fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
-        match self {
-            Some(value) => value.write(asked, json),
-            None => {
-                json.raw(b"null");
-                Ok(())
-            }
+        if let Some(value) = self {
+            value.write(asked, json)
+        } else {
+            json.raw(b"null");
+            Ok(())
         }
     }
 }

@@ -3,9 +3,7 @@
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{Context, ContextSelectionSet, InputType, Positioned};
 
-use super::Children;
-use super::plain::{NotPlain, PlainField, PlainFields};
-use crate::graphql::json::Json;
+use super::plain::{NotPlain, Of, PlainField, PlainFields, Write};
 
 /// More fields than this in one object are left to the executor: the look for repeated ones is made for few.
 const MAX_FIELDS: usize = 64;
@@ -80,8 +78,8 @@ pub(super) struct Selected<'a, T> {
 /// How a value is come by.
 pub(super) enum Step<T> {
     Typename,
-    Value(fn(&T, &Asked<'_>, &mut Json) -> Result<(), NotPlain>),
-    Children(fn(&T, &Asked<'_>) -> Result<Box<dyn Children>, NotPlain>),
+    Value(Write<T>),
+    Children(Of<T>),
     /// The executor resolves it, object by object.
     Waiting,
 }
