@@ -1,6 +1,7 @@
 //! `costs.toml`: what requests may cost, and by how much they may differ from it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl Ledger {
             Some(before) if !counted => &before.rustc,
             _ => &self.rustc,
         };
-        text += &format!("rustc = \"{rustc}\"\n");
+        writeln!(text, "rustc = \"{rustc}\"").unwrap();
         for (name, entry) in &self.costs {
             let Entry {
                 statements,
@@ -77,11 +78,9 @@ impl Ledger {
                 ..
             } = entry;
             let kept = || before.as_ref()?.costs.get(name)?.instructions;
-            text += &format!(
-                "\n[costs.{name}]\nstatements = {statements}\nallocations = {allocations}\nbytes = {bytes}\n"
-            );
+            write!(text, "\n[costs.{name}]\nstatements = {statements}\nallocations = {allocations}\nbytes = {bytes}\n").unwrap();
             if let Some(instructions) = entry.instructions.or_else(kept) {
-                text += &format!("instructions = {instructions}\n");
+                writeln!(text, "instructions = {instructions}").unwrap();
             }
         }
         std::fs::write(file(), text).unwrap();
