@@ -142,16 +142,10 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let error = Arc::new(error);
-        // PostgreSQL's query_canceled and SQLite's SQLITE_INTERRUPT; then the classes of PostgreSQL that say that the server goes, or has no room.
+        // PostgreSQL's query_canceled and SQLite's SQLITE_INTERRUPT.
         match (database_code(&error).as_deref(), &*error) {
             (Some("57014" | "9"), _) => Internal::TimedOut(error).into(),
-            (Some(code), _)
-                if ["57P", "53", "08"]
-                    .iter()
-                    .any(|class| code.starts_with(class)) =>
-            {
-                Internal::Unavailable(error).into()
-            }
+            (Some(code), _) if says_unavailable(code) => Internal::Unavailable(error).into(),
             (_, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => {
                 Internal::Unavailable(error).into()
             }
@@ -159,6 +153,12 @@ impl From<DbErr> for Error {
             _ => Internal::Database(error).into(),
         }
     }
+}
+
+/// Whether a code of PostgreSQL says that the server goes, or has no room.
+fn says_unavailable(code: &str) -> bool {
+    let mut classes = ["57P", "53", "08"].iter();
+    classes.any(|class| code.starts_with(class))
 }
 
 /// What may be told of an error of the database: all of it, unless its text may quote values.
@@ -203,6 +203,45 @@ impl From<rusqlite::Error> for Error {
         }
         .into()
     }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let is_lost = is_lost(&error);
+        let code = error.code().map(tokio_postgres::error::SqlState::code);
+        let is_over = code == Some("57014");
+        let is_unavailable = is_lost || code.is_some_and(says_unavailable);
+        let error = Arc::new(DbErr::Query(RuntimeErr::Internal(said(&error))));
+        match (is_over, is_unavailable) {
+            (true, _) => Internal::TimedOut(error),
+            (_, true) => Internal::Unavailable(error),
+            _ => Internal::Database(error),
+        }
+        .into()
+    }
+}
+
+/// What may be told of an error of PostgreSQL, or of the way to it: all of it, unless its text may quote values.
+pub fn said(error: &tokio_postgres::Error) -> String {
+    let Some(database) = error.as_db_error() else {
+        let causes = std::iter::successors(std::error::Error::source(error), |one| one.source());
+        return causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    };
+    let code = database.code().code();
+    if quotes_values(code) {
+        return unquoted(code);
+    }
+    format!("{} (error {code})", database.message())
+}
+
+/// Whether the connection broke under a statement, or the server went.
+pub fn is_lost(error: &tokio_postgres::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput};
+    let cause = std::error::Error::source(error);
+    let cause = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    error.is_closed()
+        || cause.is_some_and(|cause| !matches!(cause.kind(), InvalidData | InvalidInput))
+        || error.code().is_some_and(|code| code.code().starts_with("57P"))
 }
 
 /// The database's own code of an error, if it is one of the database's.

@@ -7,7 +7,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
 
 use super::dialect::Dialect;
 use super::reader::Connections;
-use super::{Reader, Transaction, Work, Writer, sqlite};
+use super::{Reader, Transaction, Work, Writer, postgres, sqlite};
 use crate::error::{Error, Result};
 
 /// A database, by what may be done with it.
@@ -83,9 +83,9 @@ const POSTGRES: [(&str, &str); 3] = [
     ("jit", "off"),
 ];
 /// What reading connections are told on top.
-const READ_ONLY: [(&str, &str); 1] = [("default_transaction_read_only", "on")];
+const READ_ONLY: &[(&str, &str)] = &[("default_transaction_read_only", "on")];
 /// What connections for statements are told whose best plan depends on their values.
-const PLANNED: [(&str, &str); 2] = [
+const PLANNED: &[(&str, &str)] = &[
     ("default_transaction_read_only", "on"),
     ("plan_cache_mode", "force_custom_plan"),
 ];
@@ -134,16 +134,30 @@ impl Database {
     }
 
     async fn open_postgres(options: &DatabaseOptions) -> Result<Self> {
-        let writer = postgres(options, options.writers, &[]).await?;
-        let reader = postgres(options, options.readers, &READ_ONLY).await?;
-        let planned = postgres(options, options.readers, &PLANNED).await?;
+        let timeout = options.statement_timeout.as_millis().to_string();
+        let timeout = [("statement_timeout", timeout.as_str())];
+        let target = |settings: &'static [_]| {
+            let settings = POSTGRES.iter().chain(settings).copied().chain(timeout);
+            postgres::Target::new(&options.url, settings)
+        };
+        let pool = async |target, shared| {
+            let limits = postgres::Limits {
+                connections: options.readers,
+                acquire: options.acquire_timeout,
+                shared,
+            };
+            let pool = postgres::Pool::open(target, limits).await?;
+            Ok::<_, Error>(Connections::Postgres(pool))
+        };
+        let (short, planned) = (target(READ_ONLY)?, target(PLANNED)?);
         let dialect = Dialect::Postgres;
+        let (writer, reader, planned) = tokio::try_join!(
+            postgres_writer(options),
+            pool(short, true),
+            pool(planned, false)
+        )?;
         Ok(Self {
-            reader: Reader::new(
-                Connections::Postgres(reader),
-                Connections::Postgres(planned),
-                dialect,
-            ),
+            reader: Reader::new(reader, planned, dialect),
             writer: Writer::new(writer, dialect, options.writers),
         })
     }
@@ -283,26 +297,13 @@ async fn sqlite_writer(from: &DatabaseOptions) -> Result<DatabaseConnection> {
     clippy::disallowed_methods,
     reason = "the one place where a connection is made"
 )]
-async fn postgres(
-    from: &DatabaseOptions,
-    connections: u32,
-    settings: &'static [(&str, &str)],
-) -> Result<DatabaseConnection> {
-    let mut options = options(from, connections);
-    let statement_timeout = from.statement_timeout.as_millis().to_string();
+async fn postgres_writer(from: &DatabaseOptions) -> Result<DatabaseConnection> {
+    let mut options = options(from, from.writers);
     options
         .set_application_name("parlour")
         .min_connections(0)
-        .map_sqlx_postgres_opts(move |postgres| {
-            let postgres = postgres
-                .statement_cache_capacity(256)
-                .options(POSTGRES)
-                .options(settings.iter().copied());
-            if settings.is_empty() {
-                postgres
-            } else {
-                postgres.options([("statement_timeout", &statement_timeout)])
-            }
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres.statement_cache_capacity(256).options(POSTGRES)
         });
     Ok(sea_orm::Database::connect(options).await?)
 }

@@ -87,10 +87,9 @@ impl Dialect {
         }
     }
 
-    /// How many connections of a pool are open, and how many of these are idle.
+    /// How many connections of the writer are open, and how many of these are idle.
     pub(super) fn connections(self, pool: &DatabaseConnection) -> (u32, usize) {
         match self {
-            // Of the writer: those that read are no affair of this driver.
             Self::Sqlite => {
                 let pool = pool.get_sqlite_connection_pool();
                 (pool.size(), pool.num_idle())

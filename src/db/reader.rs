@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::Statement;
 
 use super::dialect::Dialect;
 use super::disclosed::Disclosed;
 use super::row::{FromRow, Row};
-use super::sqlite::Pool;
 use super::tally::Watch;
+use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
 use crate::entity::personal;
 use crate::entity::platform::Platforms;
@@ -30,8 +30,8 @@ pub struct Reader {
 /// Connections that only read.
 #[derive(Clone, Debug)]
 pub(super) enum Connections {
-    Sqlite(Pool),
-    Postgres(DatabaseConnection),
+    Sqlite(sqlite::Pool),
+    Postgres(postgres::Pool),
 }
 
 impl Reader {
@@ -130,7 +130,7 @@ impl Reader {
             .map(|(name, pool)| {
                 let (open, idle) = match pool {
                     Connections::Sqlite(pool) => pool.connections(),
-                    Connections::Postgres(pool) => self.dialect.connections(pool),
+                    Connections::Postgres(pool) => pool.connections(),
                 };
                 (name, open, idle)
             })
@@ -141,7 +141,7 @@ impl Reader {
     pub async fn ping(&self) -> Result<()> {
         match &self.connections {
             Connections::Sqlite(pool) => pool.ping().await,
-            Connections::Postgres(pool) => Ok(pool.ping().await?),
+            Connections::Postgres(pool) => pool.ping().await,
         }
     }
 
@@ -156,17 +156,15 @@ impl Connections {
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(pool) => Ok(pool.rows(statement).await?.into()),
-            Self::Postgres(pool) => {
-                let rows = pool.query_all_raw(statement).await?;
-                Ok(rows.into_iter().map(Row::from).collect())
-            }
+            // On the heap, so that what waits for an answer carries no room for how it comes.
+            Self::Postgres(pool) => Box::pin(pool.rows(&statement)).await,
         }
     }
 
     async fn close(self) -> Result<()> {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => Ok(pool.close().await?),
+            Self::Postgres(pool) => pool.close().await,
         }
     }
 }

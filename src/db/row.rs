@@ -1,16 +1,12 @@
-//! Rows that were read, whichever way they came: from our own connections to `SQLite`, or from the driver of `SeaORM`.
+//! Rows that were read, whichever database they came from.
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::ValueType;
-use sea_orm::{DbErr, QueryResult, TryGetable};
+use sea_orm::DbErr;
 
+use super::postgres;
 use super::sqlite::Table;
-
-/// What a value of a row can be read as: what `SeaORM` reads, and what its own values can be turned into.
-pub trait Readable: TryGetable + ValueType {}
-
-impl<T: TryGetable + ValueType> Readable for T {}
+use super::value::{Cell, Readable};
 
 /// A row that was read.
 #[derive(Debug)]
@@ -20,7 +16,7 @@ pub struct Row(Origin);
 enum Origin {
     /// A row of the table, by its number.
     Sqlite(Arc<Table>, usize),
-    Driver(QueryResult),
+    Postgres(postgres::Row),
 }
 
 /// What can be made of a row.
@@ -32,27 +28,47 @@ pub trait FromRow: Sized {
 impl Row {
     /// The value of the column with this name, behind a prefix that is empty but for columns that are named by their table.
     pub fn try_get<T: Readable>(&self, prefix: &str, name: &str) -> Result<T, DbErr> {
-        match &self.0 {
-            Origin::Sqlite(table, row) => {
-                let column = table.column(prefix, name).ok_or_else(|| missing(name))?;
-                table.value(*row, column)
-            }
-            Origin::Driver(result) => result.try_get(prefix, name),
-        }
+        let column = match &self.0 {
+            Origin::Sqlite(table, _) => table.column(prefix, name),
+            Origin::Postgres(row) => postgres::column(row, prefix, name),
+        };
+        let column = column.ok_or_else(|| DbErr::Type(format!("no column `{name}`")))?;
+        self.try_get_by_index(column)
     }
 
     /// The value at this place in the list of columns.
     pub fn try_get_by_index<T: Readable>(&self, index: usize) -> Result<T, DbErr> {
+        let cell = self.found(index);
+        cell.and_then(T::read).map_err(|why| self.wrong(index, why))
+    }
+
+    /// The value at this place in the list of columns, where it lies.
+    pub fn cell(&self, index: usize) -> Result<Cell<'_>, DbErr> {
+        self.found(index).map_err(|why| self.wrong(index, why))
+    }
+
+    fn found(&self, index: usize) -> Result<Cell<'_>, &'static str> {
         match &self.0 {
-            Origin::Sqlite(table, row) => table.value(*row, index),
-            Origin::Driver(result) => result.try_get_by_index(index),
+            Origin::Sqlite(table, row) => table.cell(*row, index),
+            Origin::Postgres(row) => postgres::cell(row, index),
         }
+    }
+
+    /// What is wrong with a value.
+    #[cold]
+    fn wrong(&self, index: usize, why: &str) -> DbErr {
+        let name = match &self.0 {
+            Origin::Sqlite(table, _) => table.name(index),
+            Origin::Postgres(row) => row.columns().get(index).map(|column| column.name().into()),
+        };
+        let name = name.unwrap_or_default();
+        DbErr::Type(format!("column {index} `{name}`: {why}"))
     }
 }
 
-impl From<QueryResult> for Row {
-    fn from(result: QueryResult) -> Self {
-        Self(Origin::Driver(result))
+impl From<postgres::Row> for Row {
+    fn from(row: postgres::Row) -> Self {
+        Self(Origin::Postgres(row))
     }
 }
 
@@ -63,8 +79,4 @@ impl From<Table> for Vec<Row> {
             .map(|row| Row(Origin::Sqlite(Arc::clone(&table), row)))
             .collect()
     }
-}
-
-fn missing(name: &str) -> DbErr {
-    DbErr::Type(format!("no column `{name}`"))
 }

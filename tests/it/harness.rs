@@ -261,7 +261,8 @@ fn sqlite_url(file: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-fn postgres_url() -> Option<String> {
+/// The PostgreSQL to test on, if there is one.
+pub(crate) fn postgres_url() -> Option<String> {
     std::env::var("TEST_DATABASE_URL")
         .ok()
         .filter(|url| !url.is_empty())

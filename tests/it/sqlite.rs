@@ -62,7 +62,9 @@ impl Work for Read {
 
     async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
         let rows = transaction.rows(self.0.clone()).await?;
-        rows.into_iter().map(|row| shown(&row.into())).collect()
+        rows.iter()
+            .map(|row| Ok((row.try_get("", "kind")?, row.try_get("", "bytes")?)))
+            .collect()
     }
 }
 

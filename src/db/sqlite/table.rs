@@ -1,22 +1,23 @@
 //! What a statement of `SQLite` answered, in two buffers: its values, and the bytes of those that have any.
 
+use std::borrow::Cow;
+
 use rusqlite::types::ValueRef;
-use sea_orm::sea_query::{ArrayType, ValueType};
-use sea_orm::{DbErr, Value};
-use uuid::Uuid;
+
+use crate::db::value::Cell;
 
 /// The rows of an answer, below the names of its columns.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     width: usize,
     /// The names, then row after row.
-    cells: Vec<Cell>,
+    cells: Vec<Stored>,
     bytes: Vec<u8>,
 }
 
 /// A value as `SQLite` has it; of one with bytes, where they start and end.
 #[derive(Clone, Copy, Debug)]
-enum Cell {
+enum Stored {
     Null,
     Integer(i64),
     Real(f64),
@@ -38,16 +39,16 @@ impl Table {
     /// Puts a value behind the last one.
     pub(super) fn push(&mut self, value: ValueRef<'_>) -> Result<(), TooLarge> {
         let cell = match value {
-            ValueRef::Null => Cell::Null,
-            ValueRef::Integer(value) => Cell::Integer(value),
-            ValueRef::Real(value) => Cell::Real(value),
+            ValueRef::Null => Stored::Null,
+            ValueRef::Integer(value) => Stored::Integer(value),
+            ValueRef::Real(value) => Stored::Real(value),
             ValueRef::Text(text) => {
                 let (start, end) = self.keep(text)?;
-                Cell::Text(start, end)
+                Stored::Text(start, end)
             }
             ValueRef::Blob(blob) => {
                 let (start, end) = self.keep(blob)?;
-                Cell::Blob(start, end)
+                Stored::Blob(start, end)
             }
         };
         self.cells.push(cell);
@@ -85,64 +86,37 @@ impl Table {
         })
     }
 
-    /// A value, as the type that is asked for.
-    pub(crate) fn value<T: ValueType>(&self, row: usize, column: usize) -> Result<T, DbErr> {
-        let wrong = |why: &str| {
-            let name = self
-                .cells
-                .get(column)
-                .map_or(&[][..], |&cell| self.bytes_of(cell));
-            let name = String::from_utf8_lossy(name);
-            DbErr::Type(format!("column {column} `{name}`: {why}"))
-        };
+    /// The name of a column.
+    pub(crate) fn name(&self, column: usize) -> Option<Cow<'_, str>> {
+        let cell = *self.cells[..self.width].get(column)?;
+        Some(String::from_utf8_lossy(self.bytes_of(cell)))
+    }
+
+    /// A value, or why there is none.
+    pub(crate) fn cell(&self, row: usize, column: usize) -> Result<Cell<'_>, &'static str> {
         if column >= self.width {
-            return Err(wrong("is not there"));
+            return Err("is not there");
         }
-        let Some(&cell) = self.cells.get((row + 1) * self.width + column) else {
-            return Err(wrong("ends before this row"));
-        };
-        let value = self.typed(cell, &T::array_type()).map_err(wrong)?;
-        T::try_from(value).map_err(|_| match cell {
-            Cell::Null => wrong("is NULL"),
-            _ => wrong("is none of the values that there are"),
+        let stored = self.cells.get((row + 1) * self.width + column);
+        let stored = *stored.ok_or("ends before this row")?;
+        Ok(match stored {
+            Stored::Null => Cell::Null,
+            Stored::Integer(value) => Cell::Integer(value),
+            Stored::Real(value) => Cell::Real(value),
+            Stored::Text(..) => {
+                let text = std::str::from_utf8(self.bytes_of(stored));
+                Cell::Text(text.map_err(|_| "is not UTF-8")?)
+            }
+            Stored::Blob(..) => Cell::Blob(self.bytes_of(stored)),
         })
     }
 
-    fn typed(&self, cell: Cell, wanted: &ArrayType) -> Result<Value, &'static str> {
-        let null = matches!(cell, Cell::Null);
-        Ok(match (wanted, cell) {
-            (ArrayType::BigInt, Cell::Integer(value)) => Value::BigInt(Some(value)),
-            (ArrayType::BigInt, _) if null => Value::BigInt(None),
-            (ArrayType::Int, Cell::Integer(value)) => {
-                Value::Int(Some(value.try_into().map_err(|_| "has more than 32 bits")?))
-            }
-            (ArrayType::Int, _) if null => Value::Int(None),
-            (ArrayType::Bool, Cell::Integer(value)) => Value::Bool(Some(value != 0)),
-            (ArrayType::Bool, _) if null => Value::Bool(None),
-            (ArrayType::Double, Cell::Real(value)) => Value::Double(Some(value)),
-            (ArrayType::Double, _) if null => Value::Double(None),
-            (ArrayType::String, Cell::Text(..)) => {
-                let text = std::str::from_utf8(self.bytes_of(cell));
-                Value::String(Some(text.map_err(|_| "is not UTF-8")?.to_owned()))
-            }
-            (ArrayType::String, _) if null => Value::String(None),
-            (ArrayType::Bytes, Cell::Blob(..)) => Value::Bytes(Some(self.bytes_of(cell).to_vec())),
-            (ArrayType::Bytes, _) if null => Value::Bytes(None),
-            (ArrayType::Uuid, Cell::Blob(..)) => {
-                let id = Uuid::from_slice(self.bytes_of(cell));
-                Value::Uuid(Some(id.map_err(|_| "does not have the 16 bytes of an id")?))
-            }
-            (ArrayType::Uuid, _) if null => Value::Uuid(None),
-            _ => return Err("is of another type"),
-        })
-    }
-
-    fn bytes_of(&self, cell: Cell) -> &[u8] {
+    fn bytes_of(&self, cell: Stored) -> &[u8] {
         match cell {
-            Cell::Text(start, end) | Cell::Blob(start, end) => {
+            Stored::Text(start, end) | Stored::Blob(start, end) => {
                 &self.bytes[start as usize..end as usize]
             }
-            Cell::Null | Cell::Integer(_) | Cell::Real(_) => &[],
+            Stored::Null | Stored::Integer(_) | Stored::Real(_) => &[],
         }
     }
 }

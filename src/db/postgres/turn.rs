@@ -1,0 +1,109 @@
+//! A statement's turn on a connection: behind those that came before, and what becomes of it when nobody waits for it any
+//! more.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sea_orm::Statement;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use super::Shared;
+use super::connection::{Connection, Failure, MOMENT};
+use crate::db::Row;
+
+/// A statement's turn on a connection.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pool: Arc<Shared>,
+    /// The connection, and the place among those who wait for a connection; both until they are handed on.
+    held: Option<(Arc<Connection>, OwnedSemaphorePermit)>,
+    /// The number of the statement on its connection.
+    number: u64,
+    /// Whether the server may be at work for it.
+    under_way: bool,
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Answer(Result<Vec<Row>, Failure>),
+    /// A statement before it takes long, and there is a connection where none does.
+    HeldUp,
+    /// It did not come to its turn in time.
+    Late,
+}
+
+impl Turn {
+    /// Puts a statement behind those that came before.
+    pub(super) fn begin(
+        pool: Arc<Shared>,
+        connection: Arc<Connection>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            pool,
+            number: connection.begin(),
+            held: Some((connection, place)),
+            under_way: false,
+        }
+    }
+
+    /// The rows of a statement, unless it would get them sooner elsewhere, or does not come to its turn before a deadline.
+    pub(super) async fn rows(&mut self, statement: &Statement, deadline: Instant) -> Outcome {
+        let Some((connection, _)) = &self.held else {
+            return Outcome::HeldUp;
+        };
+        let mut answer = pin!(connection.rows(statement));
+        self.under_way = true;
+        let answer = loop {
+            if connection.is_next(self.number) {
+                break answer.await;
+            }
+            match timeout(MOMENT, &mut answer).await {
+                Ok(answer) => break answer,
+                Err(_) if connection.is_next(self.number) => {}
+                Err(_) if Instant::now() >= deadline => return Outcome::Late,
+                Err(_) if connection.is_held_up() && self.pool.has_better() => {
+                    return Outcome::HeldUp;
+                }
+                Err(_) => {}
+            }
+        };
+        self.under_way = false;
+        if answer.as_ref().is_err_and(Failure::is_lost) {
+            self.pool.forget(connection);
+        }
+        Outcome::Answer(answer)
+    }
+}
+
+/// A statement that nobody waits for any more is ended when it has its connection to itself, which goes with it: what the
+/// server is told could else end the next one. Among others it has to come to its own end; until then it is counted.
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some((connection, place)) = self.held.take() else {
+            return;
+        };
+        let runtime = Handle::try_current().ok().filter(|_| self.under_way);
+        let Some(runtime) = runtime else {
+            connection.finish();
+            return;
+        };
+        let pool = Arc::clone(&self.pool);
+        runtime.spawn(async move {
+            if pool.limits.shared {
+                connection.settle().await;
+                connection.finish();
+            } else {
+                pool.forget(&connection);
+                if let Some(connection) = Arc::into_inner(connection) {
+                    connection.cancel(&pool.target).await;
+                }
+            }
+            drop(place);
+        });
+    }
+}
