@@ -241,7 +241,9 @@ pub fn is_lost(error: &tokio_postgres::Error) -> bool {
     let cause = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
     error.is_closed()
         || cause.is_some_and(|cause| !matches!(cause.kind(), InvalidData | InvalidInput))
-        || error.code().is_some_and(|code| code.code().starts_with("57P"))
+        || error
+            .code()
+            .is_some_and(|code| code.code().starts_with("57P"))
 }
 
 /// The database's own code of an error, if it is one of the database's.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::grams;
 use super::rows::{Column, Rows};
+use super::wording::Wording;
 use crate::error::database_code;
 
 /// From how many entries of the index on a walk along the order costs PostgreSQL less than looking all of them up.
@@ -50,6 +51,8 @@ pub struct Found {
     pub knows_platform: bool,
     /// How many are found without being read from their table.
     pub many: Option<Many>,
+    /// Whether the one plan for it is the best, whatever the text is.
+    pub is_planned: bool,
 }
 
 /// How matches are put in order when they are many: not looked up, but met on a walk along the order, by an index that has all
@@ -103,7 +106,13 @@ impl Dialect {
 
     /// A built query as text and binds.
     pub fn statement(self, query: &SelectStatement) -> Statement {
-        self.backend().build(query)
+        match self {
+            Self::Sqlite => self.backend().build(query),
+            Self::Postgres => {
+                let Wording { sql, values } = Wording::of(query);
+                self.raw(sql, values)
+            }
+        }
     }
 
     /// A statement written by hand with `$1`, `$2`, …, which both databases read.
@@ -213,13 +222,13 @@ impl Dialect {
         Expr::cust_with_values(format!("{column} LIKE $1"), [pattern])
     }
 
-    /// Whether the trigram index can find `text`. Trigrams are made of letters and digits; fewer than three in a row make
-    /// none, and then that index is slower than no index.
+    /// Whether the trigram index can find `text`. Trigrams are made of letters and digits, and of two with the end of a word;
+    /// where there is none, that index is slower than no index.
     fn has_trigrams(self, text: &str) -> bool {
-        self == Self::Postgres
-            && text
-                .split(|char: char| !char.is_alphanumeric())
-                .any(|word| word.chars().count() >= 3)
+        let mut words = text.split(|char: char| !char.is_alphanumeric());
+        let ends = words.clone().nth(1).is_some();
+        let least = if ends { 2 } else { 3 };
+        self == Self::Postgres && words.any(|word| word.chars().nth(least - 1).is_some())
     }
 
     /// The way to the users, of an agent and a platform where one is given, in whose `search_text` there is `text`. `None`
@@ -237,6 +246,7 @@ impl Dialect {
                 exact: true,
                 knows_platform: false,
                 many: None,
+                is_planned: true,
             });
         }
         let grams = grams::of_term(text, self.longest_gram());
@@ -264,6 +274,7 @@ impl Dialect {
                     knows_platform: true,
                     // A look-up by the table's own key is as cheap as a step along an order.
                     many: None,
+                    is_planned: false,
                 }
             }
             Self::Postgres => {
@@ -290,6 +301,7 @@ impl Dialect {
                             "(chat_users.id IN (SELECT chat_user_id {entries}) OR false)"
                         )),
                     }),
+                    is_planned: false,
                 }
             }
         })
@@ -563,4 +575,21 @@ fn platform_word(platform: &str) -> String {
 /// An agent as a word of the `SQLite` index; longer than any gram.
 fn agent_word(agent: Uuid) -> String {
     agent.simple().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect;
+
+    #[test]
+    fn trigrams_are_made_of_three_letters_or_of_two_at_the_end_of_a_word() {
+        let with = ["ann", "-ar", "ya.", "1 23", "李小龙", "x-y-zz"];
+        let without = ["an", "a.b", "n.", "--", "李", "🦀🦀🦀", ""];
+        for (terms, has) in [(&with[..], true), (&without[..], false)] {
+            for term in terms {
+                assert_eq!(Dialect::Postgres.has_trigrams(term), has, "{term:?}");
+                assert!(!Dialect::Sqlite.has_trigrams(term));
+            }
+        }
+    }
 }

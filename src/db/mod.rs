@@ -11,6 +11,7 @@ mod rows;
 mod sqlite;
 pub mod tally;
 mod value;
+mod wording;
 mod writer;
 
 pub use connect::{Database, DatabaseOptions};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::SelectStatement;
 use sea_orm::Statement;
+use sea_orm::sea_query::SelectStatement;
 
 use super::dialect::Dialect;
 use super::disclosed::Disclosed;
@@ -19,7 +19,7 @@ use crate::error::Result;
 #[derive(Clone, Debug)]
 pub struct Reader {
     connections: Connections,
-    planned: Connections,
+    apart: Connections,
     dialect: Dialect,
     principal: Arc<Principal>,
     disclosed: Option<Arc<Disclosed>>,
@@ -35,10 +35,10 @@ pub(super) enum Connections {
 }
 
 impl Reader {
-    pub(super) fn new(connections: Connections, planned: Connections, dialect: Dialect) -> Self {
+    pub(super) fn new(connections: Connections, apart: Connections, dialect: Dialect) -> Self {
         Self {
             connections,
-            planned,
+            apart,
             dialect,
             principal: Arc::new(Principal::program()),
             disclosed: None,
@@ -100,12 +100,22 @@ impl Reader {
         self.rows(self.dialect.statement(query)).await
     }
 
-    /// The same reads, on connections for queries whose best plan, and whose time, depends on their values: PostgreSQL
-    /// plans them with these each time, and `SQLite` ends them at the statement timeout.
+    /// The same reads, on connections for queries that may take long: in PostgreSQL each has one to itself, and `SQLite` ends them
+    /// at the statement timeout.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self {
+            connections: self.apart.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The same reads, on such connections, for queries whose best plan depends on their values: PostgreSQL plans them with these
+    /// each time.
     #[must_use]
     pub fn planned(&self) -> Self {
         Self {
-            connections: self.planned.clone(),
+            connections: self.apart.planned(),
             ..self.clone()
         }
     }
@@ -124,7 +134,7 @@ impl Reader {
 
     /// The pools: name, open connections, idle ones among them.
     pub(super) fn connections(&self) -> Vec<(&'static str, u32, usize)> {
-        let pools = [("readers", &self.connections), ("searchers", &self.planned)];
+        let pools = [("readers", &self.connections), ("searchers", &self.apart)];
         pools
             .into_iter()
             .map(|(name, pool)| {
@@ -147,12 +157,20 @@ impl Reader {
 
     /// Ends the connections.
     pub async fn close(self) -> Result<()> {
-        self.planned.close().await?;
+        self.apart.close().await?;
         self.connections.close().await
     }
 }
 
 impl Connections {
+    /// The same, where each statement is planned with its values. `SQLite` does so everywhere but for short ones.
+    fn planned(&self) -> Self {
+        match self {
+            Self::Sqlite(pool) => Self::Sqlite(pool.clone()),
+            Self::Postgres(pool) => Self::Postgres(pool.planning(postgres::Plans::EachTime)),
+        }
+    }
+
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(pool) => Ok(pool.rows(statement).await?.into()),

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt::{self, Formatter};
 
 use apollo_compiler::Name;
 use apollo_compiler::executable::{
@@ -12,6 +13,8 @@ use apollo_compiler::executable::{
 };
 use async_graphql::Value as Json;
 use axum::http::StatusCode;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::negotiate::Variables;
 use super::respond::Refusal;
@@ -260,11 +263,77 @@ fn values(priced: &Priced, value: &Json) -> u64 {
             .iter()
             .fold(0, |cost, value| cost.saturating_add(values(priced, value))),
         Json::Object(_) => priced.price.saturating_add(object(&priced.within, value)),
-        // What was written at once.
-        Json::Binary(text) => {
-            serde_json::from_slice(text).map_or(0, |value: Json| values(priced, &value))
-        }
+        Json::Binary(text) => written(priced, text),
         _ => 0,
+    }
+}
+
+/// The cost of what was written at once: its text is walked, and nothing is kept of it.
+fn written(priced: &Priced, text: &[u8]) -> u64 {
+    let mut text = serde_json::Deserializer::from_slice(text);
+    priced.deserialize(&mut text).unwrap_or(0)
+}
+
+impl<'de> DeserializeSeed<'de> for &Priced {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<u64, D::Error> {
+        value.deserialize_any(self)
+    }
+}
+
+/// The cost of a value, as [`values`] has it.
+impl<'de> Visitor<'de> for &Priced {
+    type Value = u64;
+
+    fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a field of an answer")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<u64, A::Error> {
+        let mut cost = self.price;
+        // Keys are names, of which none is escaped.
+        while let Some(key) = object.next_key::<&str>()? {
+            let Some(priced) = self.within.iter().find(|priced| priced.key == key) else {
+                object.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let within = object.next_value_seed(priced)?;
+            cost = cost.saturating_add(priced.extra).saturating_add(within);
+        }
+        Ok(cost)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<u64, A::Error> {
+        let mut cost = 0_u64;
+        while let Some(item) = list.next_element_seed(self)? {
+            cost = cost.saturating_add(item);
+        }
+        Ok(cost)
+    }
+
+    fn visit_unit<E>(self) -> Result<u64, E> {
+        Ok(0)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<u64, E> {
+        Ok(0)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<u64, E> {
+        Ok(0)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<u64, E> {
+        Ok(0)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<u64, E> {
+        Ok(0)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<u64, E> {
+        Ok(0)
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::columns::Columns;
 use super::page::{Query, Slice};
-use super::{Filter, Noun, Scope};
+use super::{Noun, Scope};
 use crate::db::Reader;
 use crate::db::dialect::{Dialect, Part};
 use crate::error::{Internal, Result};
@@ -61,7 +61,7 @@ pub async fn pages<N: Noun>(
     let statement = reader
         .dialect()
         .children_of(parents, N::TABLE, &names, &mut children);
-    let rows = query.filter.suited(reader).rows(statement).await?;
+    let rows = query.suited(reader).rows(statement).await?;
 
     let places = parents.iter().enumerate().map(|(place, id)| (*id, place));
     let places: HashMap<Uuid, usize> = places.collect();
@@ -107,7 +107,7 @@ pub async fn one_page<N: Noun>(
     };
     let dialect = reader.dialect();
     let statement = dialect.children_of(agents, N::TABLE, &names, &mut children);
-    let rows = query.filter.suited(reader);
+    let rows = query.suited(reader);
     let rows = rows
         .rows(dialect.part_of_children(statement, &part))
         .await?;

@@ -191,6 +191,18 @@ impl Filter for ChatUserFilter {
     fn is_open(&self) -> bool {
         self.search.as_ref().is_some_and(Term::is_open) || self.r#where.is_some()
     }
+
+    fn counted_by(&self, reader: &Reader) -> Reader {
+        let found = match (&self.search, &self.r#where) {
+            (Some(Term::Text(text)), None) => reader.dialect().indexed(None, None, text),
+            _ => None,
+        };
+        if found.is_some_and(|found| found.is_planned) {
+            reader.apart()
+        } else {
+            reader.planned()
+        }
+    }
 }
 
 /// The users into whom others were merged, with the ids of those; `condition` is one on `chat_user_aliases`.
@@ -314,7 +326,11 @@ fn divided(
         .expr_as(Expr::cust("COUNT(*)"), "count")
         .cond_where(filter.condition(reader)?)
         .group_by_col((Entity::TABLE, "platform"));
-    Ok((reader.planned(), select, (Entity::TABLE, "agent_id")))
+    Ok((
+        filter.counted_by(reader),
+        select,
+        (Entity::TABLE, "agent_id"),
+    ))
 }
 
 fn count_of_platform(row: &db::Row) -> Result<(Platform, i64)> {

@@ -27,7 +27,7 @@ pub async fn one<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -> 
         .expr_as(Expr::cust("COUNT(*)"), "count")
         .cond_where(scope.condition::<N>())
         .cond_where(filter.condition(reader)?);
-    let rows = reader.planned().select(&select).await?;
+    let rows = filter.counted_by(reader).select(&select).await?;
     Ok(rows.first().map_or(Ok(0), |row| row.try_get("", "count"))?)
 }
 
@@ -44,7 +44,7 @@ pub async fn each<N: Noun>(
     let (reader, select) = match stored {
         Some(select) => (reader.clone(), select),
         None => (
-            reader.planned(),
+            filter.counted_by(reader),
             counted_of_each::<N>(reader, parent, parents, filter)?,
         ),
     };

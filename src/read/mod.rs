@@ -148,13 +148,9 @@ pub trait Filter: Clone + Debug + Default + PartialEq + Eq + Hash + Send + Sync 
     /// Whether the best plan, and the time it takes, depends on the filter's values.
     fn is_open(&self) -> bool;
 
-    /// The connections that suit a page under this filter.
-    fn suited(&self, reader: &Reader) -> Reader {
-        if self.is_open() {
-            reader.planned()
-        } else {
-            reader.clone()
-        }
+    /// The connections for counting what is under the filter.
+    fn counted_by(&self, reader: &Reader) -> Reader {
+        reader.planned()
     }
 }
 

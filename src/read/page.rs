@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use derive_where::derive_where;
 use sea_orm::Value;
-use sea_orm::sea_query::{Expr, ExprTrait, Order as Direction, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Order as Direction, Query as Sql, SelectStatement};
 use uuid::Uuid;
 
 use super::columns::Columns;
@@ -289,9 +289,22 @@ impl<N: Noun> Query<N> {
             Reach::List(scope) => scope,
             Reach::Lists(agents) => return batch::one_page(reader, &agents, self, columns).await,
         };
-        let select = self.select(reader, scope)?;
-        let reader = self.filter.suited(reader);
-        columns.slice(&reader, select, &self.page).await
+        let mut select = self.select(reader, scope)?;
+        if self.page.offset > 0 {
+            select = self.of_ids(select);
+        }
+        columns
+            .slice(&self.suited(reader), select, &self.page)
+            .await
+    }
+
+    /// The connections that suit the page: what is passed over takes time, as a filter may.
+    pub fn suited(&self, reader: &Reader) -> Reader {
+        if self.filter.is_open() || self.page.offset > 0 {
+            reader.planned()
+        } else {
+            reader.clone()
+        }
     }
 
     /// The rows of the page plus one, in the page's direction; no column yet.
@@ -303,6 +316,16 @@ impl<N: Noun> Query<N> {
             .cond_where(self.filter.condition(reader)?);
         self.cut(&mut select);
         Ok(select)
+    }
+
+    /// The rows whose ids a query brings: what it passes over, it passes over in an index.
+    fn of_ids(&self, mut ids: SelectStatement) -> SelectStatement {
+        let id = (N::TABLE, "id");
+        ids.column(id);
+        let mut select = Sql::select().from(N::TABLE).to_owned();
+        select.and_where(Expr::col(id).in_subquery(ids));
+        self.sort(&mut select);
+        select
     }
 
     /// Puts a query in order and cuts the page out of it.

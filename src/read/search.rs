@@ -22,6 +22,8 @@ use crate::id;
 
 /// How long a search term may be, in characters.
 const MAX_TERM: usize = 256;
+/// How many of the first rows a glance goes through.
+const GLANCE: u64 = 500;
 /// How many of the first rows the first look goes through.
 const FIRST_LOOK: u64 = 5_000;
 /// How many a longer one goes through at most.
@@ -206,9 +208,10 @@ pub async fn page_of_email(
 
 /// A page of the users in which a text is contained.
 ///
-/// The first look goes through the first rows of the order: a common term ends there, whatever the audience's size; for a page
-/// far from the start, in a longer one. Else every match is found by an index, and put in order; only a term that is short and
-/// in the ids of many has none, and for that the order is walked on.
+/// A glance at the first rows of the order tells whether the term is rare. If it is not, the first look goes through more of them:
+/// a common term ends there, whatever the audience's size; for a page far from the start, in a longer one. Else every match is
+/// found by an index, and put in order; only a term that is short and in the ids of many has none, and for that the order is
+/// walked on.
 pub async fn page(
     reader: &Reader,
     scope: Scope,
@@ -216,10 +219,18 @@ pub async fn page(
     text: &str,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
-    let first = first_rows(reader, scope, query, FIRST_LOOK)?;
-    let slice = look(reader, query, first, columns).await?;
-    if slice.more {
-        return Ok(slice);
+    let planned = reader.planned();
+    let (short, long) = match query.filter.r#where {
+        None => (reader.clone(), reader.apart()),
+        Some(_) => (planned.clone(), planned.clone()),
+    };
+    let among_first = async |reader, rows| {
+        let hits = first_rows(reader, scope, query, rows)?;
+        look(reader, query, hits, columns).await
+    };
+    let glance = among_first(&short, GLANCE).await?;
+    if glance.more {
+        return Ok(glance);
     }
     let agent = match scope {
         Scope::Of(id::Noun::Agent, agent) => Some(agent),
@@ -227,15 +238,22 @@ pub async fn page(
     };
     let platform = query.filter.platform.map(ActiveEnum::into_value);
     let Some(found) = reader.dialect().indexed(agent, platform.as_deref(), text) else {
-        return look(reader, query, walking(reader, scope, query)?, columns).await;
+        let walk = walking(reader, scope, query)?;
+        return look(&planned, query, walk, columns).await;
     };
-    if let Some(rows) = longer_look(&query.page, slice.rows.len()) {
-        let rows = first_rows(reader, scope, query, rows)?;
-        let slice = look(reader, query, rows, columns).await?;
-        if slice.more {
-            return Ok(slice);
+    if !glance.rows.is_empty() || query.page.offset > 0 {
+        let first = among_first(&long, FIRST_LOOK).await?;
+        if first.more {
+            return Ok(first);
+        }
+        if let Some(rows) = longer_look(&query.page, first.rows.len()) {
+            let longer = among_first(&long, rows).await?;
+            if longer.more {
+                return Ok(longer);
+            }
         }
     }
+    let reader = if found.is_planned { &long } else { &planned };
     let hits = matching(reader, scope, query, found)?;
     look(reader, query, hits, columns).await
 }
@@ -264,7 +282,7 @@ async fn look(
     select.and_where(Expr::col((chat_user::Entity::TABLE, "id")).in_subquery(hits));
     query.sort(&mut select);
     let columns = query.order.with_key(columns);
-    columns.slice(&reader.planned(), select, &query.page).await
+    columns.slice(reader, select, &query.page).await
 }
 
 /// Ids of the page among the first rows of the order.

@@ -110,7 +110,10 @@ async fn way(
         loop {
             let length = questions.read(&mut bytes).await?;
             text.extend_from_slice(&bytes[..length]);
-            let found = text.windows(SYNC.len()).filter(|part| *part == SYNC).count();
+            let found = text
+                .windows(SYNC.len())
+                .filter(|part| *part == SYNC)
+                .count();
             asked.fetch_add(found, Ordering::SeqCst);
             text.drain(..text.len().saturating_sub(SYNC.len() - 1));
             if length == 0 {

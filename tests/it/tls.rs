@@ -73,18 +73,47 @@ async fn servers_are_believed_by_the_modes_of_libpq() {
     let (port, speaker_for_all) = speaker(&url, false).await;
     let (strict, speaker_for_some) = speaker(&url, true).await;
     let authority = format!("sslrootcert={}", file("ca.pem"));
-    let own = format!("sslcert={}&sslkey={}", file("server.pem"), file("server.key"));
+    let own = format!(
+        "sslcert={}&sslkey={}",
+        file("server.pem"),
+        file("server.key")
+    );
     for (port, host, query, is_let_in) in [
         (port, "127.0.0.1", String::new(), true),
         (port, "127.0.0.1", "sslmode=require".to_owned(), true),
         (port, "localhost", "sslmode=verify-ca".to_owned(), false),
-        (port, "localhost", format!("sslmode=verify-ca&{authority}"), true),
-        (port, "127.0.0.1", format!("sslmode=verify-ca&{authority}"), true),
-        (port, "localhost", format!("sslmode=verify-full&{authority}"), true),
-        (port, "127.0.0.1", format!("sslmode=verify-full&{authority}"), false),
+        (
+            port,
+            "localhost",
+            format!("sslmode=verify-ca&{authority}"),
+            true,
+        ),
+        (
+            port,
+            "127.0.0.1",
+            format!("sslmode=verify-ca&{authority}"),
+            true,
+        ),
+        (
+            port,
+            "localhost",
+            format!("sslmode=verify-full&{authority}"),
+            true,
+        ),
+        (
+            port,
+            "127.0.0.1",
+            format!("sslmode=verify-full&{authority}"),
+            false,
+        ),
         (strict, "localhost", "sslmode=require".to_owned(), false),
         (strict, "localhost", format!("sslmode=require&{own}"), true),
-        (strict, "localhost", format!("sslmode=verify-full&{authority}&{own}"), true),
+        (
+            strict,
+            "localhost",
+            format!("sslmode=verify-full&{authority}&{own}"),
+            true,
+        ),
     ] {
         let mut url = url.clone();
         url.set_host(Some(host)).unwrap();

@@ -49,7 +49,11 @@ fn type_of(value: &Value) -> Result<Type, DbErr> {
 }
 
 impl ToSql for Parameter<'_> {
-    fn to_sql(&self, is: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        is: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match self.0 {
             Value::Bool(value) => value.to_sql(is, out),
             Value::TinyInt(value) => value.map(i16::from).to_sql(is, out),

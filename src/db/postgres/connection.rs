@@ -1,7 +1,7 @@
 //! One connection to PostgreSQL: the statements that it has prepared, and how many are under way on it.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement as Prepared};
 
+use super::Plans;
 use super::bind::{self, Parameter};
 use super::target::Target;
 use crate::db::Row;
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     client: Client,
     task: JoinHandle<()>,
     prepared: Cache<String, Prepared>,
+    /// Whether the server has been told to plan statements each time.
+    plans_each_time: AtomicBool,
     opened: Instant,
     /// Statements that came, and those that are through.
     came: AtomicU64,
@@ -54,6 +57,7 @@ impl Connection {
             client,
             task,
             prepared: Cache::new(PREPARED),
+            plans_each_time: AtomicBool::new(false),
             opened: Instant::now(),
             came: AtomicU64::new(0),
             through: AtomicU64::new(0),
@@ -62,7 +66,14 @@ impl Connection {
     }
 
     /// The rows of a statement. One whose tables have changed since it was prepared is prepared anew.
-    pub(super) async fn rows(&self, statement: &Statement) -> Result<Vec<Row>, Failure> {
+    pub(super) async fn rows(
+        &self,
+        statement: &Statement,
+        plans: Plans,
+    ) -> Result<Vec<Row>, Failure> {
+        if self.plans_each_time.load(Ordering::Relaxed) != (plans == Plans::EachTime) {
+            Box::pin(self.plan(plans)).await?;
+        }
         let sql = statement.sql.as_str();
         let values = statement.values.as_ref().map_or(&[][..], |all| &all.0);
         // What is seldom done has its state on the heap, so that what is always done has little.
@@ -78,6 +89,19 @@ impl Connection {
             }
             answer => Ok(answer?),
         }
+    }
+
+    /// Tells the server when to plan statements.
+    async fn plan(&self, plans: Plans) -> Result<(), tokio_postgres::Error> {
+        let mode = match plans {
+            Plans::Once => "force_generic_plan",
+            Plans::EachTime => "force_custom_plan",
+        };
+        let sql = format!("SET plan_cache_mode = {mode}");
+        self.client.batch_execute(&sql).await?;
+        let each_time = plans == Plans::EachTime;
+        self.plans_each_time.store(each_time, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn ask(

@@ -36,9 +36,18 @@ const OLD: Duration = Duration::from_mins(30);
 /// Between two looks at what may be closed.
 const LOOK: Duration = Duration::from_mins(1);
 
-/// Connections that read.
+/// Connections that read, and when what is read there is planned.
 #[derive(Clone, Debug)]
-pub(super) struct Pool(Arc<Shared>);
+pub(super) struct Pool(Arc<Shared>, Plans);
+
+/// When the server plans a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plans {
+    /// Once, for all values.
+    Once,
+    /// Each time, with its values.
+    EachTime,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -94,7 +103,12 @@ impl Pool {
             let first = pool.another(coming);
             timeout(limits.acquire, first).await.map_err(|_| late())??;
         }
-        Ok(Self(pool))
+        Ok(Self(pool, Plans::Once))
+    }
+
+    /// The same connections, for statements that are planned so. Only where each has one to itself.
+    pub(super) fn planning(&self, plans: Plans) -> Self {
+        Self(Arc::clone(&self.0), plans)
     }
 
     /// The rows of a statement. It is tried once more when its connection breaks. One that has a connection to itself ends
@@ -109,7 +123,7 @@ impl Pool {
                 None => Box::pin(self.turn(broken, deadline)).await?,
             };
             let start = Instant::now();
-            match turn.rows(statement, deadline).await {
+            match turn.rows(statement, self.1, deadline).await {
                 Outcome::Answer(Err(failure)) if failure.is_lost() && broken.is_none() => {
                     broken = Some(start);
                 }

@@ -139,8 +139,17 @@ impl Files {
                 "sslrootcert" | "ssl-root-cert" | "ssl-ca" => files.roots = value,
                 "sslcert" | "ssl-cert" => files.certificate = value,
                 "sslkey" | "ssl-key" => files.key = value,
-                "sslmode" | "ssl-mode" | "statement-cache-capacity" | "host" | "hostaddr"
-                | "port" | "dbname" | "user" | "password" | "application_name" | "options" => {}
+                "sslmode"
+                | "ssl-mode"
+                | "statement-cache-capacity"
+                | "host"
+                | "hostaddr"
+                | "port"
+                | "dbname"
+                | "user"
+                | "password"
+                | "application_name"
+                | "options" => {}
                 name if name.starts_with("options[") && name.ends_with(']') => {}
                 name => return Err(format!("the parameter `{name}` is not known")),
             }

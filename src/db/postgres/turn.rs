@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::Shared;
 use super::connection::{Connection, Failure, MOMENT};
+use super::{Plans, Shared};
 use crate::db::Row;
 
 /// A statement's turn on a connection.
@@ -52,11 +52,16 @@ impl Turn {
     }
 
     /// The rows of a statement, unless it would get them sooner elsewhere, or does not come to its turn before a deadline.
-    pub(super) async fn rows(&mut self, statement: &Statement, deadline: Instant) -> Outcome {
+    pub(super) async fn rows(
+        &mut self,
+        statement: &Statement,
+        plans: Plans,
+        deadline: Instant,
+    ) -> Outcome {
         let Some((connection, _)) = &self.held else {
             return Outcome::HeldUp;
         };
-        let mut answer = pin!(connection.rows(statement));
+        let mut answer = pin!(connection.rows(statement, plans));
         self.under_way = true;
         let answer = loop {
             if connection.is_next(self.number) {
