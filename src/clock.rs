@@ -30,36 +30,32 @@ impl Timestamp {
     /// is chrono's; those of four digits are written here, because answers are full of them.
     pub fn to_rfc3339(self) -> String {
         let time = DateTime::<Utc>::from_timestamp_micros(self.0).unwrap_or_default();
-        let (date, seconds) = (time.date_naive(), time.num_seconds_from_midnight());
+        let (date, clock) = (time.naive_utc().date(), time.naive_utc().time());
         let Ok(year @ 0..=9999) = u32::try_from(date.year()) else {
             return time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         };
-        let mut text = String::with_capacity("2026-01-31T09:30:00.123456Z".len());
-        for (before, number, digits) in [
-            ("", year, 4),
-            ("-", date.month(), 2),
-            ("-", date.day(), 2),
-            ("T", seconds / 3600, 2),
-            (":", seconds / 60 % 60, 2),
-            (":", seconds % 60, 2),
-        ] {
-            text.push_str(before);
-            push_digits(&mut text, number, digits);
-        }
+        let seconds = clock.num_seconds_from_midnight();
         let micros = time.timestamp_subsec_micros();
-        match (micros, micros % 1000) {
-            (0, _) => {}
-            (_, 0) => {
-                text.push('.');
-                push_digits(&mut text, micros / 1000, 3);
-            }
-            _ => {
-                text.push('.');
-                push_digits(&mut text, micros, 6);
-            }
-        }
-        text.push('Z');
-        text
+        let [y1, y2, y3, y4] = digits(year);
+        let [m1, m2] = digits(date.month());
+        let [d1, d2] = digits(date.day());
+        let [h1, h2] = digits(seconds / 3600);
+        let [n1, n2] = digits(seconds / 60 % 60);
+        let [s1, s2] = digits(seconds % 60);
+        let [f1, f2, f3, f4, f5, f6] = digits(micros);
+        let mut text = [
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2,
+            b'.', f1, f2, f3, f4, f5, f6, b'Z',
+        ];
+        let end = match (micros, micros % 1000) {
+            (0, _) => 19,
+            (_, 0) => 23,
+            _ => 26,
+        };
+        text[end] = b'Z';
+        str::from_utf8(&text[..=end])
+            .map(str::to_owned)
+            .unwrap_or_default()
     }
 
     /// Milliseconds since 1970, not below zero: the part of an id that carries time.
@@ -68,12 +64,14 @@ impl Timestamp {
     }
 }
 
-/// Adds a number with so many digits.
-fn push_digits(text: &mut String, number: u32, digits: u32) {
-    for place in (0..digits).rev() {
-        let digit = number / 10_u32.pow(place) % 10;
-        text.extend(char::from_digit(digit, 10));
+/// The last digits of a number.
+fn digits<const COUNT: usize>(mut number: u32) -> [u8; COUNT] {
+    let mut digits = [b'0'; COUNT];
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789"[(number % 10) as usize];
+        number /= 10;
     }
+    digits
 }
 
 impl<'de> Deserialize<'de> for Timestamp {

@@ -82,12 +82,12 @@ const POSTGRES: [(&str, &str); 3] = [
     ("idle_in_transaction_session_timeout", "60000"),
     ("jit", "off"),
 ];
-/// What reading connections are told on top. Most statements are look-ups by an index and pages in an index's order, for which one
-/// plan is the best whatever the values are; to make it again would cost more than to run it.
-const READERS: [(&str, &str); 2] = [
-    ("default_transaction_read_only", "on"),
-    ("plan_cache_mode", "force_generic_plan"),
-];
+/// What connections are told on top. Most statements are look-ups by an index and pages in an index's order, for which one plan is
+/// the best whatever the values are; to make it again would cost more than to run it. Not where much is written: plans are made
+/// again when a table's statistics are, and a table that fills has none yet.
+const ONE_PLAN: (&str, &str) = ("plan_cache_mode", "force_generic_plan");
+/// What reading connections are told on top of that.
+const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 
 /// The lock that migrations hold in PostgreSQL: "parlour" in hexadecimal.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)";
@@ -135,7 +135,10 @@ impl Database {
     async fn open_postgres(options: &DatabaseOptions) -> Result<Self> {
         let timeout = options.statement_timeout.as_millis().to_string();
         let timeout = [("statement_timeout", timeout.as_str())];
-        let settings = POSTGRES.into_iter().chain(READERS).chain(timeout);
+        let settings = POSTGRES
+            .into_iter()
+            .chain([ONE_PLAN, READ_ONLY])
+            .chain(timeout);
         let target = postgres::Target::new(&options.url, settings)?;
         let pool = async |shared| {
             let limits = postgres::Limits {
@@ -292,11 +295,14 @@ async fn sqlite_writer(from: &DatabaseOptions) -> Result<DatabaseConnection> {
 )]
 async fn postgres_writer(from: &DatabaseOptions) -> Result<DatabaseConnection> {
     let mut options = options(from, from.writers);
+    let special = (!from.bulk).then_some(ONE_PLAN);
     options
         .set_application_name("parlour")
         .min_connections(0)
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres.statement_cache_capacity(256).options(POSTGRES)
+        .map_sqlx_postgres_opts(move |postgres| {
+            postgres
+                .statement_cache_capacity(256)
+                .options(POSTGRES.into_iter().chain(special))
         });
     Ok(sea_orm::Database::connect(options).await?)
 }

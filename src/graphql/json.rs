@@ -9,6 +9,11 @@ use serde::Serialize;
 pub struct Json(Vec<u8>);
 
 impl Json {
+    /// Text for which there is room before it grows, in bytes.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// JSON text as a value of an answer. The graph has no other binary values.
     pub(super) fn into_value(self) -> Value {
         Value::Binary(Bytes::from(self.0))
@@ -28,6 +33,13 @@ impl Json {
     pub fn write(&mut self, value: &(impl Serialize + ?Sized)) {
         // Nothing that is written here can fail: the text is in memory, and no key is anything but a text.
         serde_json::to_writer(&mut self.0, value).ok();
+    }
+
+    /// A text of which no character needs an escape.
+    pub fn plain(&mut self, text: &str) {
+        self.raw(b"\"");
+        self.raw(text.as_bytes());
+        self.raw(b"\"");
     }
 
     /// Text that is JSON already.

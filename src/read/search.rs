@@ -241,7 +241,7 @@ pub async fn page(
         let walk = walking(reader, scope, query)?;
         return look(&planned, query, walk, columns).await;
     };
-    if !glance.rows.is_empty() || query.page.offset > 0 {
+    if may_suffice(&query.page, glance.rows.len()) {
         let first = among_first(&long, FIRST_LOOK).await?;
         if first.more {
             return Ok(first);
@@ -256,6 +256,11 @@ pub async fn page(
     let reader = if found.is_planned { &long } else { &planned };
     let hits = matching(reader, scope, query, found)?;
     look(reader, query, hits, columns).await
+}
+
+/// Whether the first look may find a page of matches, going by what a glance brought. How many were passed over it does not know.
+const fn may_suffice(page: &Page, brought: usize) -> bool {
+    page.offset > 0 || brought as u64 * (FIRST_LOOK / GLANCE) > page.size
 }
 
 /// How many of the first rows ought to have a page of matches among them twice over, going by what the first look brought.

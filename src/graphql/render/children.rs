@@ -42,4 +42,7 @@ pub(in crate::graphql) fn at_once<C: Children + 'static, E>(
 pub(in crate::graphql) trait Lists: Send + Sync {
     /// Writes the list of a parent, by its place among them.
     fn write(&self, parent: usize, json: &mut Json) -> Result<(), NotPlain>;
+
+    /// How many values all of them have, about.
+    fn values(&self) -> usize;
 }

@@ -26,6 +26,9 @@ use crate::graphql::{reader, repeats};
 use crate::read::page::Order;
 use crate::read::{Scope, batch};
 
+/// Bytes of a value with its key, about.
+const VALUE: usize = 48;
+
 /// A list by pages.
 pub(in crate::graphql) struct List<N: Listed>(Connection<N>);
 
@@ -72,7 +75,7 @@ impl<N: Listed> List<N> {
         };
         let (values, mut pages) = try_join(values, pages).await?;
         pages.values = values;
-        let mut json = Json::default();
+        let mut json = Json::with_room(pages.values() * VALUE);
         pages.write(0, &mut json)?;
         Ok(json)
     }

@@ -88,7 +88,7 @@ impl<'a, N: Listed> Pages<'a, N> {
             json.raw(key.as_bytes());
             let done = match part {
                 Part::Typename => {
-                    json.write(&*Connection::<N>::type_name());
+                    json.plain(&Connection::<N>::type_name());
                     Ok(())
                 }
                 Part::Waiting(value) => {
@@ -120,7 +120,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         json.object(edge, |json, (key, part)| {
             json.raw(key.as_bytes());
             match part {
-                EdgePart::Typename => json.write(&*Edge::<N>::type_name()),
+                EdgePart::Typename => json.plain(&Edge::<N>::type_name()),
                 EdgePart::Cursor => json.write(&self.query.cursor(&page.slice.rows[row])),
                 EdgePart::Node(place) => {
                     written = written.and(self.write_row(*place, start + row, json));
@@ -145,7 +145,7 @@ impl<'a, N: Listed> Pages<'a, N> {
                         Ok(())
                     }
                     (_, Late::None) => {
-                        json.write(&*<N::Node as async_graphql::OutputType>::type_name());
+                        json.plain(&<N::Node as async_graphql::OutputType>::type_name());
                         Ok(())
                     }
                 };
@@ -167,7 +167,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         json.object(info, |json, (key, part)| {
             json.raw(key.as_bytes());
             match part {
-                InfoPart::Typename => json.write("PageInfo"),
+                InfoPart::Typename => json.plain("PageInfo"),
                 InfoPart::Start => json.write(&cursor(rows.first())),
                 InfoPart::End => json.write(&cursor(rows.last())),
                 InfoPart::HasNext | InfoPart::HasPrevious => {
@@ -204,6 +204,15 @@ fn rows<N: Listed>(
 impl<N: Listed> Lists for Pages<'_, N> {
     fn write(&self, parent: usize, json: &mut Json) -> Result<(), NotPlain> {
         self.write_page(parent, json)
+    }
+
+    fn values(&self) -> usize {
+        let fields = self.plan.places.iter().map(|place| place.fields.len());
+        let below = self.late.iter().flatten().map(|late| match late {
+            Late::Lists(lists) => lists.values(),
+            Late::None | Late::Values(_) => 0,
+        });
+        self.nodes.len() * fields.sum::<usize>() + below.sum::<usize>()
     }
 }
 

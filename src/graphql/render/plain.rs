@@ -69,7 +69,7 @@ pub(super) fn object<T: PlainFields>(
         json.raw(field.key.as_bytes());
         let done = match &field.step {
             Step::Typename => {
-                json.write(&*T::type_name());
+                json.plain(&T::type_name());
                 Ok(())
             }
             Step::Value(write) => write(object, &field.asked, json),
@@ -151,9 +151,10 @@ plain! {
     f64: |value, json| json.write(value),
     &str: |value, json| json.write(value),
     String: |value, json| json.write(value),
-    ID: |value, json| json.write(value.as_str()),
-    Timestamp: |value, json| json.write(&value.to_rfc3339()),
-    Decimal: |value, json| json.write(&value.to_string()),
+    // Ids of the graph: a word and base32.
+    ID: |value, json| json.plain(value),
+    Timestamp: |value, json| json.plain(&value.to_rfc3339()),
+    Decimal: |value, json| json.plain(&value.to_string()),
     scalar::Json: |value, json| json.write(&value.0),
     JsonObject: |value, json| json.write(&value.0),
     AuditAction: |value, json| name(value, json),
@@ -165,5 +166,5 @@ plain! {
 /// The name of a value of an enum.
 fn name<T: EnumType + Copy>(value: &T, json: &mut Json) {
     let item = T::items().iter().find(|item| item.value == *value);
-    json.write(item.map_or("", |item| item.name));
+    json.plain(item.map_or("", |item| item.name));
 }
