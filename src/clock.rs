@@ -29,21 +29,30 @@ impl Timestamp {
     /// RFC 3339 in UTC with `Z`, and no more digits of a fraction than there are: none, three or six. The form for all years
     /// is chrono's; those of four digits are written here, because answers are full of them.
     pub fn to_rfc3339(self) -> String {
+        let mut text = Vec::new();
+        self.write_rfc3339(&mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// The same, behind other text.
+    pub fn write_rfc3339(self, text: &mut Vec<u8>) {
         let time = DateTime::<Utc>::from_timestamp_micros(self.0).unwrap_or_default();
         let (date, clock) = (time.naive_utc().date(), time.naive_utc().time());
         let Ok(year @ 0..=9999) = u32::try_from(date.year()) else {
-            return time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            let year_of_more = time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            text.extend_from_slice(year_of_more.as_bytes());
+            return;
         };
         let seconds = clock.num_seconds_from_midnight();
         let micros = time.timestamp_subsec_micros();
-        let [y1, y2, y3, y4] = digits(year);
-        let [m1, m2] = digits(date.month());
-        let [d1, d2] = digits(date.day());
-        let [h1, h2] = digits(seconds / 3600);
-        let [n1, n2] = digits(seconds / 60 % 60);
-        let [s1, s2] = digits(seconds % 60);
-        let [f1, f2, f3, f4, f5, f6] = digits(micros);
-        let mut text = [
+        let [y1, y2, y3, y4] = last_digits(year);
+        let [m1, m2] = last_digits(date.month());
+        let [d1, d2] = last_digits(date.day());
+        let [h1, h2] = last_digits(seconds / 3600);
+        let [n1, n2] = last_digits(seconds / 60 % 60);
+        let [s1, s2] = last_digits(seconds % 60);
+        let [f1, f2, f3, f4, f5, f6] = last_digits(micros);
+        let mut digits = [
             y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2,
             b'.', f1, f2, f3, f4, f5, f6, b'Z',
         ];
@@ -52,10 +61,8 @@ impl Timestamp {
             (_, 0) => 23,
             _ => 26,
         };
-        text[end] = b'Z';
-        str::from_utf8(&text[..=end])
-            .map(str::to_owned)
-            .unwrap_or_default()
+        digits[end] = b'Z';
+        text.extend_from_slice(&digits[..=end]);
     }
 
     /// Milliseconds since 1970, not below zero: the part of an id that carries time.
@@ -65,7 +72,7 @@ impl Timestamp {
 }
 
 /// The last digits of a number.
-fn digits<const COUNT: usize>(mut number: u32) -> [u8; COUNT] {
+fn last_digits<const COUNT: usize>(mut number: u32) -> [u8; COUNT] {
     let mut digits = [b'0'; COUNT];
     for digit in digits.iter_mut().rev() {
         *digit = b"0123456789"[(number % 10) as usize];

@@ -500,8 +500,10 @@ impl Dialect {
             }
             Self::Postgres => {
                 children.expr(Expr::cust(list(table)));
-                let (inner, values) = children.build(sea_orm::sea_query::PostgresQueryBuilder);
-                let mut values = values.0;
+                let Wording {
+                    sql: inner,
+                    mut values,
+                } = Wording::of(children);
                 values.push(Value::from(parents.to_vec()));
                 let sql = format!(
                     "SELECT {} FROM unnest(${}::uuid[]) AS parent (id) CROSS JOIN LATERAL ({inner}) AS child",

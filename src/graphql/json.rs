@@ -4,6 +4,8 @@ use async_graphql::Value;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::clock::Timestamp;
+
 /// JSON text, written from its start to its end.
 #[derive(Debug, Default)]
 pub struct Json(Vec<u8>);
@@ -39,6 +41,13 @@ impl Json {
     pub fn plain(&mut self, text: &str) {
         self.raw(b"\"");
         self.raw(text.as_bytes());
+        self.raw(b"\"");
+    }
+
+    /// A time.
+    pub fn time(&mut self, time: Timestamp) {
+        self.raw(b"\"");
+        time.write_rfc3339(&mut self.0);
         self.raw(b"\"");
     }
 

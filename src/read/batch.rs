@@ -69,11 +69,18 @@ pub async fn pages<N: Noun>(
         .iter()
         .position(|name| *name == column)
         .unwrap_or_default();
-    let mut lists: Vec<Vec<N::Model>> = parents.iter().map(|_| Vec::new()).collect();
+    let mut lists: Vec<Vec<Arc<N::Model>>> = parents.iter().map(|_| Vec::new()).collect();
+    // Those of one parent come one behind the other.
+    let mut last = None;
     for row in rows {
         let parent: Uuid = row.try_get_by_index(at)?;
-        if let Some(&place) = places.get(&parent) {
-            lists[place].push(columns.decode(&row)?);
+        let place = match last {
+            Some((known, place)) if known == parent => place,
+            _ => places.get(&parent).copied(),
+        };
+        last = Some((parent, place));
+        if let Some(place) = place {
+            lists[place].push(Arc::new(columns.decode(&row)?));
         }
     }
     let lists = lists.into_iter();
@@ -113,13 +120,13 @@ pub async fn one_page<N: Noun>(
         .await?;
     let rows: Vec<_> = rows
         .iter()
-        .map(|row| columns.decode(row))
+        .map(|row| columns.decode(row).map(Arc::new))
         .collect::<Result<_, _>>()?;
     Ok(columns.slice(rows, &query.page))
 }
 
 /// Puts the rows of one parent in the page's direction.
-fn ordered<N: Noun>(rows: Vec<N::Model>, query: &Query<N>) -> Vec<N::Model> {
+fn ordered<N: Noun>(rows: Vec<Arc<N::Model>>, query: &Query<N>) -> Vec<Arc<N::Model>> {
     let mut placed: Vec<_> = rows
         .into_iter()
         .map(|row| (query.order.position(N::id(&row), &row), row))

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use derive_where::derive_where;
 use sea_orm::sea_query::SelectStatement;
@@ -113,7 +114,7 @@ impl<N: Noun> Columns<N> {
     /// The rows of a query, with these columns.
     pub async fn fetch(self, reader: &Reader, query: SelectStatement) -> Result<Vec<N::Model>> {
         let columns = self.seen_by(reader);
-        let rows = columns.read(reader, query).await?;
+        let rows: Vec<N::Model> = columns.read(reader, query).await?;
         columns.note(&rows);
         Ok(rows)
     }
@@ -177,17 +178,21 @@ impl<N: Noun> Seen<'_, N> {
         })
     }
 
-    async fn read(&self, reader: &Reader, mut query: SelectStatement) -> Result<Vec<N::Model>> {
+    async fn read<T: From<N::Model>>(
+        &self,
+        reader: &Reader,
+        mut query: SelectStatement,
+    ) -> Result<Vec<T>> {
         query.columns(self.names().into_iter().map(|name| (N::TABLE, name)));
         let rows = reader.select(&query).await?;
         Ok(rows
             .iter()
-            .map(|row| self.decode(row))
+            .map(|row| self.decode(row).map(T::from))
             .collect::<Result<_, _>>()?)
     }
 
     /// The page of rows that were read for it. The one beyond it, which tells that there are more, is shown to nobody.
-    pub fn slice(&self, rows: Vec<N::Model>, page: &Page) -> Slice<N> {
+    pub fn slice(&self, rows: Vec<Arc<N::Model>>, page: &Page) -> Slice<N> {
         let slice = Slice::new(rows, page);
         self.note(slice.rows.iter().map(AsRef::as_ref));
         slice

@@ -247,17 +247,14 @@ pub struct Slice<N: Noun> {
 
 impl<N: Noun> Slice<N> {
     /// A slice of rows that were read in the page's direction, with one row too many as the sign that there are more.
-    pub fn new(mut rows: Vec<N::Model>, page: &Page) -> Self {
+    pub fn new(mut rows: Vec<Arc<N::Model>>, page: &Page) -> Self {
         let size = usize::try_from(page.size).unwrap_or(usize::MAX);
         let more = rows.len() > size;
         rows.truncate(size);
         if page.backward {
             rows.reverse();
         }
-        Self {
-            rows: rows.into_iter().map(Arc::new).collect(),
-            more,
-        }
+        Self { rows, more }
     }
 }
 

@@ -153,7 +153,7 @@ plain! {
     String: |value, json| json.write(value),
     // Ids of the graph: a word and base32.
     ID: |value, json| json.plain(value),
-    Timestamp: |value, json| json.plain(&value.to_rfc3339()),
+    Timestamp: |value, json| json.time(*value),
     Decimal: |value, json| json.plain(&value.to_string()),
     scalar::Json: |value, json| json.write(&value.0),
     JsonObject: |value, json| json.write(&value.0),
