@@ -27,6 +27,10 @@ pub enum Noun {
     Token,
 }
 
+/// The digits of Crockford's base32, in lower case, five bits each; and how many of them 128 bits are.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const DIGITS: usize = 26;
+
 impl Noun {
     const ALL: [Self; 8] = [
         Self::Agent,
@@ -54,10 +58,20 @@ impl Noun {
     }
 
     /// The text form of an id: a `TypeID`, that is prefix and base32 of the 16 bytes (type-id specification 0.3).
+    ///
+    /// Written here, because answers are full of ids; read by the library.
     pub fn encode(self, id: Uuid) -> String {
-        DynamicType::new(self.prefix())
-            .map(|prefix| TypeSafeId::from_type_and_uuid(prefix, id).to_string())
-            .unwrap_or_default()
+        let (prefix, mut rest) = (self.prefix(), id.as_u128());
+        let mut digits = [b'0'; DIGITS];
+        for digit in digits.iter_mut().rev() {
+            *digit = ALPHABET[(rest & 31) as usize];
+            rest >>= 5;
+        }
+        let mut text = String::with_capacity(prefix.len() + 1 + DIGITS);
+        text.push_str(prefix);
+        text.push('_');
+        text.push_str(str::from_utf8(&digits).unwrap_or_default());
+        text
     }
 
     /// The id in a text that must name this kind of thing; `None` for garbage and for other kinds.
@@ -99,9 +113,26 @@ mod tests {
     #[test]
     fn text_form_goes_there_and_back() {
         let id = derive(Timestamp(1_700_000_000_000_000), &[b"a", b"b"]);
-        for noun in Noun::ALL {
-            assert_eq!(decode(&noun.encode(id)), Some((noun, id)));
+        let others = [
+            0,
+            1,
+            31,
+            32,
+            u128::MAX,
+            u128::MAX >> 1,
+            1 << 127,
+            0x0123_4567_89ab_cdef << 60,
+        ];
+        for id in others.map(Uuid::from_u128).into_iter().chain([id]) {
+            for noun in Noun::ALL {
+                let text = noun.encode(id);
+                assert_eq!(decode(&text), Some((noun, id)));
+                let prefix = DynamicType::new(noun.prefix()).unwrap();
+                let same = TypeSafeId::from_type_and_uuid(prefix, id);
+                assert_eq!(text, same.to_string());
+            }
         }
+        let id = derive(Timestamp(1_700_000_000_000_000), &[b"a", b"b"]);
         assert_eq!(Noun::Agent.decode(&Noun::ChatUser.encode(id)), None);
     }
 

@@ -30,8 +30,13 @@ pub async fn count(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Re
             .map(|row| row.try_get("", "count"))
             .transpose()?);
     }
-    let platforms = among_few(reader, scope, filter, found).await?;
-    Ok(platforms.map(|platforms| platforms.iter().map(|(_, count)| count).sum()))
+    let select = among_few(reader, scope, filter, found)?;
+    for row in reader.planned().select(&select).await? {
+        if is_few(row.try_get("", "brought")?) {
+            return Ok(Some(row.try_get("", "count")?));
+        }
+    }
+    Ok(None)
 }
 
 /// How many of them are on each platform.
@@ -40,10 +45,20 @@ pub async fn platforms(
     scope: Scope,
     filter: &ChatUserFilter,
 ) -> Result<Option<Platforms>> {
-    match found(reader, scope, filter) {
-        Some((scope, found)) => among_few(reader, scope, filter, found).await,
-        None => Ok(None),
+    let Some((scope, found)) = found(reader, scope, filter) else {
+        return Ok(None);
+    };
+    let mut select = among_few(reader, scope, filter, found)?;
+    let platform = (Entity::TABLE, "platform");
+    select.column(platform).group_by_col(platform);
+    let (mut all, mut platforms) = (0, Platforms::new());
+    for row in reader.planned().select(&select).await? {
+        let brought: i64 = row.try_get("", "brought")?;
+        all += brought;
+        platforms.push((row.try_get("", "platform")?, row.try_get("", "count")?));
     }
+    platforms.retain(|(_, count)| *count > 0);
+    Ok(is_few(all).then_some(platforms))
 }
 
 /// The list, and how the index of grams finds those in it who have the term.
@@ -110,13 +125,13 @@ fn by_index_alone(
     Ok(Some(select))
 }
 
-/// Looks at those whom the index brings. `None` when they are many.
-async fn among_few(
+/// Of those whom the index brings: how many they are, and how many of them the search finds. No more are looked at than a few.
+fn among_few(
     reader: &Reader,
     scope: Scope,
     filter: &ChatUserFilter,
     found: Found,
-) -> Result<Option<Platforms>> {
+) -> Result<SelectStatement> {
     let mut rest = filter.clone();
     rest.search = rest.search.filter(|_| !found.exact);
     let condition = rest.condition(reader)?;
@@ -127,20 +142,13 @@ async fn among_few(
     } else {
         few.columns(["platform", "search_text"].map(|column| (Entity::TABLE, column)));
     }
-    let select = Sql::select()
-        .column((Entity::TABLE, "platform"))
+    Ok(Sql::select()
         .expr_as(Expr::cust("COUNT(*)"), "brought")
         .expr_as(Func::count(Expr::case(condition, 1)), "count")
         .from_subquery(few, Entity::TABLE)
-        .group_by_col((Entity::TABLE, "platform"))
-        .to_owned();
-    let (mut all, mut platforms) = (0, Platforms::new());
-    for row in reader.planned().select(&select).await? {
-        let brought: i64 = row.try_get("", "brought")?;
-        all += brought;
-        platforms.push((row.try_get("", "platform")?, row.try_get("", "count")?));
-    }
-    platforms.retain(|(_, count)| *count > 0);
-    let is_few = u64::try_from(all).is_ok_and(|all| all <= FEW);
-    Ok(is_few.then_some(platforms))
+        .to_owned())
+}
+
+fn is_few(brought: i64) -> bool {
+    u64::try_from(brought).is_ok_and(|brought| brought <= FEW)
 }

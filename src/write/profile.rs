@@ -451,7 +451,7 @@ impl UserChange {
 
 /// Users by the ids that are asked for: their own, or of those who were merged into them. Users of agents that are not theirs
 /// who asks are not there. Until the transaction ends nobody else writes to them: their agents are held, as by everyone who
-/// writes.
+/// writes, where a transaction is not alone anyway.
 pub(super) async fn find(
     transaction: &Transaction,
     by: &Principal,
@@ -497,13 +497,15 @@ async fn find_where(
     let (own_users, _) = own::written(&by.agents, dialect, "chat_users.agent_id", "$2");
     let values = || std::iter::once(ids.value()).chain(own.clone());
     let wanted = ids.subquery(dialect, "$1");
-    let hold = format!(
-        "SELECT agents.id FROM agents WHERE id IN (SELECT chat_users.agent_id FROM {wanted} AS wanted \
-         JOIN chat_users ON chat_users.id = wanted.id UNION ALL SELECT chat_user_aliases.agent_id FROM {wanted} AS wanted \
-         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) AND {own_agents} ORDER BY external_id{}",
-        dialect.locking("agents")
-    );
-    transaction.rows(dialect.raw(hold, values())).await?;
+    let lock = dialect.locking("agents");
+    if !lock.is_empty() {
+        let hold = format!(
+            "SELECT agents.id FROM agents WHERE id IN (SELECT chat_users.agent_id FROM {wanted} AS wanted \
+             JOIN chat_users ON chat_users.id = wanted.id UNION ALL SELECT chat_user_aliases.agent_id FROM {wanted} AS wanted \
+             JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) AND {own_agents} ORDER BY external_id{lock}"
+        );
+        transaction.rows(dialect.raw(hold, values())).await?;
+    }
     let sql = format!(
         "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown} AND {own_users} \
          UNION ALL SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted \

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, OpenFlags, Row};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Row, Rows};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{Statement, Value};
 
+use super::lock;
 use super::table::Table;
 use crate::error::{Error, Result};
 
@@ -18,6 +18,10 @@ use crate::error::{Error, Result};
 const STEPS: i32 = 20_000;
 /// How long a statement may keep a thread that others want to use too: several times what a page takes.
 const MOMENT: Duration = Duration::from_micros(500);
+/// How long one may keep it that has come to rows.
+const WHILE: Duration = Duration::from_millis(5);
+/// Rows between two looks at whether that is over.
+const LOOK: usize = 64;
 /// Steps between two looks at whether the moment is over.
 const FEW_STEPS: i32 = 1_000;
 /// How long a connection waits for a lock. Readers wait for none but that of a log that is being mended.
@@ -105,31 +109,36 @@ pub(super) fn run(
 }
 
 /// Runs a statement on a thread that others want to use too: it waits for no lock, and is interrupted when it has not come to
-/// a row within [`MOMENT`]. One that has goes on, but no longer holds up the others.
+/// a row within [`MOMENT`], or to the next one within [`WHILE`]. One that has goes on, but then it no longer holds up the others.
 pub(super) fn run_here(connection: &Connection, statement: &Statement) -> rusqlite::Result<Table> {
     let start = Instant::now();
-    let goes_on = Arc::new(AtomicBool::new(false));
-    let exempt = Arc::clone(&goes_on);
-    let is_over = move || start.elapsed() >= MOMENT && !exempt.load(Ordering::Relaxed);
+    let has = move |time: &Duration| start.elapsed() >= *time;
+    let limit = Arc::new(Mutex::new(Some(MOMENT)));
+    let watched = Arc::clone(&limit);
+    let is_over = move || lock(&watched).as_ref().is_some_and(has);
     connection.busy_timeout(Duration::ZERO)?;
     connection.progress_handler(FEW_STEPS, Some(is_over))?;
     let mut prepared = prepare(connection, statement)?;
     let mut table = Table::new(prepared.column_names()).map_err(unfit)?;
     let mut rows = prepared.raw_query();
-    while start.elapsed() < MOMENT {
-        match rows.next()? {
-            Some(row) => take(row, &mut table)?,
-            None => return Ok(table),
+    while let Some(row) = rows.next()? {
+        take(row, &mut table)?;
+        if table.rows() == 1 {
+            *lock(&limit) = Some(WHILE);
+        }
+        if table.rows() % LOOK == 0 && has(&WHILE) {
+            *lock(&limit) = None;
+            return tokio::task::block_in_place(|| rest(rows, table));
         }
     }
-    goes_on.store(true, Ordering::Relaxed);
-    tokio::task::block_in_place(|| {
-        while let Some(row) = rows.next()? {
-            take(row, &mut table)?;
-        }
-        Ok(())
-    })
-    .map(|()| table)
+    Ok(table)
+}
+
+fn rest(mut rows: Rows<'_>, mut table: Table) -> rusqlite::Result<Table> {
+    while let Some(row) = rows.next()? {
+        take(row, &mut table)?;
+    }
+    Ok(table)
 }
 
 fn prepare<'a>(
