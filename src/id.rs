@@ -107,6 +107,9 @@ pub fn derive(at: Timestamp, seed: &[&[u8]]) -> Uuid {
 
 #[cfg(test)]
 mod tests {
+    use type_safe_id::{DynamicType, TypeSafeId};
+    use uuid::Uuid;
+
     use super::{Noun, decode, derive};
     use crate::clock::Timestamp;
 

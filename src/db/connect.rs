@@ -103,7 +103,8 @@ impl Database {
         })?;
         match dialect {
             Dialect::Sqlite => Self::open_sqlite(options).await,
-            Dialect::Postgres => Self::open_postgres(options).await,
+            // It opens several at once, and whoever starts carries no room for that.
+            Dialect::Postgres => Box::pin(Self::open_postgres(options)).await,
         }
     }
 

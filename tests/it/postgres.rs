@@ -63,9 +63,9 @@ async fn backend(reader: &Reader) -> i64 {
 }
 
 /// How many processes of the server are at a statement with this word in it, as somebody else sees it.
-async fn at_work(world: &World, word: &str) -> i64 {
+async fn at_work(world: &World, statement: &str) -> i64 {
     let sql = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%{word}%'"
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%{statement}%'"
     );
     number(&world.database.reader, &sql).await
 }
@@ -561,7 +561,8 @@ async fn connection_strings_say_what_the_writer_reads_in_them() {
     let authority = &url[url::Position::BeforeUsername..url::Position::AfterPort];
     let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
     let user = url.username();
-    let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = name.bytes().map(|byte| format!("%{byte:02X}"));
+    let encoded = encoded.collect::<Vec<_>>().concat();
     for (url, setting, expected) in [
         (format!("postgresql://{authority}/{name}"), "jit", "off"),
         (format!("postgres://{authority}/{encoded}"), "jit", "off"),

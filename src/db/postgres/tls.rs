@@ -37,7 +37,7 @@ impl Tls {
     /// What makes a connection speak TLS.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let told = |error: Error| error.to_string();
-        let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         for certificate in self.roots.iter().map(|source| certificates(source)) {
             for certificate in certificate? {
                 roots.add(certificate).map_err(told)?;
