@@ -88,6 +88,9 @@ const POSTGRES: [(&str, &str); 3] = [
 const ONE_PLAN: (&str, &str) = ("plan_cache_mode", "force_generic_plan");
 /// What reading connections are told on top of that.
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
+/// What those for short statements are told: where an index has the order, it is walked. One plan for all values knows only how
+/// large an agent is on average, and would rather read all of a small one and sort.
+const IN_ORDER: (&str, &str) = ("enable_sort", "off");
 
 /// The lock that migrations hold in PostgreSQL: "parlour" in hexadecimal.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)";
@@ -136,23 +139,27 @@ impl Database {
     async fn open_postgres(options: &DatabaseOptions) -> Result<Self> {
         let timeout = options.statement_timeout.as_millis().to_string();
         let timeout = [("statement_timeout", timeout.as_str())];
-        let settings = POSTGRES
-            .into_iter()
-            .chain([ONE_PLAN, READ_ONLY])
-            .chain(timeout);
-        let target = postgres::Target::new(&options.url, settings)?;
-        let pool = async |shared| {
+        let target = |special: Option<_>| {
+            let settings = POSTGRES.into_iter().chain([ONE_PLAN, READ_ONLY]);
+            let settings = settings.chain(timeout).chain(special);
+            postgres::Target::new(&options.url, settings)
+        };
+        let pool = async |target, shared| {
             let limits = postgres::Limits {
                 connections: options.readers,
                 acquire: options.acquire_timeout,
                 shared,
             };
-            let pool = postgres::Pool::open(target.clone(), limits).await?;
+            let pool = postgres::Pool::open(target, limits).await?;
             Ok::<_, Error>(Connections::Postgres(pool))
         };
         let dialect = Dialect::Postgres;
-        let (writer, reader, apart) =
-            tokio::try_join!(postgres_writer(options), pool(true), pool(false))?;
+        let (short, apart) = (target(Some(IN_ORDER))?, target(None)?);
+        let (writer, reader, apart) = tokio::try_join!(
+            postgres_writer(options),
+            pool(short, true),
+            pool(apart, false)
+        )?;
         Ok(Self {
             reader: Reader::new(reader, apart, dialect),
             writer: Writer::new(writer, dialect, options.writers),

@@ -220,15 +220,13 @@ pub async fn page(
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
     let planned = reader.planned();
-    let (short, long) = match query.filter.r#where {
-        None => (reader.clone(), reader.apart()),
-        Some(_) => (planned.clone(), planned.clone()),
-    };
+    let is_plain = query.filter.r#where.is_none();
+    let short = if is_plain { reader } else { &planned };
     let among_first = async |reader, rows| {
         let hits = first_rows(reader, scope, query, rows)?;
         look(reader, query, hits, columns).await
     };
-    let glance = among_first(&short, GLANCE).await?;
+    let glance = among_first(short, GLANCE).await?;
     if glance.more {
         return Ok(glance);
     }
@@ -242,20 +240,21 @@ pub async fn page(
         return look(&planned, query, walk, columns).await;
     };
     if may_suffice(&query.page, glance.rows.len()) {
-        let first = among_first(&long, FIRST_LOOK).await?;
+        let first = among_first(&planned, FIRST_LOOK).await?;
         if first.more {
             return Ok(first);
         }
         if let Some(rows) = longer_look(&query.page, first.rows.len()) {
-            let longer = among_first(&long, rows).await?;
+            let longer = among_first(&planned, rows).await?;
             if longer.more {
                 return Ok(longer);
             }
         }
     }
-    let reader = if found.is_planned { &long } else { &planned };
+    let by_one_plan = is_plain && found.is_planned;
     let hits = matching(reader, scope, query, found)?;
-    look(reader, query, hits, columns).await
+    let reader = if by_one_plan { reader.apart() } else { planned };
+    look(&reader, query, hits, columns).await
 }
 
 /// Whether the first look may find a page of matches, going by what a glance brought. How many were passed over it does not know.
@@ -276,18 +275,38 @@ fn longer_look(page: &Page, brought: usize) -> Option<u64> {
     (rows <= LONGEST_LOOK).then_some(rows)
 }
 
-/// The rows of `hits`, a query for ids that are already cut to the page.
+/// The rows of `hits`, a query for ids, each with what it is ordered by, that are already cut to the page and in its order.
 async fn look(
     reader: &Reader,
     query: &ChatUsers,
     hits: SelectStatement,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
-    let mut select = chat_user::Entity::visible(reader.principal());
-    select.and_where(Expr::col((chat_user::Entity::TABLE, "id")).in_subquery(hits));
-    query.sort(&mut select);
+    let table = chat_user::Entity::TABLE;
+    let mut select = Sql::select()
+        .from_subquery(hits, "hits")
+        .inner_join(table, Expr::col((table, "id")).equals(("hits", "id")))
+        .to_owned();
+    in_order_of("hits", &mut select, query);
     let columns = query.order.with_key(columns);
     columns.slice(reader, select, &query.page).await
+}
+
+/// Puts rows in the page's direction, by the columns of what they were found by.
+fn in_order_of(found: &'static str, select: &mut SelectStatement, query: &ChatUsers) {
+    let direction = if query.is_descending() {
+        Order::Desc
+    } else {
+        Order::Asc
+    };
+    for column in hit(query) {
+        select.order_by((found, column), direction.clone());
+    }
+}
+
+/// The columns of a hit.
+fn hit(query: &ChatUsers) -> [String; 2] {
+    [query.order.column(), "id".to_owned()]
 }
 
 /// Ids of the page among the first rows of the order.
@@ -324,7 +343,7 @@ fn page_among(
     }
     // Under the table's own name, so that conditions on the table read the same here.
     let mut hits = Sql::select()
-        .column((table, "id"))
+        .columns(hit(query).map(|column| (table, column)))
         .from_subquery(rows, table)
         .to_owned();
     hits.cond_where(super::Filter::condition(filter, reader)?);
@@ -335,7 +354,7 @@ fn page_among(
 /// Ids of the page, met by walking the order.
 fn walking(reader: &Reader, scope: Scope, query: &ChatUsers) -> Result<SelectStatement> {
     let mut hits = query.select(reader, scope)?;
-    hits.column((chat_user::Entity::TABLE, "id"));
+    hits.columns(hit(query).map(|column| (chat_user::Entity::TABLE, column)));
     Ok(hits)
 }
 
@@ -360,7 +379,7 @@ fn matching(
     let many = met(reader, scope, query, &filter, many)?;
     let ids = |hits, name: &'static str| {
         Sql::select()
-            .column("id")
+            .columns(hit(query))
             .from_subquery(hits, name)
             .to_owned()
     };
@@ -380,7 +399,7 @@ fn met(
 ) -> Result<SelectStatement> {
     let table = chat_user::Entity::TABLE;
     let mut walk = chat_user::Entity::visible(reader.principal());
-    walk.column((table, "id"))
+    walk.columns(hit(query).map(|column| (table, column)))
         .cond_where(scope.condition::<chat_user::Entity>())
         .and_where(many.are)
         .and_where(many.is_met);
@@ -388,7 +407,6 @@ fn met(
         query.cut(&mut walk);
         return Ok(walk);
     }
-    walk.column((table, query.order.column()));
     query.between(&mut walk);
     query.sort(&mut walk);
     // A fence here, too: what is met comes in order, so that a page of it is enough.
@@ -402,18 +420,11 @@ fn met(
         .to_owned();
     // As a question of each row, and not as a join, which a planner might turn round.
     let mut hits = Sql::select()
-        .column(("met", "id"))
+        .columns(hit(query).map(|column| ("met", column)))
         .from_subquery(walk, "met")
         .and_where(Expr::exists(of_those).or(Expr::cust("false")))
         .to_owned();
-    let direction = if query.is_descending() {
-        Order::Desc
-    } else {
-        Order::Asc
-    };
-    for column in [query.order.column().as_str(), "id"] {
-        hits.order_by(("met", column.to_owned()), direction.clone());
-    }
+    in_order_of("met", &mut hits, query);
     hits.limit(query.page.size + 1).offset(query.page.offset);
     Ok(hits)
 }

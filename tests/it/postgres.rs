@@ -254,12 +254,12 @@ async fn nothing_is_written_by_who_reads() {
 async fn connections_have_their_settings() {
     let Some(world) = world().await else { return };
     let reader = &world.database.reader;
-    for (reader, plans) in [
-        (reader.clone(), "force_generic_plan"),
-        (reader.apart(), "force_generic_plan"),
-        (reader.planned(), "force_custom_plan"),
+    for (reader, plans, sort) in [
+        (reader.clone(), "force_generic_plan", "off"),
+        (reader.apart(), "force_generic_plan", "on"),
+        (reader.planned(), "force_custom_plan", "on"),
         // The same connection, for another kind of statement.
-        (reader.apart(), "force_generic_plan"),
+        (reader.apart(), "force_generic_plan", "on"),
     ] {
         for (setting, expected) in [
             ("application_name", "parlour"),
@@ -268,6 +268,7 @@ async fn connections_have_their_settings() {
             ("jit", "off"),
             ("lock_timeout", "10s"),
             ("plan_cache_mode", plans),
+            ("enable_sort", sort),
             ("statement_timeout", "10s"),
         ] {
             assert_eq!(
