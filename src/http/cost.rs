@@ -282,7 +282,7 @@ impl<'de> DeserializeSeed<'de> for &Priced {
     }
 }
 
-/// The cost of a value, as [`values`] has it.
+/// The cost of a value, as `values` has it.
 impl<'de> Visitor<'de> for &Priced {
     type Value = u64;
 
