@@ -1,13 +1,11 @@
-//! Opening a database: pools, the settings of each connection, and the schema under its lock.
+//! Opening a database: pools, and the settings of each connection.
 
 use std::time::Duration;
 
-use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr};
-
 use super::dialect::Dialect;
 use super::reader::Connections;
-use super::{Reader, Transaction, Work, Writer, postgres, sqlite};
+use super::schema::{Migrate, Schema};
+use super::{Reader, Writer, postgres, sqlite};
 use crate::error::{Error, Result};
 
 /// A database, by what may be done with it.
@@ -17,6 +15,7 @@ pub struct Database {
     pub reader: Reader,
     /// Writes.
     pub writer: Writer,
+    schema: Schema,
 }
 
 /// How to open a database.
@@ -60,14 +59,22 @@ const SQLITE: [(&str, &str); 3] = [
 
 /// What the writing connection is told on top. Page cache: a batch of an import touches tens of thousands of pages, and a
 /// page that does not fit is written to the log and read back within the same transaction.
-const SQLITE_WRITER: [(&str, &str); 2] = [("cache_size", "-262144"), ("mmap_size", "268435456")];
+const SQLITE_WRITER: [(&str, &str); 3] = [
+    ("cache_size", "-262144"),
+    ("mmap_size", "268435456"),
+    ("foreign_keys", "ON"),
+];
 /// The same where much is written. What is mapped serves readers alone, so all of the memory is cache.
-const SQLITE_BULK: [(&str, &str); 2] = [("cache_size", "-524288"), ("mmap_size", "0")];
+const SQLITE_BULK: [(&str, &str); 3] = [
+    ("cache_size", "-524288"),
+    ("mmap_size", "0"),
+    ("foreign_keys", "ON"),
+];
 /// Pages of log before they are folded into the file. Readers look through the log before they look into the file, so it
 /// stays short.
-const CHECKPOINT: &str = "4096";
+const CHECKPOINT: [(&str, &str); 1] = [("wal_autocheckpoint", "4096")];
 /// The same where much is written: many changes of a page are then folded at once.
-const BULK_CHECKPOINT: &str = "262144";
+const BULK_CHECKPOINT: [(&str, &str); 1] = [("wal_autocheckpoint", "262144")];
 /// What reading connections are told on top. Their cache is small because they look into the file's pages where the
 /// operating system has them: as far as the file goes, whatever its size.
 const SQLITE_READER: [(&str, &str); 3] = [
@@ -92,9 +99,6 @@ const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 /// large an agent is on average, and would rather read all of a small one and sort.
 const IN_ORDER: (&str, &str) = ("enable_sort", "off");
 
-/// The lock that migrations hold in PostgreSQL: "parlour" in hexadecimal.
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)";
-
 impl Database {
     /// Opens a database; a `SQLite` file is made when there is none.
     pub async fn open(options: &DatabaseOptions) -> Result<Self> {
@@ -112,57 +116,73 @@ impl Database {
     }
 
     async fn open_sqlite(options: &DatabaseOptions) -> Result<Self> {
-        let file = sqlite::File::new(&options.url, SQLITE.iter().chain(&SQLITE_READER))?;
+        let limits = |connections, acquire, statement, short| sqlite::Limits {
+            connections,
+            acquire,
+            statement,
+            short,
+        };
         // The writer first: it may have to make the file that the readers open.
-        let writer = sqlite_writer(options).await?;
+        let (special, checkpoint) = if options.bulk {
+            (SQLITE_BULK, BULK_CHECKPOINT)
+        } else {
+            (SQLITE_WRITER, CHECKPOINT)
+        };
+        let settings = SQLITE.iter().chain(&special).chain(&checkpoint);
+        let file = sqlite::File::new(&options.url, settings)?.made();
+        // It waits for the one connection as long as it takes.
+        let alone = limits(1, Duration::from_mins(1), Duration::ZERO, false);
+        let writer = sqlite::Pool::open(file, alone).await?;
+        let file = sqlite::File::new(&options.url, SQLITE.iter().chain(&SQLITE_READER))?;
         let readers = async |statement, short| {
-            let limits = sqlite::Limits {
-                connections: options.readers,
-                acquire: options.acquire_timeout,
-                statement,
-                short,
-            };
+            let limits = limits(options.readers, options.acquire_timeout, statement, short);
             let pool = sqlite::Pool::open(file.clone(), limits).await?;
             Ok::<_, Error>(Connections::Sqlite(pool))
         };
-        let dialect = Dialect::Sqlite;
         Ok(Self {
             reader: Reader::new(
                 readers(Duration::ZERO, true).await?,
                 readers(options.statement_timeout, false).await?,
-                dialect,
+                Dialect::Sqlite,
             ),
-            writer: Writer::new(writer, dialect, 1),
+            writer: Writer::sqlite(writer),
+            schema: Schema::new(options, Dialect::Sqlite),
         })
     }
 
     async fn open_postgres(options: &DatabaseOptions) -> Result<Self> {
         let timeout = options.statement_timeout.as_millis().to_string();
-        let timeout = [("statement_timeout", timeout.as_str())];
-        let target = |special: Option<_>| {
-            let settings = POSTGRES.into_iter().chain([ONE_PLAN, READ_ONLY]);
-            let settings = settings.chain(timeout).chain(special);
+        let timeout = [READ_ONLY, ("statement_timeout", timeout.as_str())];
+        let target = |special: &[_]| {
+            let settings = POSTGRES.into_iter().chain(special.iter().copied());
             postgres::Target::new(&options.url, settings)
         };
-        let pool = async |target, shared| {
+        let one_plan = (!options.bulk).then_some(ONE_PLAN);
+        let writer = target(one_plan.as_slice())?;
+        let reading = [&timeout[..], &[ONE_PLAN]].concat();
+        let apart = target(&reading)?;
+        let short = target(&[&reading[..], &[IN_ORDER]].concat())?;
+        let pool = async |target, connections, shared| {
             let limits = postgres::Limits {
-                connections: options.readers,
+                connections,
                 acquire: options.acquire_timeout,
                 shared,
             };
-            let pool = postgres::Pool::open(target, limits).await?;
-            Ok::<_, Error>(Connections::Postgres(pool))
+            postgres::Pool::open(target, limits).await
         };
-        let dialect = Dialect::Postgres;
-        let (short, apart) = (target(Some(IN_ORDER))?, target(None)?);
-        let (writer, reader, apart) = tokio::try_join!(
-            postgres_writer(options),
-            pool(short, true),
-            pool(apart, false)
+        let (writer, short, apart) = tokio::try_join!(
+            pool(writer, options.writers, false),
+            pool(short, options.readers, true),
+            pool(apart, options.readers, false)
         )?;
         Ok(Self {
-            reader: Reader::new(reader, apart, dialect),
-            writer: Writer::new(writer, dialect, options.writers),
+            reader: Reader::new(
+                Connections::Postgres(short),
+                Connections::Postgres(apart),
+                Dialect::Postgres,
+            ),
+            writer: Writer::postgres(writer, options.writers),
+            schema: Schema::new(options, Dialect::Postgres),
         })
     }
 
@@ -171,27 +191,17 @@ impl Database {
         if self.pending().await? == 0 {
             return Ok(());
         }
-        self.writer.transaction(&Migrate::Up).await
+        self.schema.change(Migrate::Up).await
     }
 
     /// Takes the newest `steps` migrations back.
     pub async fn migrate_down(&self, steps: u32) -> Result<()> {
-        self.writer.transaction(&Migrate::Down(steps)).await
+        self.schema.change(Migrate::Down(steps)).await
     }
 
     /// Each migration with whether it is applied, oldest first. Writes nothing.
     pub async fn migrations(&self) -> Result<Vec<(String, bool)>> {
-        let migrations =
-            Migrator::get_migration_with_status_read_only(self.writer.connection()).await?;
-        Ok(migrations
-            .iter()
-            .map(|one| {
-                (
-                    one.name().to_owned(),
-                    one.status() == MigrationStatus::Applied,
-                )
-            })
-            .collect())
+        self.schema.migrations().await
     }
 
     /// How many migrations are not applied yet.
@@ -232,85 +242,4 @@ impl Database {
         self.reader.close().await?;
         self.writer.close().await
     }
-}
-
-/// A change of the schema: all of it in one transaction, behind one lock.
-enum Migrate {
-    Up,
-    /// So many steps.
-    Down(u32),
-}
-
-impl Work for Migrate {
-    type Output = ();
-
-    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
-        let connection = transaction.connection();
-        if transaction.dialect() == Dialect::Postgres {
-            connection.execute_unprepared(MIGRATION_LOCK).await?;
-        }
-        match self {
-            Self::Up => Migrator::up(connection, None).await,
-            Self::Down(steps) => Migrator::down(connection, Some(*steps)).await,
-        }
-    }
-}
-
-fn options(from: &DatabaseOptions, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(&from.url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(from.acquire_timeout)
-        .sqlx_logging(false)
-        // A ping per statement would cost a round trip; one after a pause finds connections that died meanwhile.
-        .test_before_acquire_if_idle_for(Duration::from_secs(1));
-    options
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where a connection is made"
-)]
-async fn sqlite_writer(from: &DatabaseOptions) -> Result<DatabaseConnection> {
-    let mut options = options(from, 1);
-    let (special, checkpoint) = if from.bulk {
-        (&SQLITE_BULK, BULK_CHECKPOINT)
-    } else {
-        (&SQLITE_WRITER, CHECKPOINT)
-    };
-    options
-        // It waits for its turn as long as the busy timeout of the connection says, and for the one connection as long as it takes.
-        .acquire_timeout(Duration::from_mins(1))
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .map_sqlx_sqlite_opts(move |mut sqlite| {
-            for (name, value) in SQLITE.iter().chain(special) {
-                sqlite = sqlite.pragma(*name, *value);
-            }
-            sqlite
-                .pragma("wal_autocheckpoint", checkpoint)
-                .create_if_missing(true)
-                .foreign_keys(true)
-                .busy_timeout(Duration::from_secs(30))
-                .statement_cache_capacity(256)
-        });
-    Ok(sea_orm::Database::connect(options).await?)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where a connection is made"
-)]
-async fn postgres_writer(from: &DatabaseOptions) -> Result<DatabaseConnection> {
-    let mut options = options(from, from.writers);
-    let special = (!from.bulk).then_some(ONE_PLAN);
-    options
-        .set_application_name("parlour")
-        .min_connections(0)
-        .map_sqlx_postgres_opts(move |postgres| {
-            postgres
-                .statement_cache_capacity(256)
-                .options(POSTGRES.into_iter().chain(special))
-        });
-    Ok(sea_orm::Database::connect(options).await?)
 }

@@ -5,13 +5,12 @@
 )]
 
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
-use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement, Value};
+use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
 use super::grams;
 use super::rows::{Column, Rows};
 use super::wording::Wording;
-use crate::error::database_code;
 
 /// From how many entries of the index on a walk along the order costs PostgreSQL less than looking all of them up.
 const MANY: u64 = 2_000;
@@ -90,20 +89,6 @@ impl Dialect {
         }
     }
 
-    /// How many connections of the writer are open, and how many of these are idle.
-    pub(super) fn connections(self, pool: &DatabaseConnection) -> (u32, usize) {
-        match self {
-            Self::Sqlite => {
-                let pool = pool.get_sqlite_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
-            Self::Postgres => {
-                let pool = pool.get_postgres_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
-        }
-    }
-
     /// A built query as text and binds.
     pub fn statement(self, query: &SelectStatement) -> Statement {
         match self {
@@ -129,19 +114,6 @@ impl Dialect {
         Statement {
             sql: format!("{word} {}", statement.sql),
             ..statement.clone()
-        }
-    }
-
-    /// Whether an error says that two writers got in each other's way, so that the loser may try again.
-    pub(super) fn is_conflict(self, error: &DbErr) -> bool {
-        let Some(code) = database_code(error) else {
-            return false;
-        };
-        match self {
-            // SQLITE_BUSY and its extended codes: 5 in the low byte.
-            Self::Sqlite => code.parse::<i64>().is_ok_and(|code| code & 0xff == 5),
-            // serialization_failure, deadlock_detected, lock_not_available
-            Self::Postgres => matches!(code.as_str(), "40001" | "40P01" | "55P03"),
         }
     }
 

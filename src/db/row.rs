@@ -25,6 +25,18 @@ pub trait FromRow: Sized {
     fn from_row(row: &Row) -> Result<Self, DbErr>;
 }
 
+/// A struct that a row becomes: its fields have the names of the columns.
+macro_rules! by_name {
+    ($name:ident { $($field:ident),+ $(,)? }) => {
+        impl $crate::db::FromRow for $name {
+            fn from_row(row: &$crate::db::Row) -> Result<Self, sea_orm::DbErr> {
+                Ok(Self { $($field: row.try_get("", stringify!($field))?),+ })
+            }
+        }
+    };
+}
+pub(crate) use by_name;
+
 impl Row {
     /// The value of the column with this name, behind a prefix that is empty but for columns that are named by their table.
     pub fn try_get<T: Readable>(&self, prefix: &str, name: &str) -> Result<T, DbErr> {

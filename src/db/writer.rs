@@ -1,17 +1,16 @@
 //! The one way to write: a transaction that takes its lock at once, tried again when two of them get in each other's way.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-};
-
+use sea_orm::Statement;
 use serde::Serialize;
 
 use super::dialect::Dialect;
+use super::row::{FromRow, Row};
 use super::rows::{Column, Rows};
 use super::tally::Watch;
+use super::undone::Undone;
+use super::{postgres, sqlite};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -21,17 +20,29 @@ const TRIES: u32 = 6;
 /// Writes.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    connection: DatabaseConnection,
-    dialect: Dialect,
+    connections: Connections,
     lanes: usize,
+}
+
+/// Connections that write.
+#[derive(Clone, Debug)]
+enum Connections {
+    Sqlite(sqlite::Pool),
+    Postgres(postgres::Pool),
 }
 
 /// A transaction under way; undone unless committed.
 #[derive(Debug)]
 pub struct Transaction {
-    inner: DatabaseTransaction,
-    dialect: Dialect,
+    held: Held,
     offer: u8,
+}
+
+/// A connection that a transaction has to itself.
+#[derive(Debug)]
+enum Held {
+    Sqlite(sqlite::Held),
+    Postgres(postgres::Held),
 }
 
 /// What a transaction does. It is run again after a conflict, so it keeps nothing of a run but what it answers.
@@ -43,21 +54,30 @@ pub trait Work: Sync {
     fn run<'a>(
         &'a self,
         transaction: &'a Transaction,
-    ) -> impl Future<Output = Result<Self::Output, DbErr>> + Send + 'a;
+    ) -> impl Future<Output = Result<Self::Output, Undone>> + Send + 'a;
 }
 
 impl Writer {
-    pub(super) fn new(connection: DatabaseConnection, dialect: Dialect, lanes: u32) -> Self {
+    pub(super) const fn sqlite(pool: sqlite::Pool) -> Self {
         Self {
-            connection,
-            dialect,
+            connections: Connections::Sqlite(pool),
+            lanes: 1,
+        }
+    }
+
+    pub(super) fn postgres(pool: postgres::Pool, lanes: u32) -> Self {
+        Self {
+            connections: Connections::Postgres(pool),
             lanes: usize::try_from(lanes).unwrap_or(1),
         }
     }
 
     /// How this database says things.
     pub const fn dialect(&self) -> Dialect {
-        self.dialect
+        match self.connections {
+            Connections::Sqlite(_) => Dialect::Sqlite,
+            Connections::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// How many transactions can be under way at once.
@@ -67,65 +87,72 @@ impl Writer {
 
     /// The pool: name, open connections, idle ones among them.
     pub(super) fn connections(&self) -> (&'static str, u32, usize) {
-        let (open, idle) = self.dialect.connections(&self.connection);
+        let (open, idle) = match &self.connections {
+            Connections::Sqlite(pool) => pool.connections(),
+            Connections::Postgres(pool) => pool.connections(),
+        };
         ("writers", open, idle)
     }
 
-    /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it again.
+    /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it
+    /// again, and so does a connection that breaks before the commit, once.
     pub async fn transaction<W: Work>(&self, work: &W) -> Result<W::Output> {
         let mut tried = 0;
         let mut offer = 0;
+        // When a connection broke: then only one that is opened later will do.
+        let mut broken = None;
         loop {
             tried += 1;
-            match self.attempt(work, offer).await {
-                // Rows that were there already after all: another writer's, to be found now, or rows that have taken the ids.
-                Err(DbErr::RecordNotInserted) if tried < TRIES => {
+            let start = Instant::now();
+            match self.attempt(work, offer, broken).await {
+                Err(Undone::Taken) if tried < TRIES => {
                     // Somebody may have been erased and heard of again many times: then the ids next in line are taken too.
                     offer = if tried < 3 { offer + 1 } else { any() };
                 }
-                Err(error) if tried < TRIES && self.dialect.is_conflict(&error) => {
+                Err(Undone::Conflict(_)) if tried < TRIES => {
                     tokio::time::sleep(Duration::from_millis(5 << tried)).await;
                 }
+                Err(Undone::Lost(_)) if broken.is_none() => broken = Some(start),
                 result => return Ok(result?),
             }
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where a transaction begins"
-    )]
-    async fn attempt<W: Work>(&self, work: &W, offer: u8) -> Result<W::Output, DbErr> {
-        // A deferred SQLite transaction that turns out to write fails when another one wrote meanwhile; an immediate one waits its turn.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let inner = self.connection.begin_with_options(options).await?;
-        let transaction = Transaction {
-            inner,
-            dialect: self.dialect,
-            offer,
-        };
-        let value = work.run(&transaction).await?;
-        transaction.inner.commit().await?;
-        Ok(value)
+    async fn attempt<W: Work>(
+        &self,
+        work: &W,
+        offer: u8,
+        broken: Option<Instant>,
+    ) -> Result<W::Output, Undone> {
+        match &self.connections {
+            Connections::Sqlite(pool) => {
+                let held = Held::Sqlite(pool.hold().await?);
+                sqlite::here(Transaction { held, offer }.of(work)).await
+            }
+            Connections::Postgres(pool) => {
+                let held = Held::Postgres(pool.hold(broken).await?);
+                Transaction { held, offer }.of(work).await
+            }
+        }
     }
 
-    /// Runs a statement outside any transaction: upkeep such as refreshing the planner's statistics.
+    /// Runs statements outside any transaction: upkeep such as refreshing the planner's statistics.
     pub async fn execute(&self, sql: &str) -> Result<()> {
-        self.connection.execute_unprepared(sql).await?;
-        Ok(())
-    }
-
-    /// The connection that migrations run on.
-    pub(super) const fn connection(&self) -> &DatabaseConnection {
-        &self.connection
+        Ok(match &self.connections {
+            Connections::Sqlite(pool) => {
+                let held = pool.hold().await?;
+                sqlite::here(async { held.batch(sql) }).await?;
+            }
+            Connections::Postgres(pool) => pool.hold(None).await?.batch(sql).await?,
+        })
     }
 
     /// Ends the connections.
     pub async fn close(self) -> Result<()> {
-        Ok(self.connection.close().await?)
+        match &self.connections {
+            Connections::Sqlite(pool) => pool.close().await,
+            Connections::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
@@ -135,30 +162,95 @@ fn any() -> u8 {
 }
 
 impl Transaction {
+    /// From its beginning to its end.
+    async fn of<W: Work>(self, work: &W) -> Result<W::Output, Undone> {
+        let begun = match &self.held {
+            // One that begins without a lock, and turns out to write, fails when another one wrote meanwhile. This one waits its turn.
+            Held::Sqlite(held) => held.batch("BEGIN IMMEDIATE").map_err(Undone::from),
+            Held::Postgres(held) => {
+                held.begin().await;
+                Ok(())
+            }
+        };
+        begun?;
+        match work.run(&self).await {
+            Ok(value) => {
+                self.commit().await?;
+                Ok(value)
+            }
+            Err(undone) => {
+                self.undo().await;
+                Err(undone)
+            }
+        }
+    }
+
+    async fn commit(&self) -> Result<(), Undone> {
+        match &self.held {
+            Held::Sqlite(held) => Ok(held.batch("COMMIT")?),
+            Held::Postgres(held) => held.commit().await,
+        }
+    }
+
+    async fn undo(&self) {
+        match &self.held {
+            // When it is let go of.
+            Held::Sqlite(_) => {}
+            Held::Postgres(held) => held.undo().await,
+        }
+    }
+
     /// How this database says things.
     pub const fn dialect(&self) -> Dialect {
-        self.dialect
+        match self.held {
+            Held::Sqlite(_) => Dialect::Sqlite,
+            Held::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// Runs a statement. How many rows it changed.
-    pub async fn execute(&self, statement: Statement) -> Result<u64, DbErr> {
-        let watch = Watch::start(self.dialect, &statement);
-        let result = self.inner.execute_raw(statement);
-        Ok(watch.over(result, |_| 0).await?.rows_affected())
+    pub async fn execute(&self, statement: Statement) -> Result<u64, Undone> {
+        let watch = Watch::start(self.dialect(), &statement);
+        let result = async {
+            match &self.held {
+                Held::Sqlite(held) => Ok(held.execute(&statement)?),
+                Held::Postgres(held) => Ok(held.answer(statement).await?.changed),
+            }
+        };
+        watch.over(result, |_| 0).await
+    }
+
+    /// Runs a statement before the next one that is waited for, or at the end: what it changes nobody needs to know. PostgreSQL
+    /// is sent both at once.
+    pub async fn later(&self, statement: Statement) -> Result<(), Undone> {
+        let watch = Watch::start(self.dialect(), &statement);
+        let result = async {
+            match &self.held {
+                Held::Sqlite(held) => {
+                    held.execute(&statement)?;
+                }
+                Held::Postgres(held) => held.later(statement).await,
+            }
+            Ok(())
+        };
+        watch.over(result, |()| 0).await
     }
 
     /// The rows of a statement.
-    pub async fn fetch<T: FromQueryResult>(&self, statement: Statement) -> Result<Vec<T>, DbErr> {
+    pub async fn fetch<T: FromRow>(&self, statement: Statement) -> Result<Vec<T>, Undone> {
         let rows = self.rows(statement).await?;
-        rows.iter()
-            .map(|row| T::from_query_result(row, ""))
-            .collect()
+        Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
     }
 
     /// The rows of a statement, undecoded.
-    pub async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let watch = Watch::start(self.dialect, &statement);
-        let rows = self.inner.query_all_raw(statement);
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>, Undone> {
+        let watch = Watch::start(self.dialect(), &statement);
+        let rows = async {
+            match &self.held {
+                Held::Sqlite(held) => Ok(held.rows(&statement)?.into()),
+                Held::Postgres(held) => Ok(held.answer(statement).await?.rows),
+            }
+        };
         watch.over(rows, Vec::len).await
     }
 
@@ -168,38 +260,46 @@ impl Transaction {
         table: &str,
         columns: &'static [(&str, Column)],
         rows: &[T],
-    ) -> Result<u64, DbErr> {
+    ) -> Result<u64, Undone> {
         if rows.is_empty() {
             return Ok(0);
         }
+        let statement = self.insertion(table, columns, rows, "ON CONFLICT DO NOTHING");
+        self.execute(statement).await
+    }
+
+    /// Inserts rows that must all be new, as [`Self::later`]; when one is not, the whole transaction is undone and run again.
+    pub async fn insert_all<T: Serialize>(
+        &self,
+        table: &str,
+        columns: &'static [(&str, Column)],
+        rows: &[T],
+    ) -> Result<(), Undone> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.later(self.insertion(table, columns, rows, "")).await
+    }
+
+    fn insertion<T: Serialize>(
+        &self,
+        table: &str,
+        columns: &'static [(&str, Column)],
+        rows: &[T],
+        end: &str,
+    ) -> Statement {
         let names = columns
             .iter()
             .map(|(name, _)| *name)
             .collect::<Vec<_>>()
             .join(", ");
         let rows = Rows::new(columns, rows);
-        let batch = rows.subquery(self.dialect, "$1");
+        let batch = rows.subquery(self.dialect(), "$1");
         // `WHERE true`: without it SQLite takes ON for the ON of a join.
         let sql = format!(
-            "INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true ON CONFLICT DO NOTHING"
+            "INSERT INTO {table} ({names}) SELECT {names} FROM {batch} AS batch WHERE true {end}"
         );
-        self.execute(self.dialect.raw(sql, [rows.into_value()]))
-            .await
-    }
-
-    /// Inserts rows that must all be new; when one is not, the whole transaction is undone and run again.
-    pub async fn insert_all<T: Serialize>(
-        &self,
-        table: &str,
-        columns: &'static [(&str, Column)],
-        rows: &[T],
-    ) -> Result<(), DbErr> {
-        let inserted = self.insert(table, columns, rows).await?;
-        if usize::try_from(inserted).is_ok_and(|inserted| inserted == rows.len()) {
-            Ok(())
-        } else {
-            Err(DbErr::RecordNotInserted)
-        }
+        self.dialect().raw(sql, [rows.into_value()])
     }
 
     /// Part of new ids: another one each time that the transaction is run again because ids were taken.
@@ -207,28 +307,22 @@ impl Transaction {
         self.offer
     }
 
-    /// Updates rows by a batch whose first column is their `id`; `set` calls the batch `batch`.
+    /// Updates rows by a batch whose first column is their `id`, as [`Self::later`]; `set` calls the batch `batch`.
     pub async fn update<T: Serialize>(
         &self,
         table: &str,
         columns: &'static [(&str, Column)],
         rows: &[T],
         set: &str,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), Undone> {
         if rows.is_empty() {
             return Ok(());
         }
         let rows = Rows::new(columns, rows);
-        let batch = rows.subquery(self.dialect, "$1");
+        let batch = rows.subquery(self.dialect(), "$1");
         let sql =
             format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
-        self.execute(self.dialect.raw(sql, [rows.into_value()]))
-            .await?;
-        Ok(())
-    }
-
-    /// The connection, for what runs its own statements in this transaction.
-    pub(super) const fn connection(&self) -> &DatabaseTransaction {
-        &self.inner
+        self.later(self.dialect().raw(sql, [rows.into_value()]))
+            .await
     }
 }

@@ -111,16 +111,12 @@ impl Server {
     /// A server that knows who asks in this way.
     pub fn with(
         authentication: Authentication,
-        database: Database,
+        mut database: Database,
         settings: &ServeSettings,
         limits: Limits,
     ) -> Result<Self> {
-        let database = Database {
-            reader: database
-                .reader
-                .with_personal(settings.personal_platforms()?),
-            ..database
-        };
+        let personal = settings.personal_platforms()?;
+        database.reader = database.reader.with_personal(personal);
         let metrics = Metrics::default();
         let (graph, pages) = (Graph::default(), settings.pages());
         let documents = Documents::new(

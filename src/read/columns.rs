@@ -18,12 +18,13 @@ use super::Noun;
 use super::page::{Page, Slice};
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
-use crate::db::{self, Disclosed, Readable, Reader};
+use crate::db::{self, Disclosed, FromRow, Readable, Reader};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::personal;
 use crate::entity::platform::{Platform, Platforms};
 use crate::entity::role::MessageRole;
 use crate::entity::shape::Shape;
+use crate::entity::{agent, chat_user, session, subscription, token};
 use crate::error::Result;
 
 /// A set of columns of a noun; its id is always among them.
@@ -143,6 +144,36 @@ fn discloses<N: Noun>(plain: u64) -> bool {
         .filter_map(|column| N::Column::iter().position(|one| one.as_str() == column.name))
         .any(|place| plain >> place & 1 == 1)
 }
+
+/// Every column of a noun by its name, in the order of the entity, as a statement written by hand lists them.
+pub fn listed<N: Noun>() -> String {
+    let columns = N::Column::iter().map(|column| format!("{}.{}", N::TABLE, column.as_str()));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// A row that begins with the columns that are [`listed`], as it is stored: for the program, and for nobody's eyes.
+fn stored<N: Noun>(result: &db::Row) -> Result<N::Model, DbErr> {
+    let all = Columns::<N>::all();
+    let seen = Seen {
+        columns: all,
+        plain: all.bits,
+        mask: None,
+        disclosed: None,
+    };
+    seen.decode(result)
+}
+
+macro_rules! from_stored {
+    ($($noun:ident),+) => {
+        $(impl FromRow for $noun::Model {
+            fn from_row(row: &db::Row) -> Result<Self, DbErr> {
+                stored::<$noun::Entity>(row)
+            }
+        })+
+    };
+}
+
+from_stored!(agent, chat_user, session, subscription, token);
 
 /// A set of columns, as somebody sees them.
 #[derive_where(Debug)]

@@ -1,12 +1,12 @@
 //! Deletions: by id, and those with work left to do.
 
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
-use sea_orm::{DbErr, IdenStatic, Iterable};
+use sea_orm::{IdenStatic, Iterable};
 use uuid::Uuid;
 
 use super::own;
 use crate::caller::{Permission, Principal};
-use crate::db::{FromRow, Reader, Row};
+use crate::db::{Reader, by_name};
 use crate::entity::deletion::{Column, Model};
 use crate::error::Result;
 
@@ -55,21 +55,17 @@ pub async fn unfinished(reader: &Reader) -> Result<Vec<Uuid>> {
         .collect::<Result<_, _>>()?)
 }
 
-impl FromRow for Model {
-    fn from_row(row: &Row) -> Result<Self, DbErr> {
-        Ok(Self {
-            id: row.try_get("", "id")?,
-            agent_id: row.try_get("", "agent_id")?,
-            chat_user_id: row.try_get("", "chat_user_id")?,
-            mode: row.try_get("", "mode")?,
-            actor: row.try_get("", "actor")?,
-            request_id: row.try_get("", "request_id")?,
-            requested_at: row.try_get("", "requested_at")?,
-            finished_at: row.try_get("", "finished_at")?,
-            counts: row.try_get("", "counts")?,
-            stage: row.try_get("", "stage")?,
-            stage_at: row.try_get("", "stage_at")?,
-            stage_id: row.try_get("", "stage_id")?,
-        })
-    }
-}
+by_name!(Model {
+    id,
+    agent_id,
+    chat_user_id,
+    mode,
+    actor,
+    request_id,
+    requested_at,
+    finished_at,
+    counts,
+    stage,
+    stage_at,
+    stage_id
+});

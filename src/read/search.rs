@@ -240,7 +240,7 @@ pub async fn page(
         return look(&planned, query, walk, columns).await;
     };
     if may_suffice(&query.page, glance.rows.len()) {
-        let first = among_first(&planned, FIRST_LOOK).await?;
+        let first = among_first(short, FIRST_LOOK).await?;
         if first.more {
             return Ok(first);
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::event::{AgentPart, Event, NO_AGENT, said};
@@ -10,7 +9,7 @@ use super::idle::Idle;
 use super::platforms;
 use crate::caller;
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction};
+use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
 use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
 use crate::read::{own, search};
@@ -70,7 +69,6 @@ pub(super) struct Movement {
     pub(super) created_at: Option<Timestamp>,
 }
 
-#[derive(FromQueryResult)]
 pub(super) struct Stored {
     pub(super) id: Uuid,
     external_id: String,
@@ -80,6 +78,15 @@ pub(super) struct Stored {
     session_idle_minutes: i64,
     total_users: i64,
 }
+by_name!(Stored {
+    id,
+    external_id,
+    name,
+    description,
+    archived_at,
+    session_idle_minutes,
+    total_users
+});
 
 impl Stored {
     const fn known(&self) -> Known {
@@ -109,7 +116,7 @@ pub(super) async fn settle<'a>(
     transaction: &Transaction,
     own: &caller::Agents,
     events: impl Iterator<Item = &'a Event>,
-) -> Result<Agents<'a>, DbErr> {
+) -> Result<Agents<'a>, Undone> {
     let mut drafts: BTreeMap<&'a str, Draft> = BTreeMap::new();
     for event in events {
         let AgentPart {
@@ -163,7 +170,7 @@ pub(super) async fn find(
     transaction: &Transaction,
     own: &caller::Agents,
     external_ids: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Stored>, DbErr> {
+) -> Result<HashMap<String, Stored>, Undone> {
     let rows = Rows::texts(external_ids);
     let wanted = rows.subquery(transaction.dialect(), "$1");
     let (own, ids) = own::written(own, transaction.dialect(), "agents.id", "$2");
@@ -184,7 +191,7 @@ pub(super) async fn find(
 }
 
 /// Holds an agent: until the transaction ends no other writes to it and its users. Whether there is one.
-pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<bool, DbErr> {
+pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<bool, Undone> {
     let dialect = transaction.dialect();
     let sql = format!(
         "SELECT id FROM agents WHERE id = $1{}",
@@ -204,7 +211,7 @@ fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, St
 pub(super) async fn insert<'a>(
     transaction: &Transaction,
     drafts: impl IntoIterator<Item = (&'a str, &'a Draft)>,
-) -> Result<u64, DbErr> {
+) -> Result<u64, Undone> {
     const COLUMNS: [(&str, Column); 8] = [
         ("id", Column::Uuid),
         ("external_id", Column::Text),
@@ -239,7 +246,7 @@ async fn rename(
     transaction: &Transaction,
     drafts: &BTreeMap<&str, Draft>,
     stored: &HashMap<String, Stored>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let mut changed = Vec::new();
     for (external_id, draft) in drafts {
         let Some(agent) = stored
@@ -267,7 +274,7 @@ type Described<'a> = (Uuid, &'a str, Option<&'a str>, Option<&'a str>);
 pub(super) async fn describe(
     transaction: &Transaction,
     agents: &[Described<'_>],
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
         ("name", Column::Text),
@@ -290,7 +297,7 @@ pub(super) async fn describe(
 pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 6] = [
         ("id", Column::Uuid),
         ("users", Column::Int),

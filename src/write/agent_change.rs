@@ -1,6 +1,5 @@
 //! Agents that someone makes, describes or puts away, outside of what events say.
 
-use sea_orm::DbErr;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,10 +10,11 @@ use super::idle::Idle;
 use super::profile::{Invalid, Patch, Refused, normal};
 use crate::caller::{Agents, Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Work};
-use crate::entity::agent::Model;
+use crate::db::{Transaction, Undone, Work};
+use crate::entity::agent::{Entity, Model};
 use crate::entity::audit_entry::AuditAction;
 use crate::error::{Client, Result, permitted};
+use crate::read::columns::listed;
 
 /// What is to become of an agent.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +92,7 @@ impl Asked for CreateAgent<'_> {
 impl Work for CreateAgent<'_> {
     type Output = (Option<Uuid>, bool);
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let AgentPatch {
             name,
             description,
@@ -152,7 +152,7 @@ impl Asked for UpdateAgent<'_> {
 impl Work for UpdateAgent<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let Some(row) = hold(transaction, self.by.principal.agents.own(self.id)).await? else {
             return Ok(Err(Refused::NotFound));
         };
@@ -213,7 +213,7 @@ impl Asked for ArchiveAgent<'_> {
 impl Work for ArchiveAgent<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let Some(row) = hold(transaction, self.by.principal.agents.own(self.id)).await? else {
             return Ok(Err(Refused::NotFound));
         };
@@ -235,10 +235,11 @@ impl Work for ArchiveAgent<'_> {
 }
 
 /// An agent by its id. Until the transaction ends nobody else writes to it.
-async fn hold(transaction: &Transaction, id: Uuid) -> Result<Option<Model>, DbErr> {
+async fn hold(transaction: &Transaction, id: Uuid) -> Result<Option<Model>, Undone> {
     let dialect = transaction.dialect();
     let sql = format!(
-        "SELECT agents.* FROM agents WHERE agents.id = $1{}",
+        "SELECT {} FROM agents WHERE agents.id = $1{}",
+        listed::<Entity>(),
         dialect.locking("agents")
     );
     let found: Vec<Model> = transaction.fetch(dialect.raw(sql, [id.into()])).await?;
@@ -250,7 +251,7 @@ async fn set(
     transaction: &Transaction,
     column: &'static str,
     values: [sea_orm::Value; 2],
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let sql = format!("UPDATE agents SET {column} = $2 WHERE id = $1");
     let statement = transaction.dialect().raw(sql, values);
     transaction.execute(statement).await.map(drop)
@@ -263,7 +264,7 @@ async fn enter(
     action: AuditAction,
     agent: Uuid,
     changes: Vec<Difference>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     if changes.is_empty() {
         return Ok(());
     }

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 
-use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +15,7 @@ use super::idle::{self, Idle};
 use super::{agent, chat_user, message, session};
 use crate::caller::{Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Work, Writer};
+use crate::db::{Transaction, Undone, Work, Writer};
 use crate::entity::role::MessageRole;
 use crate::error::Result;
 
@@ -83,7 +82,7 @@ impl Asked for Batch<'_> {
 impl Work for Batch<'_> {
     type Output = Outcome;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Outcome, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Outcome, Undone> {
         store(transaction, self).await
     }
 }
@@ -101,7 +100,7 @@ struct Placed<'a> {
 async fn store(
     transaction: &Transaction,
     Batch { events, valid, by }: &Batch<'_>,
-) -> Result<Outcome, DbErr> {
+) -> Result<Outcome, Undone> {
     let mut fates: Vec<_> = valid
         .iter()
         .map(|valid| {
@@ -214,7 +213,7 @@ async fn release(
     users: &Profile<'_>,
     sessions: &mut session::Drafts<'_>,
     placed: &[Placed<'_>],
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let foreign = placed.iter().filter_map(|one| {
         let stored_user = users.stored_id(one.user);
         one.session
@@ -281,7 +280,7 @@ async fn unheard(
     transaction: &Transaction,
     users: &Profile<'_>,
     said: &[Said<'_, '_>],
-) -> Result<Vec<bool>, DbErr> {
+) -> Result<Vec<bool>, Undone> {
     // Someone new has said nothing yet.
     let of_stored: Vec<_> = said
         .iter()

@@ -1,13 +1,12 @@
 //! The audit log: one entry for each thing that a person, or a program in a person's name, changed.
 
-use sea_orm::DbErr;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction};
+use crate::db::{Column, Key, Transaction, Undone};
 use crate::entity::audit_entry::AuditAction;
 use crate::id::derive;
 
@@ -36,7 +35,7 @@ pub(super) async fn enter(
     transaction: &Transaction,
     by: &Caller,
     entries: &[Entry],
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("agent_id", Column::Uuid),

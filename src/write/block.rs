@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use sea_orm::DbErr;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,7 +10,7 @@ use super::audit::{self, Difference, Entry};
 use super::profile::{self, Invalid, Refused};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Work};
+use crate::db::{Column, Key, Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;
 
@@ -80,7 +79,7 @@ impl Asked for SetBlock<'_> {
 impl Work for SetBlock<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         const COLUMNS: [(&str, Column); 5] = [
             ("id", Column::Uuid),
             ("blocked_at", Column::Int),

@@ -7,17 +7,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::{ActiveEnum, DbErr, FromQueryResult};
+use sea_orm::ActiveEnum;
 use serde_tuple::Serialize_tuple;
 use uuid::Uuid;
 
 use super::event::{Event, UserPart, said};
 use crate::clock::Timestamp;
 use crate::db::dialect::Dialect;
-use crate::db::{Column, Key, Rows, Transaction};
-use crate::entity::chat_user::Model;
+use crate::db::{Column, FromRow, Key, Rows, Transaction, Undone};
+use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
+use crate::read::columns::listed;
 use crate::read::search;
 
 /// Tags as they are stored, when there are none.
@@ -276,7 +277,7 @@ impl<'a> Profile<'a> {
     }
 
     /// Fills in what is stored.
-    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
+    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 3] = [
             ("agent", Column::Uuid),
             ("platform_name", Column::Text),
@@ -295,9 +296,10 @@ impl<'a> Profile<'a> {
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT chat_users.*, {has_rule} \
+            "SELECT {listed}, {has_rule} \
              FROM {wanted} AS wanted JOIN chat_users ON chat_users.agent_id = wanted.agent \
              AND chat_users.platform = wanted.platform_name AND chat_users.platform_id = wanted.id_there",
+            listed = listed::<Entity>(),
             has_rule = has_rule(transaction.dialect()),
         );
         let found = transaction
@@ -305,7 +307,7 @@ impl<'a> Profile<'a> {
             .await?;
         for found in found {
             let has_rule = found.try_get::<Option<i64>>("", "has_rule")?.is_some();
-            let row = Model::from_query_result(&found, "")?;
+            let row = Model::from_row(&found)?;
             if let Some(&place) =
                 self.places
                     .get(&(row.agent_id, row.platform, row.platform_id.as_str()))
@@ -318,7 +320,7 @@ impl<'a> Profile<'a> {
 
     /// Fills in what is stored of those who are not there, because they were merged into others. An event then speaks of the
     /// user they were merged into.
-    async fn find_merged(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn find_merged(&mut self, transaction: &Transaction) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 4] = [
             ("place", Column::Int),
             ("agent", Column::Uuid),
@@ -336,10 +338,11 @@ impl<'a> Profile<'a> {
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT chat_users.*, {has_rule}, wanted.place, chat_user_aliases.id AS alias FROM {wanted} AS wanted \
+            "SELECT {listed}, {has_rule}, wanted.place, chat_user_aliases.id AS alias FROM {wanted} AS wanted \
              JOIN chat_user_aliases ON chat_user_aliases.agent_id = wanted.agent \
              AND chat_user_aliases.platform = wanted.platform_name AND chat_user_aliases.platform_id = wanted.id_there \
              JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id ORDER BY wanted.place",
+            listed = listed::<Entity>(),
             has_rule = has_rule(transaction.dialect()),
         );
         let statement = transaction.dialect().raw(sql, [rows.value()]);
@@ -349,7 +352,7 @@ impl<'a> Profile<'a> {
             let key = self.drafts[place].key;
             self.aliases.insert(key, row.try_get("", "alias")?);
             let has_rule = row.try_get::<Option<i64>>("", "has_rule")?.is_some();
-            let row = Model::from_query_result(&row, "")?;
+            let row = Model::from_row(&row)?;
             let there = self
                 .drafts
                 .iter()
@@ -467,7 +470,7 @@ impl<'a> Profile<'a> {
         transaction: &Transaction,
         new: &[usize],
         movements: &BTreeMap<Uuid, Movement>,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 23] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -516,7 +519,7 @@ impl<'a> Profile<'a> {
     }
 
     /// Changes the stored profiles that are not what they are to be.
-    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), Undone> {
         let changed: Vec<_> = self
             .drafts
             .iter()
@@ -552,7 +555,7 @@ pub(super) struct Rewrite<'a> {
 pub(super) async fn rewrite(
     transaction: &Transaction,
     changed: &[Rewrite<'_>],
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 11] = [
         ("id", Column::Uuid),
         ("name", Column::Text),
@@ -593,13 +596,18 @@ pub(super) async fn rewrite(
             )
         })
         .collect();
-    let mut set: Vec<_> = COLUMNS[1..]
+    let mut set = "version = version + 1".to_owned();
+    let found_by_more: Vec<_> = changed
         .iter()
-        .map(|(name, _)| format!("{name} = batch.{name}"))
+        .zip(&rows)
+        .filter(|(change, row)| change.before.search_text(change.id, change.platform_id) != row.10)
         .collect();
-    set.push("version = version + 1".to_owned());
+    let search_text = (!found_by_more.is_empty()).then_some("search_text");
+    for name in rewritten(changed).into_iter().chain(search_text) {
+        set.push_str(&format!(", {name} = batch.{name}"));
+    }
     transaction
-        .update("chat_users", &COLUMNS, &rows, &set.join(", "))
+        .update("chat_users", &COLUMNS, &rows, &set)
         .await?;
     let tagged: Vec<_> = changed
         .iter()
@@ -611,13 +619,29 @@ pub(super) async fn rewrite(
         .collect();
     unlist(transaction, &tagged).await?;
     list_by_tag(transaction, &tagged).await?;
-    let found_by_more = changed
+    let texts = found_by_more
         .iter()
-        .zip(&rows)
-        .filter(|(change, row)| change.before.search_text(change.id, change.platform_id) != row.10);
-    let texts =
-        found_by_more.map(|(change, row)| (row.0, Key(change.agent), change.platform, &*row.10));
+        .map(|(change, row)| (row.0, Key(change.agent), change.platform, &*row.10));
     index(transaction, texts).await
+}
+
+/// The columns that become others. One that is set is written into its indexes, also when it stays what it was.
+fn rewritten(changed: &[Rewrite<'_>]) -> Vec<&'static str> {
+    let columns: [(&[_], fn(&Fields) -> &Option<String>); 7] = [
+        (&["name", "name_key"], |of| &of.name),
+        (&["email", "email_key"], |of| &of.email),
+        (&["phone_number"], |of| &of.phone_number),
+        (&["profile_picture_url"], |of| &of.profile_picture_url),
+        (&["language"], |of| &of.language),
+        (&["tags"], |of| &of.tags),
+        (&["settings"], |of| &of.settings),
+    ];
+    let differs = |value: fn(&Fields) -> &Option<String>| {
+        let mut changed = changed.iter();
+        changed.any(|one| value(&one.before) != value(&one.after))
+    };
+    let columns = columns.into_iter().filter(|(_, value)| differs(*value));
+    columns.flat_map(|(names, _)| names).copied().collect()
 }
 
 /// A user with the tags that are to be listed: id, agent, tags.
@@ -630,7 +654,7 @@ const TAGGED: [(&str, Column); 3] = [
 ];
 
 /// Takes users out of the lists by tag.
-async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), DbErr> {
+async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), Undone> {
     if users.is_empty() {
         return Ok(());
     }
@@ -640,12 +664,11 @@ async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), D
         "DELETE FROM chat_user_tags WHERE chat_user_id IN (SELECT id FROM {batch} AS batch)"
     );
     let statement = transaction.dialect().raw(sql, [rows.value()]);
-    transaction.execute(statement).await?;
-    Ok(())
+    transaction.later(statement).await
 }
 
 /// Puts users into the lists by tag, in none of which they are.
-async fn list_by_tag(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), DbErr> {
+async fn list_by_tag(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), Undone> {
     if users.is_empty() {
         return Ok(());
     }
@@ -657,15 +680,14 @@ async fn list_by_tag(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<
         transaction.dialect().each_tag("batch.tags")
     );
     let statement = transaction.dialect().raw(sql, [rows.value()]);
-    transaction.execute(statement).await?;
-    Ok(())
+    transaction.later(statement).await
 }
 
 /// Lets a search find users, of these agents and platforms, by these search texts.
 async fn index<'a>(
     transaction: &Transaction,
     texts: impl Iterator<Item = (Key, Key, Platform, &'a str)>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 3] = [
         ("id", Column::Uuid),
         ("agent", Column::Uuid),
@@ -681,7 +703,7 @@ async fn index<'a>(
         .collect();
     if !rows.is_empty() {
         let rows = Rows::new(&COLUMNS, &rows);
-        transaction.execute(dialect.index(&rows)).await?;
+        transaction.later(dialect.index(&rows)).await?;
     }
     Ok(())
 }
@@ -691,7 +713,7 @@ pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
     new: &HashSet<Uuid>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     // A column that is set is written into its indexes, also when it stays what it was: users are moved together whose
     // same columns move.
     let mut groups: BTreeMap<Vec<Part>, Vec<_>> = BTreeMap::new();
@@ -769,7 +791,7 @@ async fn count_together(
     transaction: &Transaction,
     parts: &[Part],
     users: &[(Uuid, Movement)],
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("sessions", Column::Int),

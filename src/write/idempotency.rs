@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sea_orm::{DbErr, FromQueryResult, Value};
+use sea_orm::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -18,8 +18,8 @@ use tracing::Instrument;
 use super::asked::Asked;
 use crate::clock::Timestamp;
 use crate::db::tally::TALLY;
-use crate::db::{self, FromRow, Reader, Transaction, Work, Writer};
-use crate::error::{Client, Internal, Result};
+use crate::db::{Reader, Transaction, Undone, Work, Writer, by_name};
+use crate::error::{Client, Error, Internal, Result};
 
 /// How long a key is kept, in microseconds: a day.
 const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
@@ -64,7 +64,6 @@ pub struct Changes {
 struct Taken;
 
 /// A key that is stored.
-#[derive(FromQueryResult)]
 struct Row {
     request: String,
     outcomes: String,
@@ -181,7 +180,7 @@ impl Once {
 
     /// The key's row, made when there is none. Until the transaction ends nobody else has it: whoever comes with the same key
     /// waits here, before anything is done.
-    async fn hold(&self, transaction: &Transaction) -> Result<Result<Row, Taken>, DbErr> {
+    async fn hold(&self, transaction: &Transaction) -> Result<Result<Row, Taken>, Undone> {
         let dialect = transaction.dialect();
         let sql = "INSERT INTO idempotency_keys (owner, idempotency_key, request, created_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (owner, idempotency_key) DO UPDATE \
@@ -193,13 +192,13 @@ impl Once {
             self.oldest().into(),
         ];
         let values = self.values().into_iter().chain(rest);
-        transaction.execute(dialect.raw(sql, values)).await?;
+        transaction.later(dialect.raw(sql, values)).await?;
         let sql = format!(
             "SELECT request, outcomes, status, answer FROM idempotency_keys WHERE owner = $1 AND idempotency_key = $2{}",
             dialect.locking("idempotency_keys")
         );
         let rows: Vec<Row> = transaction.fetch(dialect.raw(sql, self.values())).await?;
-        let row = rows.into_iter().next().ok_or(DbErr::RecordNotInserted)?;
+        let row = rows.into_iter().next().ok_or(Undone::Taken)?;
         Ok(if row.request == self.request {
             Ok(row)
         } else {
@@ -208,16 +207,12 @@ impl Once {
     }
 }
 
-impl FromRow for Row {
-    fn from_row(row: &db::Row) -> Result<Self, DbErr> {
-        Ok(Self {
-            request: row.try_get("", "request")?,
-            outcomes: row.try_get("", "outcomes")?,
-            status: row.try_get("", "status")?,
-            answer: row.try_get("", "answer")?,
-        })
-    }
-}
+by_name!(Row {
+    request,
+    outcomes,
+    status,
+    answer
+});
 
 impl Row {
     fn kept(self) -> Option<Kept> {
@@ -240,7 +235,7 @@ where
 {
     type Output = Result<W::Output, Taken>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let row = match self.once.hold(transaction).await? {
             Ok(row) => row,
             Err(taken) => return Ok(Err(taken)),
@@ -259,7 +254,7 @@ where
             "UPDATE idempotency_keys SET outcomes = $3 WHERE owner = $1 AND idempotency_key = $2";
         let values = self.once.values().into_iter().chain([outcomes.into()]);
         let statement = transaction.dialect().raw(sql, values);
-        transaction.execute(statement).await?;
+        transaction.later(statement).await?;
         Ok(Ok(outcome))
     }
 }
@@ -268,8 +263,8 @@ where
     clippy::needless_pass_by_value,
     reason = "it is what becomes of an error"
 )]
-fn unreadable(error: serde_json::Error) -> DbErr {
-    DbErr::Json(Internal::Corrupt(error.to_string()).to_string())
+fn unreadable(error: serde_json::Error) -> Undone {
+    Error::from(Internal::Corrupt(error.to_string())).into()
 }
 
 /// Keeps an answer.
@@ -281,7 +276,7 @@ struct Keep<'a> {
 impl Work for Keep<'_> {
     type Output = Result<Option<Kept>, Taken>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let row = match self.once.hold(transaction).await? {
             Ok(row) => row,
             Err(taken) => return Ok(Err(taken)),
@@ -300,14 +295,14 @@ impl Work for Keep<'_> {
         ];
         let values = self.once.values().into_iter().chain(answer);
         let statement = transaction.dialect().raw(sql, values);
-        transaction.execute(statement).await?;
+        transaction.later(statement).await?;
         Ok(Ok(Some(self.answer.clone())))
     }
 }
 
 impl Keep<'_> {
     /// Removes some keys that are too old. Others who do the same meanwhile are left to their rows.
-    async fn forget_old(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn forget_old(&self, transaction: &Transaction) -> Result<(), Undone> {
         let dialect = transaction.dialect();
         let sql = format!(
             "DELETE FROM idempotency_keys WHERE (owner, idempotency_key) IN \
@@ -322,7 +317,7 @@ impl Keep<'_> {
 
 /// Forgets every answer that is kept: whatever of somebody stands in one is gone. What has been done stays done: a request
 /// that is sent again finds what came of it, and its answer is made anew. How many there were.
-pub async fn forget_answers(transaction: &Transaction) -> Result<u64, DbErr> {
+pub async fn forget_answers(transaction: &Transaction) -> Result<u64, Undone> {
     let sql = "UPDATE idempotency_keys SET status = NULL, answer = NULL WHERE answer IS NOT NULL";
     transaction
         .execute(transaction.dialect().raw(sql, []))

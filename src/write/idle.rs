@@ -10,7 +10,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::apply::Said;
@@ -19,7 +18,7 @@ use super::event::BY_RULE;
 use super::session::Drafts;
 use super::settle::{self, Stretch};
 use crate::clock::Timestamp;
-use crate::db::Transaction;
+use crate::db::{Transaction, Undone};
 use crate::id::Noun;
 
 /// How long a user may be silent before a message that names no session opens one.
@@ -117,7 +116,7 @@ impl Unsettled {
     }
 
     /// Puts the messages concerned into the sessions that they belong to.
-    pub(super) async fn settle(mut self, transaction: &Transaction) -> Result<(), DbErr> {
+    pub(super) async fn settle(mut self, transaction: &Transaction) -> Result<(), Undone> {
         if !self.closed.is_empty() {
             for (user, at) in settle::ends(transaction, &self.closed).await? {
                 self.stretches

@@ -1,7 +1,7 @@
 //! Merging: two users of an agent who are one person become one user.
 
 use async_graphql::Enum;
-use sea_orm::{DbErr, Value as SqlValue};
+use sea_orm::Value as SqlValue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::subscription::MAX_SUBSCRIPTIONS;
 use super::{agent, settle, subscription};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Work};
+use crate::db::{Column, Key, Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;
 use crate::entity::platform::Platform;
@@ -282,7 +282,7 @@ impl Asked for MergeUsers {
 impl Work for MergeUsers {
     type Output = Result<Moved, Obstacle>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let found =
             profile::find(transaction, self.by(), [self.into, self.from].into_iter()).await?;
         let Some(into) = found.get(&self.into) else {
@@ -336,14 +336,14 @@ struct Both<'a> {
 
 impl Both<'_> {
     /// Runs a statement about `$1`, who stays, and `$2`, who goes.
-    async fn execute(&self, sql: &str) -> Result<u64, DbErr> {
+    async fn execute(&self, sql: &str) -> Result<u64, Undone> {
         let ids = [self.into.id, self.from.id].map(SqlValue::from);
         let statement = self.transaction.dialect().raw(sql, ids);
         self.transaction.execute(statement).await
     }
 
     /// Gives all that belongs to the one who goes to the one who stays, and removes the row.
-    async fn move_rows(&self, now: Timestamp) -> Result<Moved, DbErr> {
+    async fn move_rows(&self, now: Timestamp) -> Result<Moved, Undone> {
         // External ids are unique with who sent them as: messages of two platforms may have the same.
         let sql = "UPDATE messages SET chat_user_id = $1, sent_as = COALESCE(sent_as, $2) WHERE chat_user_id = $2";
         let messages = self.execute(sql).await?;
@@ -374,7 +374,7 @@ impl Both<'_> {
     }
 
     /// The id of the one who goes, and what they are called on their platform, lead to the one who stays.
-    async fn leave_alias(&self, now: Timestamp) -> Result<(), DbErr> {
+    async fn leave_alias(&self, now: Timestamp) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 6] = [
             ("id", Column::Uuid),
             ("chat_user_id", Column::Uuid),
@@ -404,7 +404,7 @@ impl Both<'_> {
     }
 
     /// Makes the one who stays what both are together.
-    async fn become_one(&self, united: &United, one: &Model) -> Result<(), DbErr> {
+    async fn become_one(&self, united: &United, one: &Model) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 14] = [
             ("id", Column::Uuid),
             ("created_at", Column::Int),

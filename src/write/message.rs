@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use sea_orm::DbErr;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use uuid::Uuid;
 
 use super::event::MessagePart;
-use crate::db::{Column, Key, Rows, Transaction};
+use crate::db::{Column, Key, Rows, Transaction, Undone};
 use crate::entity::role::MessageRole;
 use crate::id::derive;
 
@@ -75,7 +74,7 @@ impl<'a> Draft<'a> {
 pub(super) async fn find(
     transaction: &Transaction,
     drafts: &[&Draft<'_>],
-) -> Result<HashSet<Uuid>, DbErr> {
+) -> Result<HashSet<Uuid>, Undone> {
     const COLUMNS: [(&str, Column); 4] = [
         ("draft", Column::Uuid),
         ("user", Column::Uuid),
@@ -138,7 +137,7 @@ const COLUMNS: [(&str, Column); 15] = [
 const USUAL: usize = 9;
 
 /// Stores messages, none of which is stored yet.
-pub(super) async fn insert(transaction: &Transaction, drafts: &[&Draft<'_>]) -> Result<(), DbErr> {
+pub(super) async fn insert(transaction: &Transaction, drafts: &[&Draft<'_>]) -> Result<(), Undone> {
     let more = drafts.iter().any(|draft| draft.has_more());
     let columns: &'static [_] = if more { &COLUMNS } else { &COLUMNS[..USUAL] };
     let rows: Vec<_> = drafts.iter().map(|draft| Row { draft, more }).collect();

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{DbErr, FromQueryResult, QueryResult};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -13,9 +12,10 @@ use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::chat_user::{self, Fields, Rewrite};
 use crate::caller::{Caller, Permission, Principal};
-use crate::db::{Rows, Transaction, Work};
+use crate::db::{FromRow, Row, Rows, Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
-use crate::entity::chat_user::Model;
+use crate::entity::chat_user::{Entity, Model};
+use crate::read::columns::listed;
 use crate::read::{hidden, own};
 
 /// What is to become of a value: `None` leaves it, `Some(None)` clears it.
@@ -348,7 +348,7 @@ impl Work for ChangeUsers<'_> {
     /// Whether each user is another than before, or why they are not to be.
     type Output = Vec<Result<bool, Refused>>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let ids = self.changes.iter().map(|change| change.id);
         let stored = find(transaction, &self.by.principal, ids).await?;
         let mut outcomes: Vec<_> = self
@@ -403,7 +403,7 @@ pub(super) async fn write(
     transaction: &Transaction,
     by: &Caller,
     made: &[Made<'_>],
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let mut rewrites = Vec::new();
     let mut entries = Vec::new();
     for one in made.iter().filter(|one| one.before != one.after) {
@@ -456,7 +456,7 @@ pub(super) async fn find(
     transaction: &Transaction,
     by: &Principal,
     ids: impl Iterator<Item = Uuid>,
-) -> Result<HashMap<Uuid, Model>, DbErr> {
+) -> Result<HashMap<Uuid, Model>, Undone> {
     find_where(transaction, by, ids, &hidden::shown("chat_users.id")).await
 }
 
@@ -465,7 +465,7 @@ pub(super) async fn find_one(
     transaction: &Transaction,
     by: &Principal,
     id: Uuid,
-) -> Result<Result<Model, Refused>, DbErr> {
+) -> Result<Result<Model, Refused>, Undone> {
     let found = find(transaction, by, [id].into_iter()).await?.remove(&id);
     Ok(match found {
         None => Err(Refused::NotFound),
@@ -479,7 +479,7 @@ pub(super) async fn find_also_hidden(
     transaction: &Transaction,
     by: &Principal,
     id: Uuid,
-) -> Result<Option<Model>, DbErr> {
+) -> Result<Option<Model>, Undone> {
     let mut found = find_where(transaction, by, [id].into_iter(), "true").await?;
     Ok(found.remove(&id))
 }
@@ -489,7 +489,7 @@ async fn find_where(
     by: &Principal,
     ids: impl Iterator<Item = Uuid>,
     shown: &str,
-) -> Result<HashMap<Uuid, Model>, DbErr> {
+) -> Result<HashMap<Uuid, Model>, Undone> {
     let dialect = transaction.dialect();
     let ids = Rows::ids(ids);
     // Agents that are not theirs are not even held: nobody is to feel that somebody else looked for them.
@@ -504,21 +504,17 @@ async fn find_where(
              JOIN chat_users ON chat_users.id = wanted.id UNION ALL SELECT chat_user_aliases.agent_id FROM {wanted} AS wanted \
              JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) AND {own_agents} ORDER BY external_id{lock}"
         );
-        transaction.rows(dialect.raw(hold, values())).await?;
+        transaction.later(dialect.raw(hold, values())).await?;
     }
+    let listed = listed::<Entity>();
     let sql = format!(
-        "SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown} AND {own_users} \
-         UNION ALL SELECT chat_users.*, wanted.id AS asked FROM {wanted} AS wanted \
+        "SELECT {listed}, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown} AND {own_users} \
+         UNION ALL SELECT {listed}, wanted.id AS asked FROM {wanted} AS wanted \
          JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id \
          JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id WHERE {shown} AND {own_users}"
     );
     let found = transaction.rows(dialect.raw(sql, values())).await?;
-    let asked = |row: &QueryResult| {
-        Ok((
-            row.try_get("", "asked")?,
-            Model::from_query_result(row, "")?,
-        ))
-    };
+    let asked = |row: &Row| Ok((row.try_get("", "asked")?, Model::from_row(row)?));
     found.iter().map(asked).collect()
 }
 

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::DbErr;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,7 +17,7 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Work, Writer};
+use crate::db::{Column, Key, Rows, Transaction, Undone, Work, Writer};
 use crate::entity::audit_entry::AuditAction;
 use crate::error::{Internal, Result};
 use crate::id::{Noun, derive};
@@ -136,7 +135,7 @@ struct Enter<'a>(&'a [Reading]);
 impl Work for Enter<'_> {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 10] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -184,7 +183,7 @@ impl Work for Enter<'_> {
 
 impl Enter<'_> {
     /// The agents of all users; somebody who has been removed since has none.
-    async fn agents(&self, transaction: &Transaction) -> Result<HashMap<Uuid, Uuid>, DbErr> {
+    async fn agents(&self, transaction: &Transaction) -> Result<HashMap<Uuid, Uuid>, Undone> {
         let users: BTreeSet<_> = self.0.iter().flat_map(|reading| &reading.users).collect();
         let dialect = transaction.dialect();
         let wanted = Rows::ids(users.into_iter().copied());

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::event::{BY_RULE, Event, SessionPart, said};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction};
+use crate::db::{Column, Key, Rows, Transaction, Undone};
 use crate::entity::personal::ERASED;
 use crate::entity::platform::Platform;
-use crate::entity::session::Model;
+use crate::entity::session::{Entity, Model};
 use crate::id::derive;
+use crate::read::columns::listed;
 
 /// How far the counters of a session move.
 #[derive(Clone, Copy, Debug, Default)]
@@ -153,7 +153,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// Fills in what is stored.
-    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), DbErr> {
+    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 2] = [("agent", Column::Uuid), ("id_there", Column::Text)];
         let rows: Vec<_> = self
             .drafts
@@ -162,8 +162,9 @@ impl<'a> Drafts<'a> {
             .collect();
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
+        let listed = listed::<Entity>();
         let sql = format!(
-            "SELECT sessions.* FROM {wanted} AS wanted \
+            "SELECT {listed} FROM {wanted} AS wanted \
              JOIN sessions ON sessions.agent_id = wanted.agent AND sessions.external_id = wanted.id_there"
         );
         let found: Vec<Model> = transaction
@@ -194,7 +195,7 @@ impl<'a> Drafts<'a> {
         &mut self,
         transaction: &Transaction,
         sessions: &[usize],
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), Undone> {
         if sessions.is_empty() {
             return Ok(());
         }
@@ -311,7 +312,7 @@ impl<'a> Drafts<'a> {
         new: &[usize],
         movements: &BTreeMap<Uuid, Movement>,
         user: impl Fn(usize) -> Uuid,
-    ) -> Result<(), DbErr> {
+    ) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 15] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -369,7 +370,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// Changes the stored sessions that are not what they are to be.
-    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 7] = [
             ("id", Column::Uuid),
             ("started_at", Column::Int),
@@ -418,7 +419,7 @@ pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
     new: &HashSet<Uuid>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
         ("messages", Column::Int),

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sea_orm::{DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::event::BY_RULE;
 use super::idle::{Idle, headed_by};
 use super::{agent, chat_user, session};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction};
+use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::id::derive;
@@ -52,7 +51,7 @@ impl Stretch {
 
 /// Settles the whole timeline of a user. Their figures, and those of their sessions, have to be right already.
 /// For what changes a timeline otherwise than by events.
-pub async fn everything(transaction: &Transaction, user: Uuid) -> Result<(), DbErr> {
+pub async fn everything(transaction: &Transaction, user: Uuid) -> Result<(), Undone> {
     let always = Stretch {
         from: Timestamp(i64::MIN + 1),
         until: Timestamp(i64::MAX),
@@ -64,12 +63,15 @@ pub async fn everything(transaction: &Transaction, user: Uuid) -> Result<(), DbE
 pub(super) async fn ends(
     transaction: &Transaction,
     sessions: &[Uuid],
-) -> Result<Vec<(Uuid, Timestamp)>, DbErr> {
-    #[derive(FromQueryResult)]
+) -> Result<Vec<(Uuid, Timestamp)>, Undone> {
     struct Row {
         chat_user_id: Uuid,
         sent_at: Option<Timestamp>,
     }
+    by_name!(Row {
+        chat_user_id,
+        sent_at
+    });
     let dialect = transaction.dialect();
     let rows = Rows::ids(sessions.iter().copied());
     let sql = format!(
@@ -88,7 +90,7 @@ pub(super) async fn ends(
 pub(super) async fn stretches(
     transaction: &Transaction,
     stretches: &BTreeMap<Uuid, Stretch>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let stretches: Vec<_> = stretches.iter().collect();
     for together in stretches.chunks(TOGETHER) {
         let mut walks = begin(transaction, together).await?;
@@ -171,9 +173,8 @@ struct Page {
 async fn begin(
     transaction: &Transaction,
     stretches: &[(&Uuid, &Stretch)],
-) -> Result<Vec<Walk>, DbErr> {
+) -> Result<Vec<Walk>, Undone> {
     const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("since", Column::Int)];
-    #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
         agent_id: Uuid,
@@ -182,6 +183,14 @@ async fn begin(
         message_at: Option<Timestamp>,
         start_at: Option<Timestamp>,
     }
+    by_name!(Row {
+        id,
+        agent_id,
+        platform,
+        session_idle_minutes,
+        message_at,
+        start_at
+    });
     let dialect = transaction.dialect();
     let rows: Vec<_> = stretches
         .iter()
@@ -219,7 +228,7 @@ async fn read(
     transaction: &Transaction,
     walks: &[Walk],
     page: usize,
-) -> Result<HashMap<Uuid, Page>, DbErr> {
+) -> Result<HashMap<Uuid, Page>, Undone> {
     const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("since", Column::Int)];
     let rows: Vec<_> = walks.iter().map(|walk| (Key(walk.user), walk.at)).collect();
     let rows = Rows::new(&COLUMNS, &rows);
@@ -239,7 +248,7 @@ async fn read_messages(
     transaction: &Transaction,
     walks: &Rows,
     limit: i64,
-) -> Result<Vec<(Uuid, Item)>, DbErr> {
+) -> Result<Vec<(Uuid, Item)>, Undone> {
     const COLUMNS: [&str; 8] = [
         "id",
         "chat_user_id",
@@ -250,7 +259,6 @@ async fn read_messages(
         "cost_micros",
         "by_rule",
     ];
-    #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
         chat_user_id: Uuid,
@@ -263,6 +271,18 @@ async fn read_messages(
         session_external_id: String,
         ended_at: Option<Timestamp>,
     }
+    by_name!(Row {
+        id,
+        chat_user_id,
+        session_id,
+        external_id,
+        role,
+        sent_at,
+        cost_micros,
+        by_rule,
+        session_external_id,
+        ended_at
+    });
     let dialect = transaction.dialect();
     let messages = dialect.for_each(
         &walks.subquery(dialect, "$1"),
@@ -302,7 +322,7 @@ async fn read_starts(
     transaction: &Transaction,
     walks: &Rows,
     limit: i64,
-) -> Result<Vec<(Uuid, Item)>, DbErr> {
+) -> Result<Vec<(Uuid, Item)>, Undone> {
     const COLUMNS: [&str; 5] = [
         "id",
         "chat_user_id",
@@ -310,7 +330,6 @@ async fn read_starts(
         "started_at",
         "ended_at",
     ];
-    #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
         chat_user_id: Uuid,
@@ -318,6 +337,13 @@ async fn read_starts(
         started_at: Timestamp,
         ended_at: Option<Timestamp>,
     }
+    by_name!(Row {
+        id,
+        chat_user_id,
+        external_id,
+        started_at,
+        ended_at
+    });
     let dialect = transaction.dialect();
     let named = format!(
         "WHERE sessions.chat_user_id = one.id AND sessions.started_at >= one.since \
@@ -474,7 +500,7 @@ impl Moves {
         }
     }
 
-    async fn write(self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn write(self, transaction: &Transaction) -> Result<(), Undone> {
         if self.messages.is_empty() {
             return Ok(());
         }
@@ -498,7 +524,7 @@ impl Moves {
         agent::count(transaction, &agents).await
     }
 
-    async fn insert(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn insert(&self, transaction: &Transaction) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 6] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -525,7 +551,7 @@ impl Moves {
     }
 
     /// Moves the messages, and the figures of the sessions that they leave and come to.
-    async fn relocate(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn relocate(&self, transaction: &Transaction) -> Result<(), Undone> {
         const MESSAGES: [(&str, Column); 2] = [("id", Column::Uuid), ("to_session", Column::Uuid)];
         const SESSIONS: [(&str, Column); 4] = [
             ("id", Column::Uuid),
@@ -551,7 +577,7 @@ impl Moves {
     }
 
     /// Removes the sessions that nothing is left in. Whose they were.
-    async fn remove(&self, transaction: &Transaction) -> Result<Vec<Uuid>, DbErr> {
+    async fn remove(&self, transaction: &Transaction) -> Result<Vec<Uuid>, Undone> {
         if self.left.is_empty() {
             return Ok(Vec::new());
         }
@@ -563,9 +589,9 @@ impl Moves {
             rows.subquery(dialect, "$1")
         );
         let removed = transaction.rows(dialect.raw(sql, [rows.value()])).await?;
-        removed
+        Ok(removed
             .iter()
             .map(|row| row.try_get("", "chat_user_id"))
-            .collect()
+            .collect::<Result<_, _>>()?)
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a user has stopped the bot: told by the platform, and over as soon as the user writes again.
 
-use sea_orm::{ActiveEnum, DbErr, Value as SqlValue};
+use sea_orm::{ActiveEnum, Value as SqlValue};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use super::audit::{self, Difference, Entry};
 use super::profile::{self, Refused};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Work};
+use crate::db::{Column, Key, Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
 
@@ -41,7 +41,7 @@ pub struct SetStopped<'a> {
 }
 
 impl Whom {
-    async fn id(&self, transaction: &Transaction, by: &Principal) -> Result<Option<Uuid>, DbErr> {
+    async fn id(&self, transaction: &Transaction, by: &Principal) -> Result<Option<Uuid>, Undone> {
         let (agent, platform, platform_id) = match self {
             Self::Id(id) => return Ok(Some(*id)),
             Self::On {
@@ -60,7 +60,7 @@ impl Whom {
         let found = transaction
             .rows(transaction.dialect().raw(sql, key))
             .await?;
-        found.first().map(|row| row.try_get("", "id")).transpose()
+        Ok(found.first().map(|row| row.try_get("", "id")).transpose()?)
     }
 }
 
@@ -76,7 +76,7 @@ impl Work for SetStopped<'_> {
     /// The user's id.
     type Output = Result<Uuid, Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("stopped_at", Column::Int)];
         let Some(id) = self.whom.id(transaction, self.by()).await? else {
             return Ok(Err(Refused::NotFound));

@@ -1,6 +1,6 @@
 //! Subscriptions: made, given another end, and ended.
 
-use sea_orm::{DbErr, Value as SqlValue};
+use sea_orm::Value as SqlValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use super::audit::{self, Difference, Entry};
 use super::profile::{self, Invalid, Refused};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Rows, Transaction, Work};
+use crate::db::{Rows, Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::subscription::Model;
 use crate::id::derive;
@@ -70,7 +70,7 @@ impl Asked for SetSubscription<'_> {
 impl Work for SetSubscription<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let row = match profile::find_one(transaction, self.by(), self.id).await? {
             Ok(row) => row,
             Err(refused) => return Ok(Err(refused)),
@@ -94,12 +94,12 @@ impl Work for SetSubscription<'_> {
                            SET subscribed_at = excluded.subscribed_at, expires_at = excluded.expires_at";
                 let rest = [since.into(), SqlValue::from(expires_at), id.into()];
                 let values = key().into_iter().chain(rest);
-                transaction.execute(dialect.raw(sql, values)).await?;
+                transaction.later(dialect.raw(sql, values)).await?;
                 self.told(expires_at)
             }
             Wish::Unsubscribed => {
                 let sql = "DELETE FROM subscriptions WHERE chat_user_id = $1 AND tag = $2";
-                transaction.execute(dialect.raw(sql, key())).await?;
+                transaction.later(dialect.raw(sql, key())).await?;
                 Value::Null
             }
         };
@@ -125,7 +125,7 @@ impl Work for SetSubscription<'_> {
 }
 
 /// To how many different things users are subscribed, all of them together, whether the subscriptions still hold or not.
-pub(super) async fn count(transaction: &Transaction, users: &[Uuid]) -> Result<i64, DbErr> {
+pub(super) async fn count(transaction: &Transaction, users: &[Uuid]) -> Result<i64, Undone> {
     let dialect = transaction.dialect();
     let ids = Rows::ids(users.iter().copied());
     let sql = format!(
@@ -133,12 +133,12 @@ pub(super) async fn count(transaction: &Transaction, users: &[Uuid]) -> Result<i
         ids.subquery(dialect, "$1")
     );
     let rows = transaction.rows(dialect.raw(sql, [ids.value()])).await?;
-    rows.first().map_or(Ok(0), |row| row.try_get("", "count"))
+    Ok(rows.first().map_or(Ok(0), |row| row.try_get("", "count"))?)
 }
 
 impl SetSubscription<'_> {
     /// Whether the user may have one more; where there are as many as may be, those that have ended make room.
-    async fn has_room(&self, transaction: &Transaction, user: Uuid) -> Result<bool, DbErr> {
+    async fn has_room(&self, transaction: &Transaction, user: Uuid) -> Result<bool, Undone> {
         if count(transaction, &[user]).await? < MAX_SUBSCRIPTIONS {
             return Ok(true);
         }

@@ -1,6 +1,5 @@
 //! Tags for all users of an agent for whom a condition holds, a bounded batch of them at a time.
 
-use sea_orm::DbErr;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,9 +10,10 @@ use super::chat_user::Fields;
 use super::profile::{self, Change, Made};
 use crate::caller::{Caller, Permission, Principal};
 use crate::db::dialect::Dialect;
-use crate::db::{Transaction, Work};
+use crate::db::{Transaction, Undone, Work};
 use crate::entity::chat_user::{Entity, Model};
 use crate::read::Noun;
+use crate::read::columns::listed;
 
 /// How many users one transaction tags.
 const BATCH: usize = 250;
@@ -58,14 +58,14 @@ impl Work for TagNext<'_> {
     /// None when there is no such agent.
     type Output = Option<Tagged>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         if !agent::hold(transaction, self.by().agents.own(self.agent)).await? {
             return Ok(None);
         }
         let dialect = transaction.dialect();
         let mut select = Entity::visible(&self.by.principal);
         select
-            .expr(Expr::cust("chat_users.*"))
+            .expr(Expr::cust(listed::<Entity>()))
             .and_where(Expr::col((Entity::TABLE, "agent_id")).eq(self.agent))
             .and_where(Expr::col((Entity::TABLE, "erased_at")).is_null())
             .cond_where(self.condition.clone())

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use sea_orm::{DbErr, FromQueryResult};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,11 +11,12 @@ use super::audit::{self, Difference, Entry};
 use super::profile::Invalid;
 use crate::caller::{Agents, Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Work};
+use crate::db::{Column, Key, Rows, Transaction, Undone, Work, by_name};
 use crate::entity::audit_entry::AuditAction;
-use crate::entity::token::Model;
+use crate::entity::token::{Entity, Model};
 use crate::error::{Result, permitted};
 use crate::id::{Noun, derive};
+use crate::read::columns::listed;
 use crate::roles::Roles;
 use crate::secret::Fingerprint;
 
@@ -186,7 +186,7 @@ impl Asked for CreateToken<'_> {
 impl Work for CreateToken<'_> {
     type Output = Result<Created, Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         // Not before: a request that is sent again is told what came of it, also when the token has ended since.
         if self.draft.expires_at.is_some_and(|end| end <= self.now) {
             return Ok(Err(Refused::Over));
@@ -213,7 +213,7 @@ impl Work for CreateToken<'_> {
             // Its name, or one day its id.
             return match named(transaction, name).await? {
                 Some(_) => Ok(Err(Refused::NameTaken)),
-                None => Err(DbErr::RecordNotInserted),
+                None => Err(Undone::Taken),
             };
         }
         let new = [
@@ -241,11 +241,11 @@ impl Work for CreateToken<'_> {
 
 impl CreateToken<'_> {
     /// An agent of the draft that is not there, or that whoever asks does not see.
-    async fn unknown_agent(&self, transaction: &Transaction) -> Result<Option<Uuid>, DbErr> {
-        #[derive(FromQueryResult)]
+    async fn unknown_agent(&self, transaction: &Transaction) -> Result<Option<Uuid>, Undone> {
         struct Found {
             id: Uuid,
         }
+        by_name!(Found { id });
         let Some(agents) = &self.draft.agents else {
             return Ok(None);
         };
@@ -267,7 +267,7 @@ impl CreateToken<'_> {
         transaction: &Transaction,
         id: Uuid,
         agents: Option<&[String]>,
-    ) -> Result<bool, DbErr> {
+    ) -> Result<bool, Undone> {
         const COLUMNS: [(&str, Column); 8] = [
             ("id", Column::Uuid),
             ("name", Column::Text),
@@ -293,8 +293,9 @@ impl CreateToken<'_> {
 }
 
 /// The token of this name that is not revoked.
-async fn named(transaction: &Transaction, name: &str) -> Result<Option<Model>, DbErr> {
-    let sql = "SELECT tokens.* FROM tokens WHERE name = $1 AND revoked_at IS NULL";
+async fn named(transaction: &Transaction, name: &str) -> Result<Option<Model>, Undone> {
+    let listed = listed::<Entity>();
+    let sql = format!("SELECT {listed} FROM tokens WHERE name = $1 AND revoked_at IS NULL");
     let statement = transaction.dialect().raw(sql, [name.into()]);
     Ok(transaction.fetch(statement).await?.into_iter().next())
 }
@@ -337,10 +338,11 @@ impl Asked for RevokeToken<'_> {
 impl Work for RevokeToken<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let dialect = transaction.dialect();
         let sql = format!(
-            "SELECT tokens.* FROM tokens WHERE tokens.id = $1{}",
+            "SELECT {} FROM tokens WHERE tokens.id = $1{}",
+            listed::<Entity>(),
             dialect.locking("tokens")
         );
         let found: Vec<Model> = transaction
@@ -383,7 +385,7 @@ async fn enter(
     by: &Caller,
     action: AuditAction,
     changes: Vec<Difference>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let entry = Entry {
         action,
         agent: None,
@@ -400,7 +402,7 @@ pub struct NoteUses<'a>(pub &'a [(Uuid, Timestamp)]);
 impl Work for NoteUses<'_> {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
         const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("at", Column::Int)];
         let rows: Vec<_> = self.0.iter().map(|(id, at)| (Key(*id), *at)).collect();
         let set = "last_used_at = CASE WHEN tokens.last_used_at > batch.at THEN tokens.last_used_at ELSE batch.at END";

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use sea_orm::{DbErr, Statement};
+use sea_orm::Statement;
 use uuid::Uuid;
 
 use super::platforms;
-use crate::db::{Reader, Transaction, Work, Writer};
+use crate::db::{Reader, Transaction, Undone, Work, Writer};
 use crate::error::Result;
 
 /// A stored value and where it comes from: table, column, recount.
@@ -165,7 +165,7 @@ struct Repair;
 impl Work for Repair {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
         for (table, column, recount) in FIGURES {
             let sql = format!(
                 "UPDATE {table} SET {column} = {recount} WHERE {column} IS DISTINCT FROM {recount}"

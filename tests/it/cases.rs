@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use parlour::caller::{Agents, Principal};
-use parlour::db::{Transaction, Work};
+use parlour::db::{Transaction, Undone, Work};
 use parlour::id::Noun;
-use sea_orm::{DbErr, Statement};
+use sea_orm::Statement;
 use serde_json::Value;
 
 use crate::harness::{Answer, Kind, Start, World, everywhere};
@@ -184,7 +184,7 @@ struct Explain {
 impl Work for Explain {
     type Output = Vec<Vec<String>>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let dialect = transaction.dialect();
         for setting in self.settings {
             transaction.execute(dialect.raw(*setting, [])).await?;

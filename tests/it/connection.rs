@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use parlour::db::{Transaction, Work};
+use parlour::db::{Transaction, Undone, Work};
 use parlour::id;
 use parlour::write::apply;
 use parlour::write::verify::repair;
+use sea_orm::Value as SqlValue;
 use sea_orm::prelude::Uuid;
-use sea_orm::{DbErr, Value as SqlValue};
 use serde_json::Value;
 
 use crate::audience::{
@@ -263,7 +263,7 @@ struct Removal(Vec<Uuid>);
 impl Work for Removal {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
         for &user in &self.0 {
             for table in [
                 "messages WHERE chat_user_id",

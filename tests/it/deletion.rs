@@ -606,6 +606,8 @@ async fn who_goes_on_talking_while_they_are_deleted_is_heard() {
                     let outcome = apply(&world.database.writer, &[event]).await.unwrap();
                     assert_eq!(outcome.fates, [Fate::Recorded]);
                     told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    // They talk while others do something.
+                    tokio::task::yield_now().await;
                 }
             };
             let deleting = async || {

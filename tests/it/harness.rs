@@ -155,6 +155,15 @@ impl World {
         body["data"].take()
     }
 
+    /// The database by SeaORM's own driver.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what the program's own connections do is compared with it"
+    )]
+    pub(crate) async fn by_sea_orm(&self) -> sea_orm::DatabaseConnection {
+        sea_orm::Database::connect(&self.url).await.unwrap()
+    }
+
     pub(crate) async fn end(self) {
         let Self {
             kind,

@@ -329,7 +329,10 @@ async fn answers_can_be_forgotten_and_what_was_done_is_still_known() {
     struct Forget;
     impl parlour::db::Work for Forget {
         type Output = u64;
-        async fn run(&self, transaction: &parlour::db::Transaction) -> Result<u64, sea_orm::DbErr> {
+        async fn run(
+            &self,
+            transaction: &parlour::db::Transaction,
+        ) -> Result<u64, parlour::db::Undone> {
             parlour::write::idempotency::forget_answers(transaction).await
         }
     }

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parlour::db::{Transaction, Work};
+use parlour::db::{Transaction, Undone, Work};
 use parlour::id::Noun;
 use parlour::write::event::Event;
 use parlour::write::settle;
 use proptest::prelude::*;
-use sea_orm::DbErr;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -259,7 +258,7 @@ struct Everybody;
 impl Work for Everybody {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
         let all = transaction.dialect().raw("SELECT id FROM chat_users", []);
         for row in transaction.rows(all).await? {
             settle::everything(transaction, row.try_get("", "id")?).await?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use parlour::db::{Cell, Database, DatabaseOptions, Reader, Row, Transaction, Work};
+use parlour::db::{Cell, Database, DatabaseOptions, Reader, Row};
 use parlour::entity::platform::Platform;
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -89,18 +89,6 @@ async fn kill(world: &World, backends: &[i64]) {
     }
 }
 
-/// Reads through the connection that writes.
-struct Read(Statement);
-
-impl Work for Read {
-    type Output = (String, Option<String>);
-
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
-        let rows = transaction.rows(self.0.clone()).await?;
-        Ok((rows[0].try_get("", "kind")?, rows[0].try_get("", "shown")?))
-    }
-}
-
 fn values() -> Vec<Value> {
     let id = Uuid::from_u128(u128::MAX - 1);
     vec![
@@ -135,19 +123,18 @@ fn values() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn values_are_bound_as_the_writer_binds_them() {
+async fn values_are_bound_as_sea_orm_binds_them() {
     let Some(world) = world().await else { return };
+    let other = world.by_sea_orm().await;
     let reader = &world.database.reader;
     for (at, value) in values().into_iter().enumerate() {
-        // The driver that writes keeps a statement with the types that it first had.
+        // SeaORM keeps a statement with the types that it first had.
         let sql = format!("SELECT pg_typeof($1)::text AS kind, $1::text AS shown, {at} AS at");
         let statement = reader.dialect().raw(sql, [value.clone()]);
-        let (kind, shown) = world
-            .database
-            .writer
-            .transaction(&Read(statement.clone()))
-            .await
-            .unwrap();
+        let row = other.query_one_raw(statement.clone()).await;
+        let row = row.unwrap().unwrap();
+        let kind: String = row.try_get("", "kind").unwrap();
+        let shown: Option<String> = row.try_get("", "shown").unwrap();
         let rows = reader.rows(statement).await.unwrap();
         let what = format!("{value:.60?}");
         assert_eq!(
@@ -555,7 +542,7 @@ async fn many_at_once_get_each_their_own_answer() {
 }
 
 #[tokio::test]
-async fn connection_strings_say_what_the_writer_reads_in_them() {
+async fn connection_strings_say_what_sea_orm_reads_in_them() {
     let Some(world) = world().await else { return };
     let url = url::Url::parse(&world.url).unwrap();
     let name = url.path().trim_start_matches('/');

@@ -1,4 +1,4 @@
-//! Values on their way to PostgreSQL: each is sent as the type that the driver that writes would send it as.
+//! Values on their way to PostgreSQL: each is sent as the type that SeaORM would send it as.
 
 use std::error::Error;
 use std::fmt;

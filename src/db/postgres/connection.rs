@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
 use quick_cache::sync::Cache;
 use sea_orm::{DbErr, Statement, Value};
 use tokio::task::JoinHandle;
@@ -41,9 +42,17 @@ pub(super) struct Connection {
     since: AtomicU64,
 }
 
+/// What came of a statement.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) rows: Vec<Row>,
+    /// How many rows it changed.
+    pub(crate) changed: u64,
+}
+
 /// Why a statement brought no rows.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// What the server, or the way to it, said.
     Said(tokio_postgres::Error),
     /// A value cannot be sent.
@@ -75,20 +84,41 @@ impl Connection {
             Box::pin(self.plan(plans)).await?;
         }
         let sql = statement.sql.as_str();
-        let values = statement.values.as_ref().map_or(&[][..], |all| &all.0);
-        // What is seldom done has its state on the heap, so that what is always done has little.
-        let prepared = match self.prepared.get(sql) {
-            Some(prepared) if bind::fits(prepared.params(), values) => prepared,
-            _ => Box::pin(self.prepare(sql, values)).await?,
-        };
+        let values = values(statement);
+        let prepared = self.prepared(sql, values).await?;
         match self.ask(&prepared, values).await {
             Err(error) if is_outdated(&error) => {
                 self.prepared.remove(sql);
                 let prepared = Box::pin(self.prepare(sql, values)).await?;
-                Ok(Box::pin(self.ask(&prepared, values)).await?)
+                Ok(Box::pin(self.ask(&prepared, values)).await?.rows)
             }
-            answer => Ok(answer?),
+            answer => Ok(answer?.rows),
         }
+    }
+
+    /// What comes of statements that are all sent before the first of them is answered. When one fails the others do, too, in a
+    /// transaction.
+    pub(super) async fn all(&self, statements: &[Statement]) -> Result<Vec<Answer>, Failure> {
+        let mut prepared = Vec::with_capacity(statements.len());
+        for statement in statements {
+            let (sql, values) = (statement.sql.as_str(), values(statement));
+            prepared.push((self.prepared(sql, values).await?, values));
+        }
+        let answers = prepared
+            .iter()
+            .map(|(prepared, values)| self.ask(prepared, values));
+        let answers = try_join_all(answers).await;
+        if answers.as_ref().is_err_and(is_outdated) {
+            for statement in statements {
+                self.prepared.remove(statement.sql.as_str());
+            }
+        }
+        Ok(answers?)
+    }
+
+    /// Runs statements that have no values.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), Failure> {
+        Ok(self.client.batch_execute(sql).await?)
     }
 
     /// Tells the server when to plan statements.
@@ -108,14 +138,24 @@ impl Connection {
         &self,
         prepared: &Prepared,
         values: &[Value],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+    ) -> Result<Answer, tokio_postgres::Error> {
         let parameters = values.iter().map(Parameter);
         let mut answer = pin!(self.client.query_raw(prepared, parameters).await?);
         let mut rows = Vec::new();
         while let Some(row) = answer.try_next().await? {
             rows.push(Row::from(row));
         }
-        Ok(rows)
+        let changed = answer.rows_affected().unwrap_or_default();
+        Ok(Answer { rows, changed })
+    }
+
+    /// A statement that takes values of these types, prepared.
+    async fn prepared(&self, sql: &str, values: &[Value]) -> Result<Prepared, Failure> {
+        match self.prepared.get(sql) {
+            Some(prepared) if bind::fits(prepared.params(), values) => Ok(prepared),
+            // What is seldom done has its state on the heap, so that what is always done has little.
+            _ => Box::pin(self.prepare(sql, values)).await,
+        }
     }
 
     /// Prepares a statement for values of these types. Those who want the same one at once wait for it together.
@@ -209,8 +249,21 @@ impl Connection {
 
 impl Failure {
     /// Whether the connection broke, so that the statement may be tried on another one.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         matches!(self, Self::Said(error) if is_lost(error))
+    }
+
+    /// Whether a prepared statement is not what it was, so that it may be tried again.
+    pub(crate) fn is_outdated(&self) -> bool {
+        matches!(self, Self::Said(error) if is_outdated(error))
+    }
+
+    /// The code that the server gave it.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Said(error) => error.code(),
+            Self::Value(_) => None,
+        }
     }
 }
 
@@ -233,6 +286,10 @@ impl From<Failure> for Error {
             Failure::Value(error) => error.into(),
         }
     }
+}
+
+fn values(statement: &Statement) -> &[Value] {
+    statement.values.as_ref().map_or(&[], |all| &all.0)
 }
 
 /// Whether a prepared statement is not what it was: its tables have other columns now, or something between here and the

@@ -1,9 +1,10 @@
-//! Reads of PostgreSQL on connections of our own (docs/decisions/0024): short statements share a few of them, one behind the
-//! other without waiting for answers; of those that may take long each has one to itself.
+//! PostgreSQL on connections of our own (docs/decisions/0024): short reads share a few of them, one behind the other without
+//! waiting for answers; of those that may take long each has one to itself, and so has each transaction.
 
 mod bind;
 mod cell;
 mod connection;
+mod held;
 mod target;
 mod tls;
 mod turn;
@@ -17,6 +18,8 @@ use tokio::time::{sleep, timeout, timeout_at};
 pub(super) use tokio_postgres::Row;
 
 pub(super) use cell::{cell, column};
+pub(super) use connection::Failure;
+pub(super) use held::Held;
 pub(super) use target::Target;
 
 use super::dialect::Dialect;
@@ -36,7 +39,7 @@ const OLD: Duration = Duration::from_mins(30);
 /// Between two looks at what may be closed.
 const LOOK: Duration = Duration::from_mins(1);
 
-/// Connections that read, and when what is read there is planned.
+/// Connections, and when what is asked there is planned.
 #[derive(Clone, Debug)]
 pub(super) struct Pool(Arc<Shared>, Plans);
 
@@ -132,6 +135,18 @@ impl Pool {
                 Outcome::Late => return Err(late().into()),
             }
         }
+    }
+
+    /// A connection for as long as somebody wants it, which is new when one is `broken`. Only where each statement has one to itself.
+    pub(super) async fn hold(&self, broken: Option<Instant>) -> Result<Held> {
+        let turn = match self.turn_at_once(broken) {
+            Some(turn) => turn,
+            None => {
+                let deadline = Instant::now() + self.0.limits.acquire;
+                Box::pin(self.turn(broken, deadline)).await?
+            }
+        };
+        Ok(Held::new(turn))
     }
 
     /// Whether the server answers.

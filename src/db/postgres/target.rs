@@ -1,4 +1,4 @@
-//! Where PostgreSQL is, and how a connection to it is made: a connection string as the driver that writes reads it.
+//! Where PostgreSQL is, and how a connection to it is made: a connection string as SeaORM reads it.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const SILENT: Duration = Duration::from_secs(10);
 const ASKED_AGAIN: Duration = Duration::from_secs(5);
 const QUESTIONS: u32 = 3;
 
-/// What the driver that writes tells each connection, so that times and numbers are said the same to both.
+/// What SeaORM tells each connection, so that times and numbers are said the same on both.
 const SAID_THE_SAME: [(&str, &str); 2] = [("DateStyle", "ISO, MDY"), ("TimeZone", "UTC")];
 
 /// A server and a database on it, and how connections to it are made.
@@ -106,7 +106,7 @@ impl Target {
     }
 }
 
-/// The password, from the connection string, the environment or the file for it. The driver that writes tells it in a
+/// The password, from the connection string, the environment or the file for it. SeaORM tells it in a
 /// connection string alone, where nothing in it stands for itself but letters and digits.
 fn password(options: PgConnectOptions) -> Option<String> {
     let url = options.username("anybody").to_url_lossy();

@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::connection::{Connection, Failure, MOMENT};
-use super::{Plans, Shared};
+use super::connection::{Answer, Connection, Failure, MOMENT};
+use super::{Plans, Shared, late};
 use crate::db::Row;
 
 /// A statement's turn on a connection.
@@ -24,6 +24,8 @@ pub(super) struct Turn {
     number: u64,
     /// Whether the server may be at work for it.
     under_way: bool,
+    /// Whether there may be a transaction that is neither committed nor undone.
+    open: bool,
 }
 
 /// How a turn ended.
@@ -48,6 +50,7 @@ impl Turn {
             number: connection.begin(),
             held: Some((connection, place)),
             under_way: false,
+            open: false,
         }
     }
 
@@ -83,6 +86,47 @@ impl Turn {
         }
         Outcome::Answer(answer)
     }
+
+    /// What comes of statements of a transaction, sent one behind the other. `open` tells whether it goes on after them.
+    pub(super) async fn all(
+        &mut self,
+        statements: &[Statement],
+        open: bool,
+    ) -> Result<Vec<Answer>, Failure> {
+        let answers = self.during(|on| on.all(statements)).await;
+        // Whatever failed has yet to be undone.
+        self.open = open || answers.is_err();
+        answers
+    }
+
+    /// Runs statements that have no values, outside any transaction.
+    pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Failure> {
+        self.during(|on| on.batch(sql)).await
+    }
+
+    /// Whether there may be a transaction to undo.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    async fn during<'a, T, F>(
+        &'a mut self,
+        work: impl FnOnce(&'a Connection) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let Some((connection, _)) = &self.held else {
+            return Err(late().into());
+        };
+        self.under_way = true;
+        let answer = work(connection).await;
+        self.under_way = false;
+        if answer.as_ref().is_err_and(Failure::is_lost) {
+            self.pool.forget(connection);
+        }
+        answer
+    }
 }
 
 /// A statement that nobody waits for any more is ended when it has its connection to itself, which goes with it: what the
@@ -92,8 +136,12 @@ impl Drop for Turn {
         let Some((connection, place)) = self.held.take() else {
             return;
         };
-        let runtime = Handle::try_current().ok().filter(|_| self.under_way);
+        let (under_way, open) = (self.under_way, self.open);
+        let runtime = Handle::try_current().ok().filter(|_| under_way || open);
         let Some(runtime) = runtime else {
+            if open {
+                self.pool.forget(&connection);
+            }
             connection.finish();
             return;
         };
@@ -101,6 +149,8 @@ impl Drop for Turn {
         runtime.spawn(async move {
             if pool.limits.shared {
                 connection.settle().await;
+                connection.finish();
+            } else if !under_way && connection.batch("ROLLBACK").await.is_ok() {
                 connection.finish();
             } else {
                 pool.forget(&connection);

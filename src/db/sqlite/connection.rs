@@ -41,7 +41,7 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// The file that a connection string names, as the driver that writes reads it, with these settings.
+    /// The file that a connection string names, as SeaORM reads it, with these settings.
     pub(crate) fn new<'a>(
         url: &str,
         settings: impl IntoIterator<Item = &'a (&'a str, &'a str)>,
@@ -81,6 +81,15 @@ impl File {
         })
     }
 
+    /// The same file, which is made when there is none.
+    #[must_use]
+    pub(crate) fn made(mut self) -> Self {
+        if self.flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            self.flags |= OpenFlags::SQLITE_OPEN_CREATE;
+        }
+        self
+    }
+
     /// A new connection.
     pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(&self.path, self.flags)?;
@@ -99,13 +108,7 @@ pub(super) fn run(
 ) -> rusqlite::Result<Table> {
     connection.busy_timeout(BUSY)?;
     connection.progress_handler(STEPS, Some(is_over))?;
-    let mut prepared = prepare(connection, statement)?;
-    let mut table = Table::new(prepared.column_names()).map_err(unfit)?;
-    let mut rows = prepared.raw_query();
-    while let Some(row) = rows.next()? {
-        take(row, &mut table)?;
-    }
-    Ok(table)
+    rows(connection, statement)
 }
 
 /// Runs a statement on a thread that others want to use too: it waits for no lock, and is interrupted when it has not come to
@@ -134,6 +137,19 @@ pub(super) fn run_here(connection: &Connection, statement: &Statement) -> rusqli
     Ok(table)
 }
 
+/// Runs a statement that brings no rows. How many it changed.
+pub(super) fn execute(connection: &Connection, statement: &Statement) -> rusqlite::Result<u64> {
+    let changed = prepare(connection, statement)?.raw_execute()?;
+    Ok(changed as u64)
+}
+
+/// The rows of a statement that runs as long as it takes.
+pub(super) fn rows(connection: &Connection, statement: &Statement) -> rusqlite::Result<Table> {
+    let mut prepared = prepare(connection, statement)?;
+    let table = Table::new(prepared.column_names()).map_err(unfit)?;
+    rest(prepared.raw_query(), table)
+}
+
 fn rest(mut rows: Rows<'_>, mut table: Table) -> rusqlite::Result<Table> {
     while let Some(row) = rows.next()? {
         take(row, &mut table)?;
@@ -159,7 +175,7 @@ fn take(row: &Row<'_>, table: &mut Table) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Binds values as the driver that writes does: `$2` and `?2` are the second one, `?` the one after that of the last `?`.
+/// Binds values as SeaORM does: `$2` and `?2` are the second one, `?` the one after that of the last `?`.
 fn bind(prepared: &mut CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
     let mut last = 0;
     for parameter in 1..=prepared.parameter_count() {

@@ -1,7 +1,9 @@
-//! Reads of `SQLite` on connections of our own (docs/decisions/0019): a statement runs from its first row to its last in one
-//! go, and all its rows come back at once. Short ones run where they are asked for, all others on threads that may block.
+//! `SQLite` on connections of our own (docs/decisions/0019): a statement runs from its first row to its last in one go, and all
+//! its rows come back at once. Short reads run where they are asked for, all others on threads that may block. A transaction has a
+//! connection to itself, and a thread.
 
 mod connection;
+mod held;
 mod table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +18,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 pub(super) use connection::File;
+pub(super) use held::{Held, here};
 pub(crate) use table::Table;
 
 use crate::error::{Internal, Result};
 
-/// Connections that read.
+/// Connections.
 #[derive(Clone, Debug)]
 pub(super) struct Pool(Arc<Shared>);
 
@@ -95,6 +98,20 @@ impl Pool {
             Err(error) if is_busy_or_long(&error) => None,
             answer => Some(answer),
         }
+    }
+
+    /// A connection for as long as somebody wants it.
+    pub(super) async fn hold(&self) -> Result<Held> {
+        let place = self.place().await?;
+        let idle = lock(&self.0.idle).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let shared = Arc::clone(&self.0);
+                on_thread(move || shared.connect()).await??
+            }
+        };
+        Ok(Held::new(Arc::clone(&self.0), connection, place))
     }
 
     /// Whether the file can be opened and read.

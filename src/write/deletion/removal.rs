@@ -2,23 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{DbErr, FromQueryResult, Value};
+use sea_orm::Value;
 use uuid::Uuid;
 
 use super::super::agent::{self, Movement};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction};
+use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
 use crate::entity::deletion::Model;
 use crate::entity::personal::Personal;
 
 /// What messages were counted as, by session.
-#[derive(Default, FromQueryResult)]
+#[derive(Default)]
 struct Counted {
     session_id: Uuid,
     messages: i64,
     own_messages: i64,
     cost: i64,
 }
+by_name!(Counted {
+    session_id,
+    messages,
+    own_messages,
+    cost
+});
 
 /// Removes messages, the oldest that the user has. `next` is when the first of those was sent that remain.
 pub(super) async fn messages(
@@ -26,7 +32,7 @@ pub(super) async fn messages(
     job: &Model,
     ids: &Rows,
     next: Option<Timestamp>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 4] = [
         ("id", Column::Uuid),
         ("messages", Column::Int),
@@ -81,7 +87,7 @@ pub(super) async fn sessions(
     transaction: &Transaction,
     job: &Model,
     ids: &Rows,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let removed = remove(transaction, "sessions", ids).await?;
     lower_user(transaction, job, &Counted::default(), removed, None).await?;
     let by = Movement {
@@ -92,7 +98,7 @@ pub(super) async fn sessions(
 }
 
 /// Removes the user, of whom nothing else is left.
-pub(super) async fn user(transaction: &Transaction, job: &Model) -> Result<(), DbErr> {
+pub(super) async fn user(transaction: &Transaction, job: &Model) -> Result<(), Undone> {
     let sql = "SELECT platform FROM chat_users WHERE id = $1";
     let statement = transaction.dialect().raw(sql, [job.chat_user_id.into()]);
     let rows = transaction.rows(statement).await?;
@@ -100,7 +106,7 @@ pub(super) async fn user(transaction: &Transaction, job: &Model) -> Result<(), D
         .iter()
         .map(|row| Ok((row.try_get("", "platform")?, -1)));
     let by = Movement {
-        users: platforms.collect::<Result<_, DbErr>>()?,
+        users: platforms.collect::<Result<_, Undone>>()?,
         ..Movement::default()
     };
     remove(transaction, "chat_users", &Rows::ids([job.chat_user_id])).await?;
@@ -114,7 +120,7 @@ pub(super) async fn some(
     &Personal { table, user, .. }: &Personal,
     key: &str,
     limit: u64,
-) -> Result<u64, DbErr> {
+) -> Result<u64, Undone> {
     let sql = format!(
         "DELETE FROM {table} WHERE {user} = $1 AND {key} IN \
          (SELECT {key} FROM {table} WHERE {user} = $1 ORDER BY {key} LIMIT {limit})"
@@ -123,7 +129,7 @@ pub(super) async fn some(
     transaction.execute(statement).await
 }
 
-async fn remove(transaction: &Transaction, table: &str, ids: &Rows) -> Result<i64, DbErr> {
+async fn remove(transaction: &Transaction, table: &str, ids: &Rows) -> Result<i64, Undone> {
     let dialect = transaction.dialect();
     let batch = ids.subquery(dialect, "$1");
     let sql = format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {batch} AS batch)");
@@ -137,7 +143,7 @@ async fn lower_user(
     by: &Counted,
     sessions: i64,
     next_message: Option<Timestamp>,
-) -> Result<(), DbErr> {
+) -> Result<(), Undone> {
     let sql = "UPDATE chat_users SET \
          total_sessions = total_sessions - $2, \
          total_chat_messages = total_chat_messages - $3, \
@@ -166,6 +172,6 @@ async fn lower_user(
     Ok(())
 }
 
-async fn lower_agent(transaction: &Transaction, job: &Model, by: Movement) -> Result<(), DbErr> {
+async fn lower_agent(transaction: &Transaction, job: &Model, by: Movement) -> Result<(), Undone> {
     agent::count(transaction, &BTreeMap::from([(job.agent_id, by)])).await
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ActiveEnum, DbErr, Value};
+use sea_orm::{ActiveEnum, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::super::profile::{self, Refused};
 use super::step::{self, START};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Work};
+use crate::db::{Column, Key, Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user;
 use crate::entity::deletion::{DeletionMode, Model};
@@ -56,7 +56,7 @@ impl Work for DeleteUser<'_> {
     /// The one that there is already, when the user has been deleted in this way before.
     type Output = Result<Taken, Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let user = profile::find_also_hidden(transaction, self.by(), self.id).await?;
         // A former id of a user who was merged is as good as the id.
         let id = user.as_ref().map_or(self.id, |user| user.id);
@@ -96,7 +96,7 @@ impl Work for DeleteUser<'_> {
 
 impl DeleteUser<'_> {
     /// The newest deletion of the user in this mode, of a user of theirs who asks.
-    async fn latest(&self, transaction: &Transaction, user: Uuid) -> Result<Option<Uuid>, DbErr> {
+    async fn latest(&self, transaction: &Transaction, user: Uuid) -> Result<Option<Uuid>, Undone> {
         let dialect = transaction.dialect();
         let (own, agents) = own::written(&self.by().agents, dialect, "deletions.agent_id", "$3");
         let sql = format!(
@@ -105,7 +105,7 @@ impl DeleteUser<'_> {
         let values = [Value::from(user), self.mode.into_value().into()];
         let values = values.into_iter().chain(agents);
         let rows = transaction.rows(dialect.raw(sql, values)).await?;
-        rows.first().map(|row| row.try_get("", "id")).transpose()
+        Ok(rows.first().map(|row| row.try_get("", "id")).transpose()?)
     }
 
     async fn begin(
@@ -113,7 +113,7 @@ impl DeleteUser<'_> {
         transaction: &Transaction,
         user: &chat_user::Model,
         is_first: bool,
-    ) -> Result<Uuid, DbErr> {
+    ) -> Result<Uuid, Undone> {
         let now = Timestamp::now();
         hide(transaction, user.id, now).await?;
         let action = match self.mode {
@@ -177,16 +177,19 @@ impl DeleteUser<'_> {
 pub(super) async fn running(
     transaction: &Transaction,
     user: Uuid,
-) -> Result<Vec<DeletionMode>, DbErr> {
+) -> Result<Vec<DeletionMode>, Undone> {
     let sql = "SELECT mode FROM deletions WHERE chat_user_id = $1 AND finished_at IS NULL";
     let rows = transaction
         .rows(transaction.dialect().raw(sql, [user.into()]))
         .await?;
-    rows.iter().map(|row| row.try_get("", "mode")).collect()
+    Ok(rows
+        .iter()
+        .map(|row| row.try_get("", "mode"))
+        .collect::<Result<_, _>>()?)
 }
 
 /// Whether a user is hidden.
-pub(super) async fn is_hidden(transaction: &Transaction, user: Uuid) -> Result<bool, DbErr> {
+pub(super) async fn is_hidden(transaction: &Transaction, user: Uuid) -> Result<bool, Undone> {
     let sql = "SELECT hidden_at FROM hidden_chat_users WHERE chat_user_id = $1";
     let rows = transaction
         .rows(transaction.dialect().raw(sql, [user.into()]))
@@ -194,7 +197,7 @@ pub(super) async fn is_hidden(transaction: &Transaction, user: Uuid) -> Result<b
     Ok(!rows.is_empty())
 }
 
-async fn hide(transaction: &Transaction, user: Uuid, now: Timestamp) -> Result<(), DbErr> {
+async fn hide(transaction: &Transaction, user: Uuid, now: Timestamp) -> Result<(), Undone> {
     let sql = "INSERT INTO hidden_chat_users (chat_user_id, hidden_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     let values = [Value::from(user), now.into()];
     transaction
@@ -207,7 +210,7 @@ async fn hide(transaction: &Transaction, user: Uuid, now: Timestamp) -> Result<(
 async fn hidden_rows(
     transaction: &Transaction,
     user: &chat_user::Model,
-) -> Result<BTreeMap<&'static str, i64>, DbErr> {
+) -> Result<BTreeMap<&'static str, i64>, Undone> {
     let counts = TABLES.iter().map(|Personal { table, user, .. }| {
         format!("(SELECT COUNT(*) FROM {table} WHERE {user} = $1) AS {table}")
     });
@@ -233,7 +236,7 @@ async fn erase_profile(
     transaction: &Transaction,
     user: Uuid,
     now: Timestamp,
-) -> Result<BTreeMap<&'static str, i64>, DbErr> {
+) -> Result<BTreeMap<&'static str, i64>, Undone> {
     let dialect = transaction.dialect();
     transaction.execute(dialect.unindex(user)).await?;
     let mut counts = BTreeMap::new();
@@ -252,7 +255,7 @@ async fn erase_profile(
     Ok(counts)
 }
 
-async fn insert(transaction: &Transaction, deletion: &Model) -> Result<(), DbErr> {
+async fn insert(transaction: &Transaction, deletion: &Model) -> Result<(), Undone> {
     const COLUMNS: [(&str, Column); 12] = [
         ("id", Column::Uuid),
         ("agent_id", Column::Uuid),

@@ -1,6 +1,5 @@
 //! Users who were hidden, shown again.
 
-use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::super::asked::Asked;
@@ -8,7 +7,7 @@ use super::super::audit::{self, Entry};
 use super::super::profile::{self, Refused};
 use super::request::{is_hidden, running};
 use crate::caller::{Caller, Permission, Principal};
-use crate::db::{Transaction, Work};
+use crate::db::{Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
 
 /// Shows a user again who was deleted softly. Who is not hidden stays as they are.
@@ -31,7 +30,7 @@ impl Asked for RestoreUser<'_> {
 impl Work for RestoreUser<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, DbErr> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
         let Some(user) = profile::find_also_hidden(transaction, self.by(), self.id).await? else {
             return Ok(Err(Refused::NotFound));
         };

@@ -1,0 +1,78 @@
+//! Why a transaction was undone.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+use super::postgres::Failure;
+use crate::error::{Error, Internal, Result};
+
+/// Why a transaction was undone, as far as it matters for whether it is run again.
+#[derive(Debug)]
+pub enum Undone {
+    /// Rows that were to be new were there: another writer's, to be found now, or rows that have taken the ids.
+    Taken,
+    /// Another writer was in the way.
+    Conflict(Error),
+    /// The connection broke.
+    Lost(Error),
+    /// It failed, and would again.
+    Failed(Error),
+}
+
+/// "The result of whatever is done in a transaction."
+pub type Done<T> = Result<T, Undone>;
+
+impl From<Error> for Undone {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<DbErr> for Undone {
+    fn from(error: DbErr) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for Undone {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi;
+        let code = error.sqlite_error().map(|failure| failure.extended_code);
+        match code {
+            Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE) => Self::Taken,
+            // With its extended codes.
+            Some(code) if code & 0xff == ffi::SQLITE_BUSY => Self::Conflict(error.into()),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<Failure> for Undone {
+    fn from(failure: Failure) -> Self {
+        use tokio_postgres::error::SqlState;
+        let is_lost = failure.is_lost();
+        match failure.code() {
+            Some(&SqlState::UNIQUE_VIOLATION) => Self::Taken,
+            Some(
+                &SqlState::T_R_SERIALIZATION_FAILURE
+                | &SqlState::T_R_DEADLOCK_DETECTED
+                | &SqlState::LOCK_NOT_AVAILABLE,
+            ) => Self::Conflict(failure.into()),
+            _ if failure.is_outdated() => Self::Conflict(failure.into()),
+            _ if is_lost => Self::Lost(failure.into()),
+            _ => Self::Failed(failure.into()),
+        }
+    }
+}
+
+impl From<Undone> for Error {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Taken => {
+                let text = "rows that are to be new are there".to_owned();
+                let error = DbErr::Query(RuntimeErr::Internal(text));
+                Internal::Database(error.into()).into()
+            }
+            Undone::Conflict(error) | Undone::Lost(error) | Undone::Failed(error) => error,
+        }
+    }
+}
