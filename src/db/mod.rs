@@ -20,7 +20,7 @@ pub use connect::{Database, DatabaseOptions};
 pub use disclosed::Disclosed;
 pub use reader::Reader;
 pub(crate) use row::by_name;
-pub use row::{FromRow, Row};
+pub use row::{FromRow, Row, Values};
 pub use rows::{Column, Key, Rows};
 pub use undone::{Done, Undone};
 pub use value::{Cell, Readable};

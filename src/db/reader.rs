@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use sea_orm::Statement;
 use sea_orm::sea_query::SelectStatement;
+use sea_orm::{DbErr, Statement};
 
 use super::dialect::Dialect;
 use super::disclosed::Disclosed;
-use super::row::{FromRow, Row};
+use super::row::{FromRow, Row, Values};
 use super::tally::Watch;
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
@@ -126,6 +126,17 @@ impl Reader {
         Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
     }
 
+    /// What is made of the rows of a statement, one after the other. `decode` may see a row twice.
+    pub async fn each<T: Send>(
+        &self,
+        statement: Statement,
+        decode: impl Fn(&dyn Values) -> Result<T, DbErr> + Send,
+    ) -> Result<Vec<T>> {
+        let watch = Watch::start(self.dialect, &statement);
+        let all = self.connections.each(statement, decode);
+        watch.over(all, Vec::len).await
+    }
+
     /// The rows of a statement, undecoded.
     pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
         let watch = Watch::start(self.dialect, &statement);
@@ -169,6 +180,23 @@ impl Connections {
             Self::Sqlite(pool) => Self::Sqlite(pool.clone()),
             Self::Postgres(pool) => Self::Postgres(pool.planning(postgres::Plans::EachTime)),
         }
+    }
+
+    async fn each<T: Send>(
+        &self,
+        statement: Statement,
+        decode: impl Fn(&dyn Values) -> Result<T, DbErr> + Send,
+    ) -> Result<Vec<T>> {
+        let rows: Vec<Row> = match self {
+            // Where they are never kept.
+            Self::Sqlite(pool) => match pool.each_here(&statement, &decode) {
+                Some(all) => return all,
+                None => pool.rows_there(statement).await?.into(),
+            },
+            Self::Postgres(_) => self.rows(statement).await?,
+        };
+        let all = rows.iter().map(|row| decode(row));
+        Ok(all.collect::<Result<_, _>>()?)
     }
 
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {

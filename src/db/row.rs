@@ -1,5 +1,6 @@
 //! Rows that were read, whichever database they came from.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sea_orm::DbErr;
@@ -17,6 +18,63 @@ enum Origin {
     /// A row of the table, by its number.
     Sqlite(Arc<Table>, usize),
     Postgres(postgres::Row),
+}
+
+/// The values of a row, wherever they lie.
+pub trait Values {
+    /// The value at this place in the list of columns, or what is wrong with it.
+    fn found(&self, index: usize) -> Result<Cell<'_>, &'static str>;
+
+    /// The place of the column with this name, behind a prefix that is empty but for columns that are named by their table.
+    fn place(&self, prefix: &str, name: &str) -> Option<usize>;
+
+    /// The name of the column at this place.
+    fn name(&self, index: usize) -> Option<Cow<'_, str>>;
+}
+
+impl dyn Values + '_ {
+    /// The value of the column with this name, behind a prefix that is empty but for columns that are named by their table.
+    pub fn try_get<T: Readable>(&self, prefix: &str, name: &str) -> Result<T, DbErr> {
+        let place = self.place(prefix, name);
+        let place = place.ok_or_else(|| DbErr::Type(format!("no column `{name}`")))?;
+        self.try_get_by_index(place)
+    }
+
+    /// The value at this place in the list of columns.
+    pub fn try_get_by_index<T: Readable>(&self, index: usize) -> Result<T, DbErr> {
+        let cell = self.found(index);
+        cell.and_then(T::read).map_err(|why| self.wrong(index, why))
+    }
+
+    /// What is wrong with a value.
+    #[cold]
+    fn wrong(&self, index: usize, why: &str) -> DbErr {
+        let name = self.name(index).unwrap_or_default();
+        DbErr::Type(format!("column {index} `{name}`: {why}"))
+    }
+}
+
+impl Values for Row {
+    fn found(&self, index: usize) -> Result<Cell<'_>, &'static str> {
+        match &self.0 {
+            Origin::Sqlite(table, row) => table.cell(*row, index),
+            Origin::Postgres(row) => postgres::cell(row, index),
+        }
+    }
+
+    fn place(&self, prefix: &str, name: &str) -> Option<usize> {
+        match &self.0 {
+            Origin::Sqlite(table, _) => table.column(prefix, name),
+            Origin::Postgres(row) => postgres::column(row, prefix, name),
+        }
+    }
+
+    fn name(&self, index: usize) -> Option<Cow<'_, str>> {
+        match &self.0 {
+            Origin::Sqlite(table, _) => table.name(index),
+            Origin::Postgres(row) => row.columns().get(index).map(|column| column.name().into()),
+        }
+    }
 }
 
 /// What can be made of a row.
@@ -40,41 +98,20 @@ pub(crate) use by_name;
 impl Row {
     /// The value of the column with this name, behind a prefix that is empty but for columns that are named by their table.
     pub fn try_get<T: Readable>(&self, prefix: &str, name: &str) -> Result<T, DbErr> {
-        let column = match &self.0 {
-            Origin::Sqlite(table, _) => table.column(prefix, name),
-            Origin::Postgres(row) => postgres::column(row, prefix, name),
-        };
-        let column = column.ok_or_else(|| DbErr::Type(format!("no column `{name}`")))?;
-        self.try_get_by_index(column)
+        let values: &dyn Values = self;
+        values.try_get(prefix, name)
     }
 
     /// The value at this place in the list of columns.
     pub fn try_get_by_index<T: Readable>(&self, index: usize) -> Result<T, DbErr> {
-        let cell = self.found(index);
-        cell.and_then(T::read).map_err(|why| self.wrong(index, why))
+        let values: &dyn Values = self;
+        values.try_get_by_index(index)
     }
 
     /// The value at this place in the list of columns, where it lies.
     pub fn cell(&self, index: usize) -> Result<Cell<'_>, DbErr> {
-        self.found(index).map_err(|why| self.wrong(index, why))
-    }
-
-    fn found(&self, index: usize) -> Result<Cell<'_>, &'static str> {
-        match &self.0 {
-            Origin::Sqlite(table, row) => table.cell(*row, index),
-            Origin::Postgres(row) => postgres::cell(row, index),
-        }
-    }
-
-    /// What is wrong with a value.
-    #[cold]
-    fn wrong(&self, index: usize, why: &str) -> DbErr {
-        let name = match &self.0 {
-            Origin::Sqlite(table, _) => table.name(index),
-            Origin::Postgres(row) => row.columns().get(index).map(|column| column.name().into()),
-        };
-        let name = name.unwrap_or_default();
-        DbErr::Type(format!("column {index} `{name}`: {why}"))
+        let values: &dyn Values = self;
+        self.found(index).map_err(|why| values.wrong(index, why))
     }
 }
 

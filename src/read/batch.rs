@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::columns::Columns;
 use super::page::{Query, Slice};
 use super::{Noun, Scope};
-use crate::db::Reader;
 use crate::db::dialect::{Dialect, Part};
+use crate::db::{Reader, Values};
 use crate::error::{Internal, Result};
 use crate::id;
 
@@ -61,26 +61,29 @@ pub async fn pages<N: Noun>(
     let statement = reader
         .dialect()
         .children_of(parents, N::TABLE, &names, &mut children);
-    let rows = query.suited(reader).rows(statement).await?;
-
-    let places = parents.iter().enumerate().map(|(place, id)| (*id, place));
-    let places: HashMap<Uuid, usize> = places.collect();
     let at = names
         .iter()
         .position(|name| *name == column)
         .unwrap_or_default();
+    let decode = |row: &dyn Values| {
+        let parent: Uuid = row.try_get_by_index(at)?;
+        Ok((parent, Arc::new(columns.decode(row)?)))
+    };
+    let rows = query.suited(reader).each(statement, decode).await?;
+
+    let places = parents.iter().enumerate().map(|(place, id)| (*id, place));
+    let places: HashMap<Uuid, usize> = places.collect();
     let mut lists: Vec<Vec<Arc<N::Model>>> = parents.iter().map(|_| Vec::new()).collect();
     // Those of one parent come one behind the other.
     let mut last = None;
-    for row in rows {
-        let parent: Uuid = row.try_get_by_index(at)?;
+    for (parent, row) in rows {
         let place = match last {
             Some((known, place)) if known == parent => place,
             _ => places.get(&parent).copied(),
         };
         last = Some((parent, place));
         if let Some(place) = place {
-            lists[place].push(Arc::new(columns.decode(&row)?));
+            lists[place].push(row);
         }
     }
     let lists = lists.into_iter();
@@ -115,13 +118,9 @@ pub async fn one_page<N: Noun>(
     let dialect = reader.dialect();
     let statement = dialect.children_of(agents, N::TABLE, &names, &mut children);
     let rows = query.suited(reader);
-    let rows = rows
-        .rows(dialect.part_of_children(statement, &part))
-        .await?;
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|row| columns.decode(row).map(Arc::new))
-        .collect::<Result<_, _>>()?;
+    let decode = |row: &dyn Values| columns.decode(row).map(Arc::new);
+    let statement = dialect.part_of_children(statement, &part);
+    let rows = rows.each(statement, decode).await?;
     Ok(columns.slice(rows, &query.page))
 }
 

@@ -18,7 +18,7 @@ use super::Noun;
 use super::page::{Page, Slice};
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
-use crate::db::{self, Disclosed, FromRow, Readable, Reader};
+use crate::db::{self, Disclosed, FromRow, Readable, Reader, Values};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::personal;
 use crate::entity::platform::{Platform, Platforms};
@@ -152,7 +152,7 @@ pub fn listed<N: Noun>() -> String {
 }
 
 /// A row that begins with the columns that are [`listed`], as it is stored: for the program, and for nobody's eyes.
-fn stored<N: Noun>(result: &db::Row) -> Result<N::Model, DbErr> {
+fn stored<N: Noun>(result: &dyn Values) -> Result<N::Model, DbErr> {
     let all = Columns::<N>::all();
     let seen = Seen {
         columns: all,
@@ -198,7 +198,7 @@ impl<N: Noun> Seen<'_, N> {
     }
 
     /// The row of a result that has these columns first, in this order.
-    pub fn decode(&self, result: &db::Row) -> Result<N::Model, DbErr> {
+    pub fn decode(&self, result: &dyn Values) -> Result<N::Model, DbErr> {
         N::decode(&Row {
             result,
             bits: self.columns.bits,
@@ -209,17 +209,16 @@ impl<N: Noun> Seen<'_, N> {
         })
     }
 
-    async fn read<T: From<N::Model>>(
+    async fn read<T: From<N::Model> + Send>(
         &self,
         reader: &Reader,
         mut query: SelectStatement,
     ) -> Result<Vec<T>> {
         query.columns(self.names().into_iter().map(|name| (N::TABLE, name)));
-        let rows = reader.select(&query).await?;
-        Ok(rows
-            .iter()
-            .map(|row| self.decode(row).map(T::from))
-            .collect::<Result<_, _>>()?)
+        let statement = reader.dialect().statement(&query);
+        reader
+            .each(statement, |row| self.decode(row).map(T::from))
+            .await
     }
 
     /// The page of rows that were read for it. The one beyond it, which tells that there are more, is shown to nobody.
@@ -287,9 +286,10 @@ impl Mask {
 }
 
 /// A row on its way from the database: its values, one after the other, in the order of the entity's columns.
-#[derive(Debug)]
+#[derive_where(Debug)]
 pub struct Row<'a> {
-    result: &'a db::Row,
+    #[derive_where(skip)]
+    result: &'a dyn Values,
     /// The columns that were read, and those of them that are shown as they are.
     bits: u64,
     plain: u64,

@@ -116,11 +116,8 @@ pub async fn by_external_ids(reader: &Reader, wanted: &[ExternalKey<'_>]) -> Res
         select("messages.sent_as IS NULL AND wanted.known_as IS NULL"),
         select("messages.sent_as = wanted.known_as")
     );
-    let found = reader.rows(dialect.raw(sql, [rows.value()])).await?;
-    let found = found
-        .iter()
-        .map(|row| columns.decode(row))
-        .collect::<Result<Vec<_>, _>>()?;
+    let statement = dialect.raw(sql, [rows.value()]);
+    let found = reader.each(statement, |row| columns.decode(row)).await?;
     columns.note(&found);
     Ok(found)
 }

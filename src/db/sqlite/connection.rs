@@ -113,7 +113,11 @@ pub(super) fn run(
 
 /// Runs a statement on a thread that others want to use too: it waits for no lock, and is interrupted when it has not come to
 /// a row within [`MOMENT`], or to the next one within [`WHILE`]. One that has goes on, but then it no longer holds up the others.
-pub(super) fn run_here(connection: &Connection, statement: &Statement) -> rusqlite::Result<Table> {
+pub(super) fn run_here(
+    connection: &Connection,
+    statement: &Statement,
+    mut take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let start = Instant::now();
     let has = move |time: &Duration| start.elapsed() >= *time;
     let limit = Arc::new(Mutex::new(Some(MOMENT)));
@@ -122,19 +126,20 @@ pub(super) fn run_here(connection: &Connection, statement: &Statement) -> rusqli
     connection.busy_timeout(Duration::ZERO)?;
     connection.progress_handler(FEW_STEPS, Some(is_over))?;
     let mut prepared = prepare(connection, statement)?;
-    let mut table = Table::new(prepared.column_names()).map_err(unfit)?;
     let mut rows = prepared.raw_query();
+    let mut taken = 0;
     while let Some(row) = rows.next()? {
-        take(row, &mut table)?;
-        if table.rows() == 1 {
+        take(row)?;
+        taken += 1;
+        if taken == 1 {
             *lock(&limit) = Some(WHILE);
         }
-        if table.rows() % LOOK == 0 && has(&WHILE) {
+        if taken % LOOK == 0 && has(&WHILE) {
             *lock(&limit) = None;
-            return tokio::task::block_in_place(|| rest(rows, table));
+            return tokio::task::block_in_place(|| rest(rows, take));
         }
     }
-    Ok(table)
+    Ok(())
 }
 
 /// Runs a statement that brings no rows. How many it changed.
@@ -145,16 +150,20 @@ pub(super) fn execute(connection: &Connection, statement: &Statement) -> rusqlit
 
 /// The rows of a statement that runs as long as it takes.
 pub(super) fn rows(connection: &Connection, statement: &Statement) -> rusqlite::Result<Table> {
+    let mut table = None;
     let mut prepared = prepare(connection, statement)?;
-    let table = Table::new(prepared.column_names()).map_err(unfit)?;
-    rest(prepared.raw_query(), table)
+    rest(prepared.raw_query(), |row| keep(row, &mut table))?;
+    Ok(table.unwrap_or_default())
 }
 
-fn rest(mut rows: Rows<'_>, mut table: Table) -> rusqlite::Result<Table> {
+fn rest(
+    mut rows: Rows<'_>,
+    mut take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     while let Some(row) = rows.next()? {
-        take(row, &mut table)?;
+        take(row)?;
     }
-    Ok(table)
+    Ok(())
 }
 
 fn prepare<'a>(
@@ -168,7 +177,12 @@ fn prepare<'a>(
     Ok(prepared)
 }
 
-fn take(row: &Row<'_>, table: &mut Table) -> rusqlite::Result<()> {
+/// Keeps a row in a table, which the first one begins.
+pub(super) fn keep(row: &Row<'_>, table: &mut Option<Table>) -> rusqlite::Result<()> {
+    let table = match table {
+        Some(table) => table,
+        None => table.insert(Table::new(row.as_ref().column_names()).map_err(unfit)?),
+    };
     for column in 0..table.width() {
         table.push(row.get_ref(column)?).map_err(unfit)?;
     }

@@ -4,6 +4,7 @@
 
 mod connection;
 mod held;
+mod live;
 mod table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Row};
 use sea_orm::{ConnAcquireErr, DbErr, Statement};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,6 +22,9 @@ pub(super) use connection::File;
 pub(super) use held::{Held, here};
 pub(crate) use table::Table;
 
+use live::Live;
+
+use super::Values;
 use crate::error::{Internal, Result};
 
 /// Connections.
@@ -64,11 +68,42 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The rows of a statement. One on another thread whose caller goes away ends soon after.
+    /// The rows of a statement.
     pub(super) async fn rows(&self, statement: Statement) -> Result<Table> {
-        if let Some(answer) = self.rows_here(&statement) {
-            return Ok(answer?);
+        let mut table = None;
+        let kept = self.here(&statement, |row| connection::keep(row, &mut table));
+        match kept {
+            Some(kept) => {
+                kept?;
+                Ok(table.unwrap_or_default())
+            }
+            None => self.rows_there(statement).await,
         }
+    }
+
+    /// What is made of the rows of a statement, when they can be had at once and on this thread.
+    pub(super) fn each_here<T>(
+        &self,
+        statement: &Statement,
+        decode: impl Fn(&dyn Values) -> Result<T, DbErr>,
+    ) -> Option<Result<Vec<T>>> {
+        let (mut all, mut failed) = (Vec::new(), None);
+        let through = self.here(statement, |row| {
+            match decode(&Live(row)) {
+                Ok(one) => all.push(one),
+                Err(error) => failed = Some(error),
+            }
+            Ok(())
+        })?;
+        Some(match (through, failed) {
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), Some(error)) => Err(error.into()),
+            (Ok(()), None) => Ok(all),
+        })
+    }
+
+    /// The rows of a statement, on another thread. One whose caller goes away ends soon after.
+    pub(super) async fn rows_there(&self, statement: Statement) -> Result<Table> {
         let left = Left::default();
         let caller = Arc::clone(&left.0);
         let limit = self.0.limits.statement;
@@ -81,8 +116,12 @@ impl Pool {
         .await
     }
 
-    /// The rows of a statement, when they can be had at once and on this thread.
-    fn rows_here(&self, statement: &Statement) -> Option<rusqlite::Result<Table>> {
+    /// Runs a statement, when that can be done at once and on this thread. Where it cannot, some rows may have been taken.
+    fn here(
+        &self,
+        statement: &Statement,
+        take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> Option<rusqlite::Result<()>> {
         if !self.0.limits.short || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread
         {
             return None;
@@ -91,7 +130,7 @@ impl Pool {
         // Opening one takes longer.
         let connection = lock(&self.0.idle).pop()?;
         let answer = self.0.used(connection, |connection| {
-            connection::run_here(connection, statement)
+            connection::run_here(connection, statement, take)
         });
         drop(place);
         match answer {
