@@ -236,6 +236,20 @@ impl Transaction {
         watch.over(result, |()| 0).await
     }
 
+    /// As [`Self::later`], a change of a table that has nothing to do with the others that are put off in this way: PostgreSQL is
+    /// sent those of several tables as one statement.
+    pub async fn beside(&self, table: &'static str, statement: Statement) -> Result<(), Undone> {
+        let Held::Postgres(held) = &self.held else {
+            return self.later(statement).await;
+        };
+        let watch = Watch::start(self.dialect(), &statement);
+        let put_off = async {
+            held.beside(table, statement).await;
+            Ok(())
+        };
+        watch.over(put_off, |()| 0).await
+    }
+
     /// The rows of a statement.
     pub async fn fetch<T: FromRow>(&self, statement: Statement) -> Result<Vec<T>, Undone> {
         let rows = self.rows(statement).await?;
@@ -264,7 +278,7 @@ impl Transaction {
         if rows.is_empty() {
             return Ok(0);
         }
-        let statement = self.insertion(table, columns, rows, "ON CONFLICT DO NOTHING");
+        let statement = self.inserting(table, columns, rows, "ON CONFLICT DO NOTHING");
         self.execute(statement).await
     }
 
@@ -278,10 +292,20 @@ impl Transaction {
         if rows.is_empty() {
             return Ok(());
         }
-        self.later(self.insertion(table, columns, rows, "")).await
+        self.later(self.insertion(table, columns, rows)).await
     }
 
-    fn insertion<T: Serialize>(
+    /// The statement of [`Self::insert_all`].
+    pub fn insertion<T: Serialize>(
+        &self,
+        table: &str,
+        columns: &'static [(&str, Column)],
+        rows: &[T],
+    ) -> Statement {
+        self.inserting(table, columns, rows, "")
+    }
+
+    fn inserting<T: Serialize>(
         &self,
         table: &str,
         columns: &'static [(&str, Column)],
@@ -318,11 +342,21 @@ impl Transaction {
         if rows.is_empty() {
             return Ok(());
         }
+        self.later(self.updating(table, columns, rows, set)).await
+    }
+
+    /// The statement of [`Self::update`].
+    pub fn updating<T: Serialize>(
+        &self,
+        table: &str,
+        columns: &'static [(&str, Column)],
+        rows: &[T],
+        set: &str,
+    ) -> Statement {
         let rows = Rows::new(columns, rows);
         let batch = rows.subquery(self.dialect(), "$1");
         let sql =
             format!("UPDATE {table} SET {set} FROM {batch} AS batch WHERE {table}.id = batch.id");
-        self.later(self.dialect().raw(sql, [rows.into_value()]))
-            .await
+        self.dialect().raw(sql, [rows.into_value()])
     }
 }

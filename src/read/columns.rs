@@ -147,8 +147,14 @@ fn discloses<N: Noun>(plain: u64) -> bool {
 
 /// Every column of a noun by its name, in the order of the entity, as a statement written by hand lists them.
 pub fn listed<N: Noun>() -> String {
-    let columns = N::Column::iter().map(|column| format!("{}.{}", N::TABLE, column.as_str()));
-    columns.collect::<Vec<_>>().join(", ")
+    let mut list = String::with_capacity(1 << 10);
+    for column in N::Column::iter() {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.extend([N::TABLE, ".", column.as_str()]);
+    }
+    list
 }
 
 /// A row that begins with the columns that are [`listed`], as it is stored: for the program, and for nobody's eyes.

@@ -72,7 +72,9 @@ pub(super) async fn enter(
             )
         })
         .collect();
-    transaction
-        .insert_all("audit_entries", &COLUMNS, &rows)
-        .await
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction.insertion("audit_entries", &COLUMNS, &rows);
+    transaction.beside("audit_entries", statement).await
 }

@@ -606,9 +606,11 @@ pub(super) async fn rewrite(
     for name in rewritten(changed).into_iter().chain(search_text) {
         set.push_str(&format!(", {name} = batch.{name}"));
     }
-    transaction
-        .update("chat_users", &COLUMNS, &rows, &set)
-        .await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction.updating("chat_users", &COLUMNS, &rows, &set);
+    transaction.beside("chat_users", statement).await?;
     let tagged: Vec<_> = changed
         .iter()
         .filter(|change| change.before.tags != change.after.tags)
@@ -703,7 +705,8 @@ async fn index<'a>(
         .collect();
     if !rows.is_empty() {
         let rows = Rows::new(&COLUMNS, &rows);
-        transaction.later(dialect.index(&rows)).await?;
+        let statement = dialect.index(&rows);
+        transaction.beside("chat_user_grams", statement).await?;
     }
     Ok(())
 }

@@ -156,6 +156,7 @@ async fn values_are_bound_as_sea_orm_binds_them() {
             "{what}"
         );
     }
+    other.close().await.unwrap();
     let json = reader
         .dialect()
         .raw("SELECT $1", [serde_json::json!({}).into()]);
