@@ -22,6 +22,6 @@ pub use reader::Reader;
 pub(crate) use row::by_name;
 pub use row::{FromRow, Row, Values};
 pub use rows::{Column, Key, Rows};
-pub use undone::{Done, Undone};
+pub use undone::Undone;
 pub use value::{Cell, Readable};
 pub use writer::{Transaction, Work, Writer};

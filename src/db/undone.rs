@@ -3,7 +3,7 @@
 use sea_orm::{DbErr, RuntimeErr};
 
 use super::postgres::Failure;
-use crate::error::{Error, Internal, Result};
+use crate::error::{Error, Internal};
 
 /// Why a transaction was undone, as far as it matters for whether it is run again.
 #[derive(Debug)]
@@ -17,9 +17,6 @@ pub enum Undone {
     /// It failed, and would again.
     Failed(Error),
 }
-
-/// "The result of whatever is done in a transaction."
-pub type Done<T> = Result<T, Undone>;
 
 impl From<Error> for Undone {
     fn from(error: Error) -> Self {

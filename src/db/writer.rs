@@ -138,13 +138,13 @@ impl Writer {
 
     /// Runs statements outside any transaction: upkeep such as refreshing the planner's statistics.
     pub async fn execute(&self, sql: &str) -> Result<()> {
-        Ok(match &self.connections {
+        match &self.connections {
             Connections::Sqlite(pool) => {
                 let held = pool.hold().await?;
-                sqlite::here(async { held.batch(sql) }).await?;
+                Ok(sqlite::here(async { held.batch(sql) }).await?)
             }
-            Connections::Postgres(pool) => pool.hold(None).await?.batch(sql).await?,
-        })
+            Connections::Postgres(pool) => pool.hold(None).await?.batch(sql).await,
+        }
     }
 
     /// Ends the connections.

@@ -604,7 +604,7 @@ pub(super) async fn rewrite(
         .collect();
     let search_text = (!found_by_more.is_empty()).then_some("search_text");
     for name in rewritten(changed).into_iter().chain(search_text) {
-        set.push_str(&format!(", {name} = batch.{name}"));
+        set.extend([", ", name, " = batch.", name]);
     }
     if rows.is_empty() {
         return Ok(());
@@ -629,21 +629,21 @@ pub(super) async fn rewrite(
 
 /// The columns that become others. One that is set is written into its indexes, also when it stays what it was.
 fn rewritten(changed: &[Rewrite<'_>]) -> Vec<&'static str> {
-    let columns: [(&[_], fn(&Fields) -> &Option<String>); 7] = [
-        (&["name", "name_key"], |of| &of.name),
-        (&["email", "email_key"], |of| &of.email),
-        (&["phone_number"], |of| &of.phone_number),
-        (&["profile_picture_url"], |of| &of.profile_picture_url),
-        (&["language"], |of| &of.language),
-        (&["tags"], |of| &of.tags),
-        (&["settings"], |of| &of.settings),
-    ];
-    let differs = |value: fn(&Fields) -> &Option<String>| {
-        let mut changed = changed.iter();
-        changed.any(|one| value(&one.before) != value(&one.after))
+    let mut columns = Vec::new();
+    let mut any = |names: &[&'static str], value: fn(&Fields) -> &Option<String>| {
+        let differs = |one: &Rewrite<'_>| value(&one.before) != value(&one.after);
+        if changed.iter().any(differs) {
+            columns.extend_from_slice(names);
+        }
     };
-    let columns = columns.into_iter().filter(|(_, value)| differs(*value));
-    columns.flat_map(|(names, _)| names).copied().collect()
+    any(&["name", "name_key"], |of| &of.name);
+    any(&["email", "email_key"], |of| &of.email);
+    any(&["phone_number"], |of| &of.phone_number);
+    any(&["profile_picture_url"], |of| &of.profile_picture_url);
+    any(&["language"], |of| &of.language);
+    any(&["tags"], |of| &of.tags);
+    any(&["settings"], |of| &of.settings);
+    columns
 }
 
 /// A user with the tags that are to be listed: id, agent, tags.

@@ -490,28 +490,67 @@ async fn find_where(
     ids: impl Iterator<Item = Uuid>,
     shown: &str,
 ) -> Result<HashMap<Uuid, Model>, Undone> {
+    let ids: Vec<_> = ids.collect();
+    let mut found = find_by(transaction, by, &ids, shown, &Ids::Own).await?;
+    let missing = ids.iter().filter(|id| !found.contains_key(id));
+    let missing: Vec<_> = missing.copied().collect();
+    if !missing.is_empty() {
+        found.extend(find_by(transaction, by, &missing, shown, &Ids::Former).await?);
+    }
+    Ok(found)
+}
+
+/// Whose ids are asked for.
+enum Ids {
+    /// Those of the users.
+    Own,
+    /// Of those who were merged into them.
+    Former,
+}
+
+impl Ids {
+    /// The column with their agents, and how they are joined to the ids that are wanted.
+    const fn joined(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Own => (
+                "chat_users.agent_id",
+                "JOIN chat_users ON chat_users.id = wanted.id",
+            ),
+            Self::Former => (
+                "chat_user_aliases.agent_id",
+                "JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id \
+                 JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id",
+            ),
+        }
+    }
+}
+
+async fn find_by(
+    transaction: &Transaction,
+    by: &Principal,
+    ids: &[Uuid],
+    shown: &str,
+    whose: &Ids,
+) -> Result<HashMap<Uuid, Model>, Undone> {
     let dialect = transaction.dialect();
-    let ids = Rows::ids(ids);
+    let ids = Rows::ids(ids.iter().copied());
     // Agents that are not theirs are not even held: nobody is to feel that somebody else looked for them.
     let (own_agents, own) = own::written(&by.agents, dialect, "agents.id", "$2");
     let (own_users, _) = own::written(&by.agents, dialect, "chat_users.agent_id", "$2");
     let values = || std::iter::once(ids.value()).chain(own.clone());
     let wanted = ids.subquery(dialect, "$1");
+    let (agent, joined) = whose.joined();
     let lock = dialect.locking("agents");
     if !lock.is_empty() {
         let hold = format!(
-            "SELECT agents.id FROM agents WHERE id IN (SELECT chat_users.agent_id FROM {wanted} AS wanted \
-             JOIN chat_users ON chat_users.id = wanted.id UNION ALL SELECT chat_user_aliases.agent_id FROM {wanted} AS wanted \
-             JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id) AND {own_agents} ORDER BY external_id{lock}"
+            "SELECT agents.id FROM agents WHERE id IN (SELECT {agent} FROM {wanted} AS wanted {joined}) AND {own_agents} \
+             ORDER BY external_id{lock}"
         );
         transaction.later(dialect.raw(hold, values())).await?;
     }
     let listed = listed::<Entity>();
     let sql = format!(
-        "SELECT {listed}, wanted.id AS asked FROM {wanted} AS wanted JOIN chat_users ON chat_users.id = wanted.id WHERE {shown} AND {own_users} \
-         UNION ALL SELECT {listed}, wanted.id AS asked FROM {wanted} AS wanted \
-         JOIN chat_user_aliases ON chat_user_aliases.id = wanted.id \
-         JOIN chat_users ON chat_users.id = chat_user_aliases.chat_user_id WHERE {shown} AND {own_users}"
+        "SELECT {listed}, wanted.id AS asked FROM {wanted} AS wanted {joined} WHERE {shown} AND {own_users}"
     );
     let found = transaction.rows(dialect.raw(sql, values())).await?;
     let asked = |row: &Row| Ok((row.try_get("", "asked")?, Model::from_row(row)?));

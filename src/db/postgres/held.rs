@@ -124,7 +124,7 @@ impl Waiting {
         let (mut sql, mut values) = (String::new(), Vec::new());
         for (at, part) in self.parts.into_iter().enumerate() {
             sql.push_str(if at == 0 { "WITH " } else { ", " });
-            sql.push_str(&format!("part_{at} AS ("));
+            sql.extend(["part_", at.to_string().as_str(), " AS ("]);
             put(part, &mut sql, &mut values);
             sql.push(')');
         }

@@ -139,12 +139,11 @@ impl Pool {
 
     /// A connection for as long as somebody wants it, which is new when one is `broken`. Only where each statement has one to itself.
     pub(super) async fn hold(&self, broken: Option<Instant>) -> Result<Held> {
-        let turn = match self.turn_at_once(broken) {
-            Some(turn) => turn,
-            None => {
-                let deadline = Instant::now() + self.0.limits.acquire;
-                Box::pin(self.turn(broken, deadline)).await?
-            }
+        let turn = if let Some(turn) = self.turn_at_once(broken) {
+            turn
+        } else {
+            let deadline = Instant::now() + self.0.limits.acquire;
+            Box::pin(self.turn(broken, deadline)).await?
         };
         Ok(Held::new(turn))
     }

@@ -143,12 +143,11 @@ impl Pool {
     pub(super) async fn hold(&self) -> Result<Held> {
         let place = self.place().await?;
         let idle = lock(&self.0.idle).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => {
-                let shared = Arc::clone(&self.0);
-                on_thread(move || shared.connect()).await??
-            }
+        let connection = if let Some(connection) = idle {
+            connection
+        } else {
+            let shared = Arc::clone(&self.0);
+            on_thread(move || shared.connect()).await??
         };
         Ok(Held::new(Arc::clone(&self.0), connection, place))
     }
