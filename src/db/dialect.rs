@@ -118,7 +118,12 @@ impl Dialect {
     }
 
     /// A batch as a subquery: its JSON bind, taken apart.
-    pub(super) fn rows(self, columns: &[(&str, Column)], placeholder: &str) -> String {
+    pub(super) fn rows(
+        self,
+        columns: &[(&str, Column)],
+        count: usize,
+        placeholder: &str,
+    ) -> String {
         match self {
             Self::Sqlite => {
                 let columns: Vec<_> = columns
@@ -145,8 +150,14 @@ impl Dialect {
                         Column::Text => format!("value ->> {at} AS {name}"),
                     })
                     .collect();
+                // How many there are it cannot know, and takes them for a hundred: then it would rather read all of a small table.
+                let limit = match count {
+                    0..=1 => " LIMIT 1",
+                    2..=10 => " LIMIT 10",
+                    _ => "",
+                };
                 format!(
-                    "(SELECT {} FROM jsonb_array_elements({placeholder}::jsonb))",
+                    "(SELECT {} FROM jsonb_array_elements({placeholder}::jsonb){limit})",
                     columns.join(", ")
                 )
             }

@@ -23,6 +23,7 @@ pub enum Column {
 #[derive(Debug)]
 pub struct Rows {
     columns: &'static [(&'static str, Column)],
+    count: usize,
     json: String,
 }
 
@@ -31,6 +32,7 @@ impl Rows {
     pub fn new<T: Serialize>(columns: &'static [(&'static str, Column)], rows: &[T]) -> Self {
         Self {
             columns,
+            count: rows.len(),
             json: serde_json::to_string(rows).unwrap_or_else(|_| "[]".to_owned()),
         }
     }
@@ -49,7 +51,7 @@ impl Rows {
 
     /// The batch as a subquery whose only bind is `placeholder`, to stand in a FROM under an alias.
     pub fn subquery(&self, dialect: Dialect, placeholder: &str) -> String {
-        dialect.rows(self.columns, placeholder)
+        dialect.rows(self.columns, self.count, placeholder)
     }
 
     /// The bind, of a batch that is not needed any more.
