@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use parlour::db::{Cell, Database, DatabaseOptions, Reader, Row};
+use parlour::db::{Cell, Database, DatabaseOptions, Reader, Row, Transaction, Undone, Work};
 use parlour::entity::platform::Platform;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
@@ -539,6 +539,42 @@ async fn many_at_once_get_each_their_own_answer() {
     }
     let database = Arc::into_inner(database).unwrap();
     timeout(SOON, database.close()).await.unwrap().unwrap();
+    world.end().await;
+}
+
+/// Fails in the first of several statements that go out together.
+struct FailFirst;
+
+impl Work for FailFirst {
+    type Output = ();
+
+    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+        let say = |sql: &str| transaction.dialect().raw(sql, []);
+        transaction.later(say("SELECT 1 / 0 AS nothing")).await?;
+        for _ in 0..20 {
+            transaction.later(say("SELECT 1 AS one")).await?;
+        }
+        transaction.rows(say("SELECT 2 AS two")).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_statements_that_go_out_together_the_first_that_fails_is_told() {
+    let Some(world) = world().await else { return };
+    let tasks = (0..4).map(|_| {
+        let writer = world.database.writer.clone();
+        tokio::spawn(async move {
+            for _ in 0..200 {
+                let error = writer.transaction(&FailFirst).await.unwrap_err();
+                // division_by_zero, and not that the transaction is aborted.
+                assert!(format!("{error:?}").contains("22012"), "{error:?}");
+            }
+        })
+    });
+    for task in join_all(tasks).await {
+        task.unwrap();
+    }
     world.end().await;
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use quick_cache::sync::Cache;
 use sea_orm::{DbErr, Statement, Value};
 use tokio::task::JoinHandle;
@@ -107,7 +107,10 @@ impl Connection {
         let answers = prepared
             .iter()
             .map(|(prepared, values)| self.ask(prepared, values));
-        let answers = try_join_all(answers).await;
+        // All of them, and then the first failure: what those behind it say is that something before them failed, and may be heard
+        // sooner.
+        let answers = join_all(answers).await.into_iter();
+        let answers: Result<Vec<_>, _> = answers.collect();
         if answers.as_ref().is_err_and(is_outdated) {
             for statement in statements {
                 self.prepared.remove(statement.sql.as_str());
