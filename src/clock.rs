@@ -43,15 +43,17 @@ impl Timestamp {
             text.extend_from_slice(year_of_more.as_bytes());
             return;
         };
-        let seconds = clock.num_seconds_from_midnight();
-        let micros = time.timestamp_subsec_micros();
-        let [y1, y2, y3, y4] = last_digits(year);
-        let [m1, m2] = last_digits(date.month());
-        let [d1, d2] = last_digits(date.day());
-        let [h1, h2] = last_digits(seconds / 3600);
-        let [n1, n2] = last_digits(seconds / 60 % 60);
-        let [s1, s2] = last_digits(seconds % 60);
-        let [f1, f2, f3, f4, f5, f6] = last_digits(micros);
+        let (seconds, micros) = (clock.num_seconds_from_midnight(), clock.nanosecond() / 1000);
+        let [y1, y2] = two_digits(year / 100);
+        let [y3, y4] = two_digits(year % 100);
+        let [m1, m2] = two_digits(date.month());
+        let [d1, d2] = two_digits(date.day());
+        let [h1, h2] = two_digits(seconds / 3600);
+        let [n1, n2] = two_digits(seconds / 60 % 60);
+        let [s1, s2] = two_digits(seconds % 60);
+        let [f1, f2] = two_digits(micros / 10_000);
+        let [f3, f4] = two_digits(micros / 100 % 100);
+        let [f5, f6] = two_digits(micros % 100);
         let mut digits = [
             y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2,
             b'.', f1, f2, f3, f4, f5, f6, b'Z',
@@ -71,15 +73,21 @@ impl Timestamp {
     }
 }
 
-/// The last digits of a number.
-fn last_digits<const COUNT: usize>(mut number: u32) -> [u8; COUNT] {
-    let mut digits = [b'0'; COUNT];
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789"[(number % 10) as usize];
-        number /= 10;
-    }
-    digits
+/// A number below a hundred.
+fn two_digits(number: u32) -> [u8; 2] {
+    DIGITS[(number % 100) as usize]
 }
+
+/// The numbers below a hundred, with two digits each.
+const DIGITS: [[u8; 2]; 100] = {
+    let mut all = [[b'0'; 2]; 100];
+    let mut at = 0;
+    while at < 100 {
+        all[at] = [b"0123456789"[at / 10], b"0123456789"[at % 10]];
+        at += 1;
+    }
+    all
+};
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,7 +1,9 @@
 //! What stands in a row: a value of a database where it lies, and what it can be read as. Each type is told once, for all
 //! databases.
 
-use sea_orm::ActiveEnum;
+use std::sync::LazyLock;
+
+use sea_orm::{ActiveEnum, Iterable};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -124,13 +126,18 @@ impl Readable for Timestamp {
     }
 }
 
-/// Words of which there are few, as texts.
+/// Words of which there are few, as texts. They are looked for where the text lies: a page has one or two in each row.
 macro_rules! words {
     ($($word:ty),+) => {
         $(impl Readable for $word {
             fn read(cell: Cell<'_>) -> Result<Self, &'static str> {
-                let text = String::read(cell)?;
-                Self::try_from_value(&text).map_err(|_| "is none of the values that there are")
+                static WORDS: LazyLock<Vec<(String, $word)>> =
+                    LazyLock::new(|| <$word>::iter().map(|one| (one.to_value(), one)).collect());
+                let Cell::Text(text) = cell else {
+                    return Err(unfit(cell));
+                };
+                let found = WORDS.iter().find(|(word, _)| word == text);
+                found.map(|(_, one)| *one).ok_or("is none of the values that there are")
             }
         })+
     };

@@ -285,8 +285,8 @@ impl Mask {
             .fold(columns, Columns::with)
     }
 
-    fn shape(&self, place: usize) -> Option<Shape> {
-        let found = self.shapes.iter().find(|(at, _)| *at == place);
+    fn shape(&self, place: u32) -> Option<Shape> {
+        let found = self.shapes.iter().find(|(at, _)| *at == place as usize);
         found.map(|(_, shape)| *shape)
     }
 }
@@ -301,7 +301,7 @@ pub struct Row<'a> {
     plain: u64,
     mask: Option<&'a Mask>,
     /// The next column of the entity, and the next value of the row.
-    place: Cell<usize>,
+    place: Cell<u32>,
     read: Cell<usize>,
 }
 
@@ -309,8 +309,8 @@ impl Row<'_> {
     /// The value of the next column; nothing (empty, zero) for a column that was not asked for, and for one that may not be
     /// seen no more than its shape.
     pub fn next<T: Maskable>(&self) -> Result<T, DbErr> {
-        let place = self.place.replace(self.place.get() + 1);
-        if self.plain >> place & 1 == 1 {
+        let place = self.place.replace(self.place.get().wrapping_add(1));
+        if self.plain.wrapping_shr(place) & 1 == 1 {
             self.value()
         } else {
             self.masked(place)
@@ -328,7 +328,7 @@ impl Row<'_> {
         self.result.try_get_by_index(at)
     }
 
-    fn masked<T: Maskable>(&self, place: usize) -> Result<T, DbErr> {
+    fn masked<T: Maskable>(&self, place: u32) -> Result<T, DbErr> {
         let Some((mask, shape)) = self.mask.and_then(|mask| Some((mask, mask.shape(place)?)))
         else {
             return Ok(T::default());
