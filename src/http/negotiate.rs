@@ -2,10 +2,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use axum::body::{Body, to_bytes};
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Query, Request};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -297,11 +299,11 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-async fn body(body: Body, limits: &Limits) -> Result<axum::body::Bytes, Refusal> {
+async fn body(body: Body, limits: &Limits) -> Result<Bytes, Refusal> {
     let max = limits.body;
-    match tokio::time::timeout(limits.body_timeout, to_bytes(body, max)).await {
+    match tokio::time::timeout(limits.body_timeout, whole(Limited::new(body, max))).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_long(&error) => {
+        Ok(Err(error)) if is_too_long(&*error) => {
             let message = format!("the body is larger than {max} bytes (body-limit)");
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             let refusal = Refusal::new(status, "BAD_USER_INPUT", message);
@@ -322,8 +324,23 @@ async fn body(body: Body, limits: &Limits) -> Result<axum::body::Bytes, Refusal>
     }
 }
 
-fn is_too_long(error: &axum::Error) -> bool {
-    let mut source: Option<&dyn std::error::Error> = Some(error);
+/// All bytes of a body. One that has come already is not waited for: a body that says how long it is is at its end with the last
+/// of its bytes, and not when somebody says so.
+async fn whole(mut body: Limited<Body>) -> Result<Bytes, BoxError> {
+    let mut parts = Vec::new();
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
+        parts.extend(frame?.into_data());
+    }
+    Ok(match parts.as_slice() {
+        [only] => only.clone(),
+        _ => parts.concat().into(),
+    })
+}
+
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut source = Some(error);
     while let Some(error) = source {
         if error.is::<http_body_util::LengthLimitError>() {
             return true;
