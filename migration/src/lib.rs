@@ -12,6 +12,7 @@ mod m0006_idempotency;
 mod m0007_tokens;
 mod m0008_reads;
 mod m0009_counts;
+mod m0010_audiences;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_tokens::Migration),
             Box::new(m0008_reads::Migration),
             Box::new(m0009_counts::Migration),
+            Box::new(m0010_audiences::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
 use super::grams;
-use super::rows::{Column, Rows};
+use super::rows::{Column, Key, Rows};
 use super::wording::Wording;
 
 /// From how many entries of the index on a walk along the order costs PostgreSQL less than looking all of them up.
@@ -240,12 +240,8 @@ impl Dialect {
         Some(match self {
             Self::Sqlite => {
                 // What is rare comes first: the words behind it are looked up for those alone who have it.
-                let words: Vec<_> = grams
-                    .into_iter()
-                    .chain(platform.map(platform_word))
-                    .chain(agent.map(agent_word))
-                    .map(|word| format!("\"{word}\""))
-                    .collect();
+                let words = grams.into_iter().chain(audience_word(agent, platform));
+                let words: Vec<_> = words.map(|word| format!("\"{word}\"")).collect();
                 Found {
                     // The sign keeps the index from being asked for each user whether it has them.
                     by: Some("chat_users.number = +chat_user_grams.rowid"),
@@ -298,22 +294,38 @@ impl Dialect {
         }
     }
 
-    /// The grams of a user of an agent on a platform, from the parts of their search text, as the index takes them.
-    pub fn grams<'a>(
-        self,
-        agent: Uuid,
-        platform: &str,
-        parts: impl Iterator<Item = &'a str>,
-    ) -> String {
-        let grams = grams::of(parts, self.longest_gram());
+    /// What the index knows a user of an agent on a platform by, from their search text.
+    pub fn grams(self, agent: Uuid, platform: &str, search_text: &str) -> String {
+        let grams = grams::of(search_text, self.longest_gram());
         match self {
-            Self::Sqlite => format!("{} {} {grams}", agent_word(agent), platform_word(platform)),
+            Self::Sqlite => {
+                let audiences = [
+                    (Some(agent), Some(platform)),
+                    (Some(agent), None),
+                    (None, Some(platform)),
+                ];
+                let words = audiences
+                    .into_iter()
+                    .filter_map(|(agent, platform)| audience_word(agent, platform));
+                let words: Vec<_> = words.chain([grams]).collect();
+                words.join(" ")
+            }
             Self::Postgres => grams,
         }
     }
 
-    /// The statement that puts a batch of `id`, `agent` and `grams` into the index, in place of what it has of these users.
-    pub fn index(self, rows: &Rows) -> Statement {
+    /// The statement that puts users, each with agent, platform and search text, into the index, in place of what it has of them.
+    pub fn index(self, users: &[(Uuid, Uuid, String, &str)]) -> Statement {
+        const COLUMNS: [(&str, Column); 3] = [
+            ("id", Column::Uuid),
+            ("agent", Column::Uuid),
+            ("grams", Column::Text),
+        ];
+        let rows = users.iter().map(|(id, agent, platform, text)| {
+            (Key(*id), Key(*agent), self.grams(*agent, platform, text))
+        });
+        let rows: Vec<_> = rows.collect();
+        let rows = Rows::new(&COLUMNS, &rows);
         let batch = rows.subquery(self, "$1");
         let sql = match self {
             Self::Sqlite => format!(
@@ -326,7 +338,19 @@ impl Dialect {
                  ON CONFLICT (chat_user_id) DO UPDATE SET grams = excluded.grams"
             ),
         };
-        self.raw(sql, [rows.value()])
+        self.raw(sql, [rows.into_value()])
+    }
+
+    /// The query for users behind the number `$1` whom an index that is empty does not know, in the order in which it takes them.
+    /// Only `SQLite`'s is made anew by the program.
+    pub(super) const fn unindexed(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some(
+                "SELECT number, id, agent_id, platform, search_text FROM chat_users \
+                 WHERE number > $1 AND ($1 > 0 OR NOT EXISTS (SELECT 1 FROM chat_user_grams)) ORDER BY number LIMIT 5000",
+            ),
+            Self::Postgres => None,
+        }
     }
 
     /// The statement that takes a user out of the index.
@@ -552,14 +576,13 @@ impl Dialect {
     pub const PARENT: &'static str = "parent.id";
 }
 
-/// A platform as a word of the `SQLite` index; longer than any gram, and no id of an agent.
-fn platform_word(platform: &str) -> String {
-    format!("platform{}", platform.replace('_', ""))
-}
-
-/// An agent as a word of the `SQLite` index; longer than any gram.
-fn agent_word(agent: Uuid) -> String {
-    agent.simple().to_string()
+/// The users of an agent, on a platform, or both, as a word of the `SQLite` index; longer than any gram. Both have one word, whose
+/// entries are fewer than those of either.
+fn audience_word(agent: Option<Uuid>, platform: Option<&str>) -> Option<String> {
+    let agent = agent.map(|agent| agent.simple().to_string());
+    let platform = platform.map(|platform| format!("platform{}", platform.replace('_', "")));
+    (agent.is_some() || platform.is_some())
+        .then(|| [agent, platform].into_iter().flatten().collect())
 }
 
 #[cfg(test)]

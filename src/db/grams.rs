@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 const ID_PREFIX: &str = "user_";
 const ID_DIGITS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 
+/// Stands between the parts of a search text: a code point that is no character, so that no term runs across two parts.
+pub const SEPARATOR: char = '\u{FDD0}';
 /// Characters of the longest gram.
 pub(super) const LONGEST: usize = 3;
 /// How many grams of a term are asked for: each narrows what is found, and none but the term itself decides.
@@ -14,10 +16,10 @@ const MAX_ASKED: usize = 32;
 /// Where ASCII characters that are no letters or digits stand in a gram, so that no gram has a space in it.
 const SHIFTED: u32 = 0xE000;
 
-/// The grams of the parts of a search text, up to `longest` characters each, as words of one text.
-pub(super) fn of<'a>(parts: impl Iterator<Item = &'a str>, longest: usize) -> String {
+/// The grams of a search text, up to `longest` characters each, as words of one text.
+pub(super) fn of(text: &str, longest: usize) -> String {
     let mut grams = BTreeSet::new();
-    for part in parts {
+    for part in text.split(SEPARATOR) {
         let part: Vec<char> = part.chars().collect();
         for length in 1..=longest {
             grams.extend(part.windows(length).filter(|gram| tells(gram)).map(word));
@@ -59,7 +61,7 @@ fn word(gram: &[char]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{of, of_term};
+    use super::{SEPARATOR, of, of_term};
 
     /// Whatever is contained has its grams among those of the text: the index leaves nobody out.
     #[test]
@@ -70,7 +72,7 @@ mod tests {
             "user_01h4x0000000000000000000",
         ];
         for longest in [2, 3] {
-            let grams = of(parts.into_iter(), longest);
+            let grams = of(&parts.join(&SEPARATOR.to_string()), longest);
             let grams: Vec<_> = grams.split(' ').collect();
             for part in parts {
                 let part: Vec<char> = part.chars().collect();
@@ -113,7 +115,13 @@ mod tests {
 
     #[test]
     fn a_gram_is_one_word() {
-        let grams = of(["i j"].into_iter(), 2);
+        let grams = of("i j", 2);
         assert_eq!(grams, "i i\u{e020} \u{e020} \u{e020}j");
+    }
+
+    #[test]
+    fn no_gram_runs_across_two_parts() {
+        let grams = of(&format!("xi{SEPARATOR}ui"), 2);
+        assert_eq!(grams, "i ui xi");
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use migration::{MigrationStatus, Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+use uuid::Uuid;
 
 use super::DatabaseOptions;
 use super::dialect::Dialect;
@@ -88,9 +89,48 @@ impl Migrate {
             transaction.execute_unprepared(MIGRATION_LOCK).await?;
         }
         match self {
-            Self::Up => Migrator::up(&transaction, None).await?,
+            Self::Up => {
+                Migrator::up(&transaction, None).await?;
+                index(&transaction, dialect).await?;
+            }
             Self::Down(steps) => Migrator::down(&transaction, Some(steps)).await?,
         }
         transaction.commit().await
     }
+}
+
+/// Puts the users into the index of grams that a migration has emptied, because what it knows of each has changed.
+async fn index(transaction: &impl ConnectionTrait, dialect: Dialect) -> Result<(), DbErr> {
+    let Some(sql) = dialect.unindexed() else {
+        return Ok(());
+    };
+    let mut last = 0_i64;
+    loop {
+        let statement = dialect.raw(sql, [last.into()]);
+        let users: Vec<Unindexed> = Unindexed::find_by_statement(statement)
+            .all(transaction)
+            .await?;
+        let Some(user) = users.last() else {
+            return Ok(());
+        };
+        last = user.number;
+        let users: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let platform = user.platform.clone();
+                (user.id, user.agent_id, platform, user.search_text.as_str())
+            })
+            .collect();
+        transaction.execute_raw(dialect.index(&users)).await?;
+    }
+}
+
+/// A user whom the index is to know.
+#[derive(FromQueryResult)]
+struct Unindexed {
+    number: i64,
+    id: Uuid,
+    agent_id: Uuid,
+    platform: String,
+    search_text: String,
 }

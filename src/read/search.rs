@@ -15,6 +15,7 @@ use super::page::{Page, Query, Slice};
 use super::{Noun, Scope};
 use crate::caller::Permission;
 use crate::db::Reader;
+use crate::db::{Reader, SEPARATOR};
 use crate::db::dialect::{Dialect, Found, Many};
 use crate::entity::chat_user;
 use crate::error::{Error, Result};
@@ -30,8 +31,6 @@ const FIRST_LOOK: u64 = 5_000;
 const LONGEST_LOOK: u64 = 20_000;
 /// From how many matches in the first look on there are so many that an index would bring more than a longer look goes through.
 const COMMON: u64 = 100;
-/// Stands between the parts of a search text: a code point that is no character, so that no term runs across two parts.
-const SEPARATOR: char = '\u{FDD0}';
 /// How much of one part is searched, in bytes: an index entry of PostgreSQL holds 2,704.
 const MAX_PART: usize = 400;
 
@@ -58,11 +57,6 @@ pub fn key(text: &str) -> Option<String> {
 pub fn text<'a>(parts: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let parts: Vec<_> = parts.into_iter().flatten().filter_map(key).collect();
     parts.join(&SEPARATOR.to_string())
-}
-
-/// The parts that a search text was made of.
-pub fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(SEPARATOR)
 }
 
 /// The digits of a phone number, so that it is found however it was written.

@@ -690,22 +690,11 @@ async fn index<'a>(
     transaction: &Transaction,
     texts: impl Iterator<Item = (Key, Key, Platform, &'a str)>,
 ) -> Result<(), Undone> {
-    const COLUMNS: [(&str, Column); 3] = [
-        ("id", Column::Uuid),
-        ("agent", Column::Uuid),
-        ("grams", Column::Text),
-    ];
-    let dialect = transaction.dialect();
-    let rows: Vec<_> = texts
-        .map(|(id, agent, platform, text)| {
-            let platform = platform.into_value();
-            let grams = dialect.grams(agent.0, &platform, search::parts(text));
-            (id, agent, grams)
-        })
+    let users: Vec<_> = texts
+        .map(|(id, agent, platform, text)| (id.0, agent.0, platform.into_value(), text))
         .collect();
-    if !rows.is_empty() {
-        let rows = Rows::new(&COLUMNS, &rows);
-        let statement = dialect.index(&rows);
+    if !users.is_empty() {
+        let statement = transaction.dialect().index(&users);
         transaction.beside("chat_user_grams", statement).await?;
     }
     Ok(())

@@ -385,11 +385,8 @@ impl Answers for Postgres {
                 version: value(row, 6)?,
             };
             let renamed = profile.renamed(name);
-            let grams = Dialect::Postgres.grams(
-                profile.agent,
-                profile.platform,
-                search::parts(&renamed.search_text),
-            );
+            let grams =
+                Dialect::Postgres.grams(profile.agent, profile.platform, &renamed.search_text);
             let values: Values<'_> = &[
                 &id,
                 &profile.version,

@@ -236,8 +236,7 @@ fn rename(writer: &mut Connection, user: u128, name: &str) -> Result<Json> {
         };
         let number: i64 = row.get(7)?;
         let renamed = profile.renamed(name);
-        let parts = search::parts(&renamed.search_text);
-        let grams = Dialect::Sqlite.grams(profile.agent, profile.platform, parts);
+        let grams = Dialect::Sqlite.grams(profile.agent, profile.platform, &renamed.search_text);
         transaction
             .prepare_cached(
                 "UPDATE chat_users SET name = ?2, name_key = ?3, search_text = ?4, version = version + 1 WHERE number = ?1",
