@@ -4,6 +4,7 @@ mod connect;
 pub mod dialect;
 mod disclosed;
 mod grams;
+mod learned;
 mod postgres;
 mod reader;
 mod row;
@@ -18,6 +19,8 @@ mod writer;
 
 pub use connect::{Database, DatabaseOptions};
 pub use disclosed::Disclosed;
+pub use grams::SEPARATOR;
+pub use learned::Learned;
 pub use reader::Reader;
 pub(crate) use row::by_name;
 pub use row::{FromRow, Row, Values};

@@ -9,6 +9,7 @@ use super::dialect::Dialect;
 use super::disclosed::Disclosed;
 use super::row::{FromRow, Row, Values};
 use super::tally::Watch;
+use super::learned::Learned;
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
 use crate::entity::personal;
@@ -27,6 +28,8 @@ pub struct Reader {
     personal: Platforms,
 }
 
+    /// Of which searches an index had to be asked.
+    rare: Arc<Learned>,
 /// Connections that only read.
 #[derive(Clone, Debug)]
 pub(super) enum Connections {
@@ -45,6 +48,7 @@ impl Reader {
             personal: Platforms::ALL,
         }
     }
+            rare: Arc::default(),
 
     /// The same connections, in the name of somebody who asks: what they may not see is not there.
     #[must_use]
@@ -87,6 +91,11 @@ impl Reader {
 
     /// The permission that whoever reads needs to filter or to order by a column, and does not have.
     pub fn missing(&self, table: &str, column: &str) -> Option<Permission> {
+    /// Of which searches it was learned that the first rows of the order do not make a page.
+    pub fn rare(&self) -> &Learned {
+        &self.rare
+    }
+
         personal::missing(table, column, self.principal.permissions, self.personal)
     }
 

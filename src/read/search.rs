@@ -202,10 +202,9 @@ pub async fn page_of_email(
 
 /// A page of the users in which a text is contained.
 ///
-/// A glance at the first rows of the order tells whether the term is rare. If it is not, the first look goes through more of them:
-/// a common term ends there, whatever the audience's size; for a page far from the start, in a longer one. Else every match is
-/// found by an index, and put in order; only a term that is short and in the ids of many has none, and for that the order is
-/// walked on.
+/// The first rows of the order are looked at; what is not found there, an index finds, all of it, and it is put in order. Only a term
+/// that is short and in the ids of many has no index, and for that the order is walked on. A search whose first page the index had
+/// to find lately is taken there at once.
 pub async fn page(
     reader: &Reader,
     scope: Scope,
@@ -213,43 +212,79 @@ pub async fn page(
     text: &str,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
+    let agent = match scope {
+        Scope::Of(id::Noun::Agent, agent) => Some(agent),
+        _ => None,
+    };
+    let platform = query.filter.platform.map(ActiveEnum::into_value);
+    let found = reader.dialect().indexed(agent, platform.as_deref(), text);
+    let (order, page) = (query.order.field, &query.page);
+    let search = (
+        scope,
+        &query.filter,
+        order,
+        query.is_descending(),
+        page.size,
+    );
+    if (found.is_none() || !reader.rare().has(&search))
+        && let Some(slice) = early(reader, scope, query, found.is_some(), columns).await?
+    {
+        return Ok(slice);
+    }
     let planned = reader.planned();
-    let is_plain = query.filter.r#where.is_none();
-    let short = if is_plain { reader } else { &planned };
+    let Some(found) = found else {
+        let walk = walking(reader, scope, query)?;
+        return look(&planned, query, walk, columns).await;
+    };
+    // Elsewhere it may be the list that is at its end, and not the matches that are rare.
+    if page.offset == 0 && page.after.is_none() && page.before.is_none() {
+        reader.rare().note(&search);
+    }
+    let by_one_plan = is_plain(query) && found.is_planned;
+    let hits = matching(reader, scope, query, found)?;
+    let reader = if by_one_plan { reader.apart() } else { planned };
+    look(&reader, query, hits, columns).await
+}
+/// A page of matches that the first rows of the order have, when they have one.
+///
+/// A glance tells whether the term is rare. If it is not, and there is an index to fall back to, the first look goes through more of
+/// them: a common term ends there, whatever the audience's size; for a page far from the start, in a longer one.
+async fn early(
+    reader: &Reader,
+    scope: Scope,
+    query: &ChatUsers,
+    has_index: bool,
+    columns: Columns<chat_user::Entity>,
+) -> Result<Option<Slice<chat_user::Entity>>> {
+    let planned = reader.planned();
+    let short = if is_plain(query) { reader } else { &planned };
     let among_first = async |reader, rows| {
         let hits = first_rows(reader, scope, query, rows)?;
         look(reader, query, hits, columns).await
     };
     let glance = among_first(short, GLANCE).await?;
     if glance.more {
-        return Ok(glance);
+        return Ok(Some(glance));
     }
-    let agent = match scope {
-        Scope::Of(id::Noun::Agent, agent) => Some(agent),
-        _ => None,
-    };
-    let platform = query.filter.platform.map(ActiveEnum::into_value);
-    let Some(found) = reader.dialect().indexed(agent, platform.as_deref(), text) else {
-        let walk = walking(reader, scope, query)?;
-        return look(&planned, query, walk, columns).await;
-    };
-    if may_suffice(&query.page, glance.rows.len()) {
-        let first = among_first(short, FIRST_LOOK).await?;
-        if first.more {
-            return Ok(first);
-        }
-        if let Some(rows) = longer_look(&query.page, first.rows.len()) {
-            let longer = among_first(&planned, rows).await?;
-            if longer.more {
-                return Ok(longer);
-            }
-        }
+    if !(has_index && may_suffice(&query.page, glance.rows.len())) {
+        return Ok(None);
     }
-    let by_one_plan = is_plain && found.is_planned;
-    let hits = matching(reader, scope, query, found)?;
-    let reader = if by_one_plan { reader.apart() } else { planned };
-    look(&reader, query, hits, columns).await
+    let first = among_first(short, FIRST_LOOK).await?;
+    if first.more {
+        return Ok(Some(first));
+    }
+    let Some(rows) = longer_look(&query.page, first.rows.len()) else {
+        return Ok(None);
+    };
+    let longer = among_first(&planned, rows).await?;
+    Ok(longer.more.then_some(longer))
 }
+
+/// Whether one plan is good for all values.
+const fn is_plain(query: &ChatUsers) -> bool {
+    query.filter.r#where.is_none()
+}
+
 
 /// Whether the first look may find a page of matches, going by what a glance brought. How many were passed over it does not know.
 const fn may_suffice(page: &Page, brought: usize) -> bool {
