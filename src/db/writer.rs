@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::dialect::Dialect;
 use super::row::{FromRow, Row};
 use super::rows::{Column, Rows};
+use super::sqlite::Table;
 use super::tally::Watch;
 use super::undone::Undone;
 use super::{postgres, sqlite};
@@ -97,6 +98,16 @@ impl Writer {
     /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it
     /// again, and so does a connection that breaks before the commit, once.
     pub async fn transaction<W: Work>(&self, work: &W) -> Result<W::Output> {
+        Ok(self.transaction_asked(work, None).await?.0)
+    }
+
+    /// As [`Self::transaction`], with the rows of a question about what it leaves. It is asked right before the commit, and PostgreSQL
+    /// hears of it together with the last changes.
+    pub async fn transaction_asked<W: Work>(
+        &self,
+        work: &W,
+        question: Option<&Statement>,
+    ) -> Result<(W::Output, Vec<Row>)> {
         let mut tried = 0;
         let mut offer = 0;
         // When a connection broke: then only one that is opened later will do.
@@ -104,7 +115,7 @@ impl Writer {
         loop {
             tried += 1;
             let start = Instant::now();
-            match self.attempt(work, offer, broken).await {
+            match self.attempt(work, question, offer, broken).await {
                 Err(Undone::Taken) if tried < TRIES => {
                     // Somebody may have been erased and heard of again many times: then the ids next in line are taken too.
                     offer = if tried < 3 { offer + 1 } else { any() };
@@ -121,17 +132,18 @@ impl Writer {
     async fn attempt<W: Work>(
         &self,
         work: &W,
+        question: Option<&Statement>,
         offer: u8,
         broken: Option<Instant>,
-    ) -> Result<W::Output, Undone> {
+    ) -> Result<(W::Output, Vec<Row>), Undone> {
         match &self.connections {
             Connections::Sqlite(pool) => {
                 let held = Held::Sqlite(pool.hold().await?);
-                sqlite::here(Transaction { held, offer }.of(work)).await
+                sqlite::here(Transaction { held, offer }.of(work, question)).await
             }
             Connections::Postgres(pool) => {
                 let held = Held::Postgres(pool.hold(broken).await?);
-                Transaction { held, offer }.of(work).await
+                Transaction { held, offer }.of(work, question).await
             }
         }
     }
@@ -163,7 +175,11 @@ fn any() -> u8 {
 
 impl Transaction {
     /// From its beginning to its end.
-    async fn of<W: Work>(self, work: &W) -> Result<W::Output, Undone> {
+    async fn of<W: Work>(
+        self,
+        work: &W,
+        question: Option<&Statement>,
+    ) -> Result<(W::Output, Vec<Row>), Undone> {
         let begun = match &self.held {
             // One that begins without a lock, and turns out to write, fails when another one wrote meanwhile. This one waits its turn.
             Held::Sqlite(held) => held.batch("BEGIN IMMEDIATE").map_err(Undone::from),
@@ -174,10 +190,7 @@ impl Transaction {
         };
         begun?;
         match work.run(&self).await {
-            Ok(value) => {
-                self.commit().await?;
-                Ok(value)
-            }
+            Ok(value) => Ok((value, self.end(question).await?)),
             Err(undone) => {
                 self.undo().await;
                 Err(undone)
@@ -185,10 +198,23 @@ impl Transaction {
         }
     }
 
-    async fn commit(&self) -> Result<(), Undone> {
+    /// Commits. The rows of the question that is asked before.
+    async fn end(&self, question: Option<&Statement>) -> Result<Vec<Row>, Undone> {
+        let Some(question) = question else {
+            return self.commit(None).await;
+        };
+        let watch = Watch::start(self.dialect(), question);
+        watch.over(self.commit(Some(question)), Vec::len).await
+    }
+
+    async fn commit(&self, question: Option<&Statement>) -> Result<Vec<Row>, Undone> {
         match &self.held {
-            Held::Sqlite(held) => Ok(held.batch("COMMIT")?),
-            Held::Postgres(held) => held.commit().await,
+            Held::Sqlite(held) => {
+                let rows = question.map_or_else(|| Ok(Table::default()), |one| held.rows(one))?;
+                held.batch("COMMIT")?;
+                Ok(rows.into())
+            }
+            Held::Postgres(held) => held.commit(question.cloned()).await,
         }
     }
 

@@ -126,7 +126,7 @@ impl AuditEntry {
             return Ok(None);
         };
         Ok(loaders(context)
-            .by_id::<entity::agent::Entity>(id)
+            .asked::<entity::agent::Entity>(context, id)
             .await?
             .map(Agent::from))
     }
@@ -137,7 +137,7 @@ impl AuditEntry {
             return Ok(None);
         };
         Ok(loaders(context)
-            .by_id::<entity::chat_user::Entity>(id)
+            .asked::<entity::chat_user::Entity>(context, id)
             .await?
             .map(ChatUser::from))
     }

@@ -154,7 +154,7 @@ impl ChatUser {
     /// The agent the user talks to.
     async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
         Ok(loaders(context)
-            .by_id::<entity::agent::Entity>(self.0.agent_id)
+            .asked::<entity::agent::Entity>(context, self.0.agent_id)
             .await?
             .map(Agent::from))
     }
@@ -309,7 +309,7 @@ impl ChatUser {
             return Ok(None);
         };
         Ok(loaders(context)
-            .by_id::<entity::message::Entity>(id)
+            .asked::<entity::message::Entity>(context, id)
             .await?
             .map(Message::from))
     }

@@ -238,6 +238,14 @@ fn columns<N: Listed>(context: &Context<'_>) -> Columns<N> {
     columns
 }
 
+/// The columns that the field at hand, a node, is asked for.
+pub(super) fn asked<N: Listed>(context: &Context<'_>) -> Columns<N> {
+    let fields = context.field();
+    fields
+        .selection_set()
+        .fold(Columns::id(), |all, field| behind(all, field.name()))
+}
+
 /// The columns behind one more field of a node.
 fn behind<N: Listed>(columns: Columns<N>, field: &str) -> Columns<N> {
     match N::BEHIND.iter().find(|(name, _)| *name == field) {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use async_graphql::runtime::Timer;
 use derive_where::derive_where;
@@ -18,6 +19,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::task::{FutureObj, Spawn, SpawnError};
 use uuid::Uuid;
 
+use super::connection::{Listed, asked};
 use crate::db::Reader;
 use crate::db::tally;
 use crate::entity::deletion;
@@ -36,7 +38,7 @@ const MAX_ROWS: u64 = 250_000;
 
 /// A row by its id.
 #[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ById<N>(Uuid, std::marker::PhantomData<fn() -> N>);
+pub(super) struct ById<N>(Uuid, Columns<N>);
 
 /// A page of the list of one parent.
 #[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,11 +85,18 @@ impl Loaders {
         Self(loader.max_batch_size(usize::MAX).delay(Duration::ZERO))
     }
 
-    /// A row by its id.
+    /// A row by its id, with all columns.
     pub(super) async fn by_id<N: Noun>(&self, id: Uuid) -> Result<Option<Arc<N::Model>>> {
-        self.0
-            .load_one(ById::<N>(id, std::marker::PhantomData))
-            .await
+        self.0.load_one(ById::<N>(id, Columns::all())).await
+    }
+
+    /// A row by its id, with what is asked of it where the field stands.
+    pub(super) async fn asked<N: Listed>(
+        &self,
+        context: &Context<'_>,
+        id: Uuid,
+    ) -> Result<Option<Arc<N::Model>>> {
+        self.0.load_one(ById::<N>(id, asked(context))).await
     }
 
     /// A page of the list of one parent.
@@ -170,13 +179,15 @@ impl<N: Noun> Loader<ById<N>> for Batch {
     type Error = Error;
 
     async fn load(&self, keys: &[ById<N>]) -> Result<HashMap<ById<N>, Self::Value>> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        within_budget(keys.len() as u64)?;
-        let rows = batch::by_ids::<N>(&self.reader, &ids).await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, row)| (ById(id, std::marker::PhantomData), row))
-            .collect())
+        let ids: HashSet<_> = keys.iter().map(|key| key.0).collect();
+        let ids: Vec<_> = ids.into_iter().collect();
+        within_budget(ids.len() as u64)?;
+        // The same row may be asked for with several sets of columns: it is read once, with all of them.
+        let columns = keys.iter().map(|key| key.1).reduce(Columns::and);
+        let rows = batch::by_ids::<N>(&self.reader, &ids, columns.unwrap_or_else(Columns::all));
+        let rows = rows.await?;
+        let row = |key: &ById<N>| Some((key.clone(), rows.get(&key.0)?.clone()));
+        Ok(keys.iter().filter_map(row).collect())
     }
 }
 

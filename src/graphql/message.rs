@@ -103,7 +103,7 @@ impl Message {
     /// The session it was said in.
     async fn session(&self, context: &Context<'_>) -> Result<Option<Session>> {
         Ok(loaders(context)
-            .by_id::<entity::session::Entity>(self.0.session_id)
+            .asked::<entity::session::Entity>(context, self.0.session_id)
             .await?
             .map(Session::from))
     }
@@ -111,7 +111,7 @@ impl Message {
     /// The user whose conversation it belongs to, whoever sent it.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
         Ok(loaders(context)
-            .by_id::<entity::chat_user::Entity>(self.0.chat_user_id)
+            .asked::<entity::chat_user::Entity>(context, self.0.chat_user_id)
             .await?
             .map(ChatUser::from))
     }

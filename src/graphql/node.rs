@@ -71,32 +71,32 @@ pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>
     };
     Ok(match noun {
         Noun::Agent => loaders
-            .by_id::<entity::agent::Entity>(id)
+            .asked::<entity::agent::Entity>(context, id)
             .await?
             .map(|row| Node::Agent(row.into())),
         Noun::ChatUser => loaders
-            .by_id::<entity::chat_user::Entity>(id)
+            .asked::<entity::chat_user::Entity>(context, id)
             .await?
             .map(|row| Node::ChatUser(row.into())),
         Noun::Session => loaders
-            .by_id::<entity::session::Entity>(id)
+            .asked::<entity::session::Entity>(context, id)
             .await?
             .map(|row| Node::Session(row.into())),
         Noun::Message => loaders
-            .by_id::<entity::message::Entity>(id)
+            .asked::<entity::message::Entity>(context, id)
             .await?
             .map(|row| Node::Message(row.into())),
         Noun::AuditEntry => loaders
-            .by_id::<entity::audit_entry::Entity>(id)
+            .asked::<entity::audit_entry::Entity>(context, id)
             .await?
             .map(|row| Node::AuditEntry(row.into())),
         Noun::Subscription => loaders
-            .by_id::<entity::subscription::Entity>(id)
+            .asked::<entity::subscription::Entity>(context, id)
             .await?
             .map(|row| Node::Subscription(row.into())),
         Noun::Deletion => deletion::find(context, id).await?.map(Node::Deletion),
         Noun::Token => loaders
-            .by_id::<entity::token::Entity>(id)
+            .asked::<entity::token::Entity>(context, id)
             .await?
             .map(|row| Node::Token(row.into())),
     })

@@ -76,7 +76,7 @@ impl Query {
             return Ok(None);
         };
         Ok(loaders(context)
-            .by_id::<entity::agent::Entity>(id)
+            .asked::<entity::agent::Entity>(context, id)
             .await?
             .map(Agent::from))
     }
@@ -165,7 +165,7 @@ impl Query {
             return Ok(None);
         };
         Ok(loaders(context)
-            .by_id::<entity::chat_user::Entity>(id)
+            .asked::<entity::chat_user::Entity>(context, id)
             .await?
             .map(ChatUser::from))
     }
@@ -265,7 +265,7 @@ impl Query {
             return Ok(None);
         };
         Ok(loaders(context)
-            .by_id::<entity::session::Entity>(id)
+            .asked::<entity::session::Entity>(context, id)
             .await?
             .map(Session::from))
     }

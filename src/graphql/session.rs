@@ -105,7 +105,7 @@ impl Session {
     /// The agent.
     async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
         Ok(loaders(context)
-            .by_id::<entity::agent::Entity>(self.0.agent_id)
+            .asked::<entity::agent::Entity>(context, self.0.agent_id)
             .await?
             .map(Agent::from))
     }
@@ -113,7 +113,7 @@ impl Session {
     /// The user.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
         Ok(loaders(context)
-            .by_id::<entity::chat_user::Entity>(self.0.chat_user_id)
+            .asked::<entity::chat_user::Entity>(context, self.0.chat_user_id)
             .await?
             .map(ChatUser::from))
     }

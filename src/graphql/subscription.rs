@@ -58,7 +58,7 @@ impl Subscription {
     /// The user.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
         Ok(loaders(context)
-            .by_id::<entity::chat_user::Entity>(self.0.chat_user_id)
+            .asked::<entity::chat_user::Entity>(context, self.0.chat_user_id)
             .await?
             .map(ChatUser::from))
     }

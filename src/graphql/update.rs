@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use super::chat_user::ChatUser;
 use super::scalar::JsonObject;
-use super::{caller, loaders, personal, writer};
+use super::{caller, loaders, personal, reader, writer};
 use crate::entity;
 use crate::error::{Error, Result};
 use crate::id::Noun;
+use crate::read::batch;
+use crate::read::columns::Columns;
 use crate::write::profile::{
     Change, ChangeUsers, Invalid, Patch, ProfilePatch, Refused, UserChange,
 };
@@ -220,22 +222,18 @@ async fn make(
     }
     let (places, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
     let mut count = 0;
-    if !changes.is_empty() {
-        let by = caller(context);
-        let work = ChangeUsers {
-            changes: &changes,
-            together,
-            by,
-        };
-        let fates = writer(context).transaction(&work).await?;
-        loaders(context).forget();
+    let users = if changes.is_empty() {
+        users(context, &ids).await?
+    } else {
+        let (fates, users) = change(context, &changes, together, &ids).await?;
         for (&at, fate) in places.iter().zip(fates) {
             match fate {
                 Ok(is_new) => count += i64::from(is_new),
                 Err(refused) => errors.push((at, refused.into())),
             }
         }
-    }
+        users
+    };
     errors.sort_by_key(|(at, _)| *at);
     let errors = errors.into_iter().map(|(at, error)| UserError {
         field: [path(at), error.field].concat(),
@@ -243,9 +241,35 @@ async fn make(
     });
     Ok(Made {
         count,
-        users: users(context, &ids).await?,
+        users,
         errors: errors.collect(),
     })
+}
+
+/// Makes changes that can be, as far as the users let them. What came of each, and the users with these ids as they are then.
+async fn change(
+    context: &Context<'_>,
+    changes: &[UserChange],
+    together: bool,
+    ids: &[Option<Uuid>],
+) -> Result<(Vec<Result<bool, Refused>>, Vec<Option<ChatUser>>)> {
+    type User = entity::chat_user::Entity;
+    let (by, reader) = (caller(context), reader(context));
+    let asked: Vec<_> = ids.iter().copied().flatten().collect();
+    let columns = Columns::<User>::all().seen_by(reader);
+    let question = columns.statement(reader, batch::of_ids::<User>(reader, &asked));
+    let work = ChangeUsers {
+        changes,
+        together,
+        by,
+    };
+    let (fates, rows) = writer(context)
+        .transaction_asked(&work, Some(&question))
+        .await?;
+    loaders(context).forget();
+    let users = batch::with_former::<User>(reader, &asked, columns.brought(&rows)?).await?;
+    let user = |id: &Option<Uuid>| users.get(&(*id)?).cloned().map(ChatUser::from);
+    Ok((fates, ids.iter().map(user).collect()))
 }
 
 /// The payload of what was done to one user.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use uuid::Uuid;
 
 use super::columns::Columns;
@@ -19,22 +19,29 @@ pub async fn by_ids<N: Noun>(
     reader: &Reader,
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Arc<N::Model>>> {
+    columns: Columns<N>,
     let mut select = N::visible(reader.principal());
-    select.and_where(
-        reader
-            .dialect()
-            .among(&format!("{}.id", N::TABLE), ids.iter().copied()),
-    );
-    let rows = Columns::<N>::all().fetch(reader, select).await?;
-    let mut rows: HashMap<_, _> = rows
-        .into_iter()
-        .map(|row| (N::id(&row), Arc::new(row)))
-        .collect();
-    let missing: Vec<_> = ids
-        .iter()
-        .copied()
-        .filter(|id| !rows.contains_key(id))
-        .collect();
+    let rows = columns.fetch(reader, of_ids::<N>(reader, ids));
+    with_former::<N>(reader, ids, rows.await?).await
+}
+
+/// The query for rows by their ids; no column yet.
+pub fn of_ids<N: Noun>(reader: &Reader, ids: &[Uuid]) -> SelectStatement {
+    let column = format!("{}.id", N::TABLE);
+    select.and_where(reader.dialect().among(&column, ids.iter().copied()));
+    select
+}
+
+/// Rows that were found by the ids that are asked for, and those to whom the other ids lead.
+pub async fn with_former<N: Noun>(
+    reader: &Reader,
+    ids: &[Uuid],
+    rows: Vec<N::Model>,
+) -> Result<HashMap<Uuid, Arc<N::Model>>> {
+    let rows = rows.into_iter().map(|row| (N::id(&row), Arc::new(row)));
+    let mut rows: HashMap<_, _> = rows.collect();
+    let missing = ids.iter().copied().filter(|id| !rows.contains_key(id));
+    let missing: Vec<_> = missing.collect();
     if !missing.is_empty() {
         rows.extend(N::by_former_ids(reader, &missing).await?);
     }
@@ -56,36 +63,17 @@ pub async fn pages<N: Noun>(
     let column = column::<N>(parent)?;
     let columns = query.order.with_key(columns).with(column).seen_by(reader);
     let mut children = query.select(reader, Scope::All)?;
+    let dialect = reader.dialect();
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
     let names = columns.names();
-    let statement = reader
-        .dialect()
-        .children_of(parents, N::TABLE, &names, &mut children);
     let at = names
         .iter()
         .position(|name| *name == column)
         .unwrap_or_default();
-    let decode = |row: &dyn Values| {
-        let parent: Uuid = row.try_get_by_index(at)?;
-        Ok((parent, Arc::new(columns.decode(row)?)))
-    };
-    let rows = query.suited(reader).each(statement, decode).await?;
-
-    let places = parents.iter().enumerate().map(|(place, id)| (*id, place));
-    let places: HashMap<Uuid, usize> = places.collect();
-    let mut lists: Vec<Vec<Arc<N::Model>>> = parents.iter().map(|_| Vec::new()).collect();
-    // Those of one parent come one behind the other.
-    let mut last = None;
-    for (parent, row) in rows {
-        let place = match last {
-            Some((known, place)) if known == parent => place,
-            _ => places.get(&parent).copied(),
-        };
-        last = Some((parent, place));
-        if let Some(place) = place {
-            lists[place].push(row);
-        }
-    }
+    let statement = dialect.lists_of(parents, N::TABLE, &names, &mut children);
+    let rows = query.suited(reader);
+    let decode = |row: &dyn Values| columns.decode(row).map(Arc::new);
+    let lists = rows.lists(statement, parents, at, decode).await?;
     let lists = lists.into_iter();
     Ok(lists
         .map(|rows| columns.slice(ordered(rows, query), &query.page))
@@ -124,17 +112,12 @@ pub async fn one_page<N: Noun>(
     Ok(columns.slice(rows, &query.page))
 }
 
-/// Puts the rows of one parent in the page's direction.
-fn ordered<N: Noun>(rows: Vec<Arc<N::Model>>, query: &Query<N>) -> Vec<Arc<N::Model>> {
-    let mut placed: Vec<_> = rows
-        .into_iter()
-        .map(|row| (query.order.position(N::id(&row), &row), row))
-        .collect();
-    placed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+/// Puts the rows of one parent in the page's direction, in which they mostly come.
+fn ordered<N: Noun>(mut rows: Vec<Arc<N::Model>>, query: &Query<N>) -> Vec<Arc<N::Model>> {
+    let place = |row: &Arc<N::Model>| query.order.position(N::id(row), row);
     if query.is_descending() {
         placed.reverse();
     }
-    placed.into_iter().map(|(_, row)| row).collect()
 }
 
 /// How long the list of each parent is.

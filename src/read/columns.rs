@@ -64,6 +64,7 @@ impl<N: Noun> Columns<N> {
     #[must_use]
     pub fn with_field(self, field: &str) -> Self {
         let letters = field.bytes().map(|byte| byte.to_ascii_lowercase());
+        let first = field.as_bytes().first();
         self.with_where(|column| {
             let column = column.bytes().filter(|byte| *byte != b'_');
             column.eq(letters.clone())
@@ -148,11 +149,11 @@ fn discloses<N: Noun>(plain: u64) -> bool {
 /// Every column of a noun by its name, in the order of the entity, as a statement written by hand lists them.
 pub fn listed<N: Noun>() -> String {
     let mut list = String::with_capacity(1 << 10);
-    for column in N::Column::iter() {
+    for name in names {
         if !list.is_empty() {
             list.push_str(", ");
         }
-        list.extend([N::TABLE, ".", column.as_str()]);
+        list.extend([N::TABLE, ".", name]);
     }
     list
 }
@@ -218,10 +219,9 @@ impl<N: Noun> Seen<'_, N> {
     async fn read<T: From<N::Model> + Send>(
         &self,
         reader: &Reader,
-        mut query: SelectStatement,
+        query: SelectStatement,
     ) -> Result<Vec<T>> {
-        query.columns(self.names().into_iter().map(|name| (N::TABLE, name)));
-        let statement = reader.dialect().statement(&query);
+        let statement = self.statement(reader, query);
         reader
             .each(statement, |row| self.decode(row).map(T::from))
             .await
@@ -331,10 +331,13 @@ impl Row<'_> {
     fn masked<T: Maskable>(&self, place: u32) -> Result<T, DbErr> {
         let Some((mask, shape)) = self.mask.and_then(|mask| Some((mask, mask.shape(place)?)))
         else {
+    #[inline]
             return Ok(T::default());
         };
         if let Shape::Unread(instead) = shape {
             return Ok(T::instead(instead));
+        } else if self.mask.is_none() {
+            Ok(T::default())
         }
         if self.bits >> place & 1 == 0 {
             return Ok(T::default());

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sea_orm::Value;
+use sea_orm::{Statement, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::asked::Asked;
 use crate::clock::Timestamp;
 use crate::db::tally::TALLY;
-use crate::db::{Reader, Transaction, Undone, Work, Writer, by_name};
+use crate::db::{self, Reader, Transaction, Undone, Work, Writer, by_name};
 use crate::error::{Client, Error, Internal, Result};
 
 /// How long a key is kept, in microseconds: a day.
@@ -96,17 +96,26 @@ impl Changes {
     where
         W: Asked + Work<Output: Serialize + DeserializeOwned>,
     {
+        Ok(self.transaction_asked(work, None).await?.0)
+    }
+
+    /// As [`Self::transaction`], with the rows of a question about what it leaves.
+    pub async fn transaction_asked<W>(
+        &self,
+        work: &W,
+        question: Option<&Statement>,
+    ) -> Result<(W::Output, Vec<db::Row>)>
+    where
+        W: Asked + Work<Output: Serialize + DeserializeOwned>,
+    {
         work.permitted()?;
         let Some(once) = &self.once else {
-            return self.writer.transaction(work).await;
+            return self.writer.transaction_asked(work, question).await;
         };
         let place = once.steps.fetch_add(1, Ordering::Relaxed);
         let step = Step { once, place, work };
-        Ok(self
-            .writer
-            .transaction(&step)
-            .await?
-            .map_err(|Taken| Client::KeyTaken)?)
+        let (outcome, rows) = self.writer.transaction_asked(&step, question).await?;
+        Ok((outcome.map_err(|Taken| Client::KeyTaken)?, rows))
     }
 }
 

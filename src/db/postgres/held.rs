@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 
 use super::connection::{Answer, Failure};
 use super::turn::Turn;
+use crate::db::Row;
 use crate::db::dialect::Dialect;
 use crate::db::undone::Undone;
 use crate::error::Result;
@@ -75,12 +76,17 @@ impl Held {
         }
     }
 
-    /// Commits. Where the connection breaks meanwhile nobody knows whether it did.
-    pub(crate) async fn commit(&self) -> Result<(), Undone> {
+    /// Commits. The rows of the question that is asked before. Where the connection breaks meanwhile nobody knows whether it did.
+    pub(crate) async fn commit(&self, question: Option<Statement>) -> Result<Vec<Row>, Undone> {
         let mut line = self.0.lock().await;
+        let is_asked = question.is_some();
+        line.waiting.extend(question.map(Waiting::from));
         line.waiting.push(word("COMMIT").into());
         match line.send(false).await.map_err(Undone::from) {
-            Ok(_) => Ok(()),
+            Ok(answers) => {
+                let answer = answers.into_iter().rev().nth(1).filter(|_| is_asked);
+                Ok(answer.unwrap_or_default().rows)
+            }
             Err(Undone::Lost(error)) => Err(Undone::Failed(error)),
             Err(undone) => Err(undone),
         }
