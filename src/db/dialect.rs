@@ -522,6 +522,37 @@ impl Dialect {
         }
     }
 
+    /// As [`Self::children_of`], where `children` finds its parent's id as [`Self::each_parent`], for
+    /// [`Reader::lists`](super::Reader::lists): `SQLite` runs it for one parent after the other, which is what a join for each of
+    /// them would do, and puts their rows in order.
+    pub fn lists_of(
+        self,
+        parents: &[Uuid],
+        table: &str,
+        columns: &[&str],
+        children: &mut SelectStatement,
+    ) -> Statement {
+        match self {
+            Self::Sqlite => {
+                let columns = columns.iter().map(|column| format!("{table}.\"{column}\""));
+                children.expr(Expr::cust(columns.collect::<Vec<_>>().join(", ")));
+                self.statement(children)
+            }
+            Self::Postgres => self.children_of(parents, table, columns, children),
+        }
+    }
+
+    /// How the id of the parent whose list it is is named in [`Self::lists_of`].
+    pub const fn each_parent(self) -> &'static str {
+        match self {
+            Self::Sqlite => Self::ONE_PARENT,
+            Self::Postgres => Self::PARENT,
+        }
+    }
+
+    /// The parameter of a statement of `SQLite` that stands for the parent it is run for.
+    pub(super) const ONE_PARENT: &'static str = ":parent";
+
     /// A part of all the rows that [`Self::children_of`] gives, in one order for all parents.
     pub fn part_of_children(self, children: Statement, part: &Part<'_>) -> Statement {
         let Statement { sql, values, .. } = children;

@@ -1,9 +1,11 @@
 //! SELECT and nothing else: the connections behind a [`Reader`] are read-only in the database itself.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{DbErr, Statement};
+use uuid::Uuid;
 
 use super::dialect::Dialect;
 use super::disclosed::Disclosed;
@@ -26,10 +28,10 @@ pub struct Reader {
     disclosed: Option<Arc<Disclosed>>,
     /// The platforms whose ids are personal.
     personal: Platforms,
-}
-
     /// Of which searches an index had to be asked.
     rare: Arc<Learned>,
+}
+
 /// Connections that only read.
 #[derive(Clone, Debug)]
 pub(super) enum Connections {
@@ -89,13 +91,13 @@ impl Reader {
         self.personal
     }
 
-    /// The permission that whoever reads needs to filter or to order by a column, and does not have.
-    pub fn missing(&self, table: &str, column: &str) -> Option<Permission> {
     /// Of which searches it was learned that the first rows of the order do not make a page.
     pub fn rare(&self) -> &Learned {
         &self.rare
     }
 
+    /// The permission that whoever reads needs to filter or to order by a column, and does not have.
+    pub fn missing(&self, table: &str, column: &str) -> Option<Permission> {
         personal::missing(table, column, self.principal.permissions, self.personal)
     }
 
@@ -144,6 +146,21 @@ impl Reader {
         let watch = Watch::start(self.dialect, &statement);
         let all = self.connections.each(statement, decode);
         watch.over(all, Vec::len).await
+    }
+
+    /// For each parent what is made of the rows of its list, by a statement of [`Dialect::lists_of`]. `parent` is the place of the
+    /// column with the parent's id. `decode` may see a row twice.
+    pub async fn lists<T: Send>(
+        &self,
+        statement: Statement,
+        parents: &[Uuid],
+        parent: usize,
+        decode: impl Fn(&dyn Values) -> Result<T, DbErr> + Send,
+    ) -> Result<Vec<Vec<T>>> {
+        let watch = Watch::start(self.dialect, &statement);
+        let lists = self.connections.lists(statement, parents, parent, decode);
+        let rows = |lists: &Vec<Vec<T>>| lists.iter().map(Vec::len).sum();
+        watch.over(lists, rows).await
     }
 
     /// The rows of a statement, undecoded.
@@ -208,6 +225,30 @@ impl Connections {
         Ok(all.collect::<Result<_, _>>()?)
     }
 
+    async fn lists<T: Send>(
+        &self,
+        statement: Statement,
+        parents: &[Uuid],
+        parent: usize,
+        decode: impl Fn(&dyn Values) -> Result<T, DbErr> + Send,
+    ) -> Result<Vec<Vec<T>>> {
+        match self {
+            Self::Sqlite(pool) => {
+                if let Some(lists) = pool.lists_here(&statement, parents, &decode) {
+                    return lists;
+                }
+                let tables = pool.lists_there(statement, parents).await?.into_iter();
+                let decoded = |rows: Vec<Row>| rows.iter().map(|row| decode(row)).collect();
+                let lists = tables.map(|table| decoded(table.into()));
+                Ok(lists.collect::<Result<_, _>>()?)
+            }
+            Self::Postgres(_) => {
+                let rows = self.rows(statement).await?;
+                Ok(by_parent(&rows, parents, parent, decode)?)
+            }
+        }
+    }
+
     async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(pool) => Ok(pool.rows(statement).await?.into()),
@@ -222,4 +263,30 @@ impl Connections {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// What is made of rows, by their parents, whose ids are in a column of theirs.
+fn by_parent<T>(
+    rows: &[Row],
+    parents: &[Uuid],
+    parent: usize,
+    decode: impl Fn(&dyn Values) -> Result<T, DbErr>,
+) -> Result<Vec<Vec<T>>, DbErr> {
+    let places = parents.iter().enumerate().map(|(place, id)| (*id, place));
+    let places: HashMap<Uuid, usize> = places.collect();
+    let mut lists: Vec<_> = parents.iter().map(|_| Vec::new()).collect();
+    // Those of one parent come one behind the other.
+    let mut last = None;
+    for row in rows {
+        let id: Uuid = row.try_get_by_index(parent)?;
+        let place = match last {
+            Some((known, place)) if known == id => place,
+            _ => places.get(&id).copied(),
+        };
+        last = Some((id, place));
+        if let Some(place) = place {
+            lists[place].push(decode(row)?);
+        }
+    }
+    Ok(lists)
 }

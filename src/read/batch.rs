@@ -1,5 +1,6 @@
 //! One statement for many parents: what the loaders of a request ask for together.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -64,7 +65,8 @@ pub async fn pages<N: Noun>(
     let columns = query.order.with_key(columns).with(column).seen_by(reader);
     let mut children = query.select(reader, Scope::All)?;
     let dialect = reader.dialect();
-    children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(Dialect::PARENT)));
+    let mut children = query.select(reader, Scope::All)?;
+    children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(dialect.each_parent())));
     let names = columns.names();
     let at = names
         .iter()
@@ -116,7 +118,16 @@ pub async fn one_page<N: Noun>(
 fn ordered<N: Noun>(mut rows: Vec<Arc<N::Model>>, query: &Query<N>) -> Vec<Arc<N::Model>> {
     let place = |row: &Arc<N::Model>| query.order.position(N::id(row), row);
     if query.is_descending() {
-        placed.reverse();
+        in_order_of(&mut rows, |row| Reverse(place(row)));
+    } else {
+        in_order_of(&mut rows, place);
+    }
+    rows
+}
+
+fn in_order_of<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K) {
+    if !rows.is_sorted_by_key(&key) {
+        rows.sort_by_cached_key(key);
     }
 }
 

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, OpenFlags, Row, Rows};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Row, Rows, Transaction};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{Statement, Value};
+use tokio::task::block_in_place;
+use uuid::Uuid;
 
 use super::lock;
 use super::table::Table;
+use crate::db::dialect::Dialect;
 use crate::error::{Error, Result};
 
 /// Steps of `SQLite`'s machine between two looks at whether a statement is to end: about a millisecond.
@@ -100,23 +103,27 @@ impl File {
     }
 }
 
-/// Runs a statement to its end, unless `is_over` says meanwhile that it is to end at once.
+/// Runs a statement to its end, unless `is_over` says meanwhile that it is to end at once: once, or for each parent.
 pub(super) fn run(
     connection: &Connection,
     statement: &Statement,
+    parents: Option<&[Uuid]>,
     is_over: impl Fn() -> bool + Send + 'static,
-) -> rusqlite::Result<Table> {
+) -> rusqlite::Result<Vec<Table>> {
     connection.busy_timeout(BUSY)?;
     connection.progress_handler(STEPS, Some(is_over))?;
-    rows(connection, statement)
+    let mut runs = Runs::new(connection, statement, parents)?;
+    (0..runs.count).map(|run| kept(runs.begin(run)?)).collect()
 }
 
-/// Runs a statement on a thread that others want to use too: it waits for no lock, and is interrupted when it has not come to
-/// a row within [`MOMENT`], or to the next one within [`WHILE`]. One that has goes on, but then it no longer holds up the others.
+/// Runs a statement on a thread that others want to use too, once, or for each parent: `take` is told which run it is. It waits for no
+/// lock, and is interrupted when it has not come to a row within [`MOMENT`], or to the next one within [`WHILE`]. One that has goes
+/// on, but then it no longer holds up the others.
 pub(super) fn run_here(
     connection: &Connection,
     statement: &Statement,
-    mut take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    parents: Option<&[Uuid]>,
+    mut take: impl FnMut(usize, &Row<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let start = Instant::now();
     let has = move |time: &Duration| start.elapsed() >= *time;
@@ -125,21 +132,74 @@ pub(super) fn run_here(
     let is_over = move || lock(&watched).as_ref().is_some_and(has);
     connection.busy_timeout(Duration::ZERO)?;
     connection.progress_handler(FEW_STEPS, Some(is_over))?;
-    let mut prepared = prepare(connection, statement)?;
-    let mut rows = prepared.raw_query();
+    let mut runs = Runs::new(connection, statement, parents)?;
     let mut taken = 0;
-    while let Some(row) = rows.next()? {
-        take(row)?;
-        taken += 1;
-        if taken == 1 {
-            *lock(&limit) = Some(WHILE);
-        }
-        if taken % LOOK == 0 && has(&WHILE) {
+    for run in 0..runs.count {
+        if run > 0 && has(&WHILE) {
             *lock(&limit) = None;
-            return tokio::task::block_in_place(|| rest(rows, take));
+            let mut others = run..runs.count;
+            return block_in_place(|| {
+                others.try_for_each(|run| rest(runs.begin(run)?, |row| take(run, row)))
+            });
+        }
+        let mut rows = runs.begin(run)?;
+        while let Some(row) = rows.next()? {
+            take(run, row)?;
+            taken += 1;
+            if taken == 1 {
+                *lock(&limit) = Some(WHILE);
+            }
+            if taken % LOOK == 0 && has(&WHILE) {
+                *lock(&limit) = None;
+                block_in_place(|| rest(rows, |row| take(run, row)))?;
+                break;
+            }
         }
     }
     Ok(())
+}
+
+/// A statement that is run once, or for one parent after the other, all of whom it sees at the same time.
+struct Runs<'a> {
+    prepared: CachedStatement<'a>,
+    parents: Option<&'a [Uuid]>,
+    /// The parameter that stands for the parent.
+    parent: Option<usize>,
+    count: usize,
+    _snapshot: Option<Transaction<'a>>,
+}
+
+impl<'a> Runs<'a> {
+    fn new(
+        connection: &'a Connection,
+        statement: &Statement,
+        parents: Option<&'a [Uuid]>,
+    ) -> rusqlite::Result<Self> {
+        let prepared = prepare(connection, statement)?;
+        let (mut parent, mut snapshot) = (None, None);
+        if parents.is_some() {
+            parent = prepared.parameter_index(Dialect::ONE_PARENT)?;
+            snapshot = Some(connection.unchecked_transaction()?);
+        }
+        Ok(Self {
+            prepared,
+            parents,
+            parent,
+            count: parents.map_or(1, <[_]>::len),
+            _snapshot: snapshot,
+        })
+    }
+
+    /// Begins the run with this number.
+    fn begin(&mut self, run: usize) -> rusqlite::Result<Rows<'_>> {
+        let parent = self.parents.and_then(|parents| parents.get(run));
+        if let (Some(parameter), Some(parent)) = (self.parent, parent) {
+            let id = ValueRef::Blob(parent.as_bytes());
+            self.prepared
+                .raw_bind_parameter(parameter, ToSqlOutput::Borrowed(id))?;
+        }
+        Ok(self.prepared.raw_query())
+    }
 }
 
 /// Runs a statement that brings no rows. How many it changed.
@@ -150,9 +210,12 @@ pub(super) fn execute(connection: &Connection, statement: &Statement) -> rusqlit
 
 /// The rows of a statement that runs as long as it takes.
 pub(super) fn rows(connection: &Connection, statement: &Statement) -> rusqlite::Result<Table> {
+    kept(prepare(connection, statement)?.raw_query())
+}
+
+fn kept(rows: Rows<'_>) -> rusqlite::Result<Table> {
     let mut table = None;
-    let mut prepared = prepare(connection, statement)?;
-    rest(prepared.raw_query(), |row| keep(row, &mut table))?;
+    rest(rows, |row| keep(row, &mut table))?;
     Ok(table.unwrap_or_default())
 }
 
@@ -189,15 +252,17 @@ pub(super) fn keep(row: &Row<'_>, table: &mut Option<Table>) -> rusqlite::Result
     Ok(())
 }
 
-/// Binds values as SeaORM does: `$2` and `?2` are the second one, `?` the one after that of the last `?`.
+/// Binds values as SeaORM does: `$2` and `?2` are the second one, `?` the one after that of the last `?`. The parent comes later.
 fn bind(prepared: &mut CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
     let mut last = 0;
     for parameter in 1..=prepared.parameter_count() {
-        let number = if let Some(name) = prepared.parameter_name(parameter) {
-            name[1..].parse().unwrap_or(0)
-        } else {
-            last += 1;
-            last
+        let number = match prepared.parameter_name(parameter) {
+            Some(Dialect::ONE_PARENT) => continue,
+            Some(name) => name[1..].parse().unwrap_or(0),
+            None => {
+                last += 1;
+                last
+            }
         };
         let value = usize::checked_sub(number, 1).and_then(|at| values.get(at));
         let value = value.ok_or(rusqlite::Error::InvalidParameterCount(number, values.len()))?;

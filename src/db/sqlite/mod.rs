@@ -17,6 +17,7 @@ use sea_orm::{ConnAcquireErr, DbErr, Statement};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 pub(super) use connection::File;
 pub(super) use held::{Held, here};
@@ -71,7 +72,7 @@ impl Pool {
     /// The rows of a statement.
     pub(super) async fn rows(&self, statement: Statement) -> Result<Table> {
         let mut table = None;
-        let kept = self.here(&statement, |row| connection::keep(row, &mut table));
+        let kept = self.here(&statement, None, |_, row| connection::keep(row, &mut table));
         match kept {
             Some(kept) => {
                 kept?;
@@ -87,10 +88,35 @@ impl Pool {
         statement: &Statement,
         decode: impl Fn(&dyn Values) -> Result<T, DbErr>,
     ) -> Option<Result<Vec<T>>> {
-        let (mut all, mut failed) = (Vec::new(), None);
-        let through = self.here(statement, |row| {
+        let mut all = Vec::new();
+        self.decoded_here(statement, None, decode, |_, one| all.push(one))
+            .map(|through| through.map(|()| all))
+    }
+
+    /// The same for each of many parents.
+    pub(super) fn lists_here<T>(
+        &self,
+        statement: &Statement,
+        parents: &[Uuid],
+        decode: impl Fn(&dyn Values) -> Result<T, DbErr>,
+    ) -> Option<Result<Vec<Vec<T>>>> {
+        let mut lists: Vec<_> = parents.iter().map(|_| Vec::new()).collect();
+        let take = |list: usize, one| lists[list].push(one);
+        self.decoded_here(statement, Some(parents), decode, take)
+            .map(|through| through.map(|()| lists))
+    }
+
+    fn decoded_here<T>(
+        &self,
+        statement: &Statement,
+        parents: Option<&[Uuid]>,
+        decode: impl Fn(&dyn Values) -> Result<T, DbErr>,
+        mut take: impl FnMut(usize, T),
+    ) -> Option<Result<()>> {
+        let mut failed = None;
+        let through = self.here(statement, parents, |run, row| {
             match decode(&Live(row)) {
-                Ok(one) => all.push(one),
+                Ok(one) => take(run, one),
                 Err(error) => failed = Some(error),
             }
             Ok(())
@@ -98,18 +124,32 @@ impl Pool {
         Some(match (through, failed) {
             (Err(error), _) => Err(error.into()),
             (Ok(()), Some(error)) => Err(error.into()),
-            (Ok(()), None) => Ok(all),
+            (Ok(()), None) => Ok(()),
         })
     }
 
     /// The rows of a statement, on another thread. One whose caller goes away ends soon after.
     pub(super) async fn rows_there(&self, statement: Statement) -> Result<Table> {
+        let mut tables = self.there(statement, None).await?;
+        Ok(tables.pop().unwrap_or_default())
+    }
+
+    /// The same for each of many parents.
+    pub(super) async fn lists_there(
+        &self,
+        statement: Statement,
+        parents: &[Uuid],
+    ) -> Result<Vec<Table>> {
+        self.there(statement, Some(parents.to_vec())).await
+    }
+
+    async fn there(&self, statement: Statement, parents: Option<Vec<Uuid>>) -> Result<Vec<Table>> {
         let left = Left::default();
         let caller = Arc::clone(&left.0);
         let limit = self.0.limits.statement;
         self.with(move |connection| {
             let start = Instant::now();
-            connection::run(connection, &statement, move || {
+            connection::run(connection, &statement, parents.as_deref(), move || {
                 caller.load(Ordering::Relaxed) || !limit.is_zero() && start.elapsed() >= limit
             })
         })
@@ -120,7 +160,8 @@ impl Pool {
     fn here(
         &self,
         statement: &Statement,
-        take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+        parents: Option<&[Uuid]>,
+        take: impl FnMut(usize, &Row<'_>) -> rusqlite::Result<()>,
     ) -> Option<rusqlite::Result<()>> {
         if !self.0.limits.short || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread
         {
@@ -130,7 +171,7 @@ impl Pool {
         // Opening one takes longer.
         let connection = lock(&self.0.idle).pop()?;
         let answer = self.0.used(connection, |connection| {
-            connection::run_here(connection, statement, take)
+            connection::run_here(connection, statement, parents, take)
         });
         drop(place);
         match answer {
