@@ -10,6 +10,7 @@ mod tls;
 mod turn;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnAcquireErr, DbErr, Statement};
@@ -29,8 +30,9 @@ use turn::{Outcome, Turn};
 
 /// Statements under way on a connection that others share, at most.
 const DEPTH: u64 = 64;
-/// Statements under way on each of these before another is opened.
+/// Statements under way on each of these before another is opened, as long as there are fewer than cores, and afterwards.
 const FEW: u64 = 2;
+const MANY: u64 = 8;
 /// Statements under way on all connections, at most.
 const MOST: u32 = 1 << 20;
 /// How long a connection is kept that nobody uses, and how long any.
@@ -56,6 +58,8 @@ pub(super) enum Plans {
 struct Shared {
     target: Target,
     limits: Limits,
+    /// How many connections come first: those behind them are used when these have [`MANY`] statements each.
+    first: usize,
     /// A place for each statement that may be under way.
     places: Arc<Semaphore>,
     open: Mutex<Open>,
@@ -96,6 +100,7 @@ impl Pool {
         let pool = Arc::new(Shared {
             target,
             limits,
+            first: available_parallelism().map_or(1, usize::from),
             places: Arc::new(Semaphore::new(limits.places() as usize)),
             open: Mutex::default(),
             opened: Notify::new(),
@@ -218,7 +223,8 @@ impl Pool {
 }
 
 impl Shared {
-    /// Where a statement that has a place goes: to the connection with the fewest statements, none of which takes long.
+    /// Where a statement that has a place goes: to the connection with the fewest statements, none of which takes long. A server
+    /// process that finds several of them waiting is woken once, so there are no more connections than it takes to keep all cores busy.
     fn way(
         self: &Arc<Self>,
         place: &mut Option<OwnedSemaphorePermit>,
@@ -230,14 +236,20 @@ impl Shared {
         let best = open
             .connections
             .iter()
-            .filter(|one| one.under_way() < self.limits.depth())
-            .filter(|one| broken.is_none_or(|broken| one.opened() > broken))
-            .map(|one| (one.is_held_up(), one.under_way(), one))
-            .min_by_key(|&(held_up, under_way, _)| (held_up, under_way));
+            .enumerate()
+            .map(|(at, one)| (at >= self.first, one.under_way(), one))
+            .filter(|&(_, under_way, _)| under_way < self.limits.depth())
+            .filter(|(.., one)| broken.is_none_or(|broken| one.opened() > broken))
+            .map(|(later, under_way, one)| (one.is_held_up(), later, under_way, one))
+            .min_by_key(|&(held_up, later, under_way, _)| {
+                (held_up, later || under_way >= MANY, under_way)
+            });
         match best {
-            Some((held_up, under_way, connection)) if !held_up || !room => {
+            Some((held_up, _, under_way, connection)) if !held_up || !room => {
                 let connection = Arc::clone(connection);
-                let is_few = !room || open.coming > 0 || under_way < FEW;
+                let enough = open.connections.len() >= self.first;
+                let few = if enough { MANY } else { FEW };
+                let is_few = !room || open.coming > 0 || under_way < few;
                 let coming = (!is_few).then(|| Coming::one(self, &mut open));
                 let way = match place.take() {
                     Some(place) => Way::To(Turn::begin(Arc::clone(self), connection, place)),
