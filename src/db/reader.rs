@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::dialect::Dialect;
 use super::disclosed::Disclosed;
+use super::learned::Learned;
 use super::row::{FromRow, Row, Values};
 use super::tally::Watch;
-use super::learned::Learned;
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
 use crate::entity::personal;
@@ -48,9 +48,9 @@ impl Reader {
             principal: Arc::new(Principal::program()),
             disclosed: None,
             personal: Platforms::ALL,
+            rare: Arc::default(),
         }
     }
-            rare: Arc::default(),
 
     /// The same connections, in the name of somebody who asks: what they may not see is not there.
     #[must_use]

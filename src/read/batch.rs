@@ -19,9 +19,8 @@ use crate::id;
 pub async fn by_ids<N: Noun>(
     reader: &Reader,
     ids: &[Uuid],
-) -> Result<HashMap<Uuid, Arc<N::Model>>> {
     columns: Columns<N>,
-    let mut select = N::visible(reader.principal());
+) -> Result<HashMap<Uuid, Arc<N::Model>>> {
     let rows = columns.fetch(reader, of_ids::<N>(reader, ids));
     with_former::<N>(reader, ids, rows.await?).await
 }
@@ -29,6 +28,7 @@ pub async fn by_ids<N: Noun>(
 /// The query for rows by their ids; no column yet.
 pub fn of_ids<N: Noun>(reader: &Reader, ids: &[Uuid]) -> SelectStatement {
     let column = format!("{}.id", N::TABLE);
+    let mut select = N::visible(reader.principal());
     select.and_where(reader.dialect().among(&column, ids.iter().copied()));
     select
 }
@@ -63,7 +63,6 @@ pub async fn pages<N: Noun>(
     }
     let column = column::<N>(parent)?;
     let columns = query.order.with_key(columns).with(column).seen_by(reader);
-    let mut children = query.select(reader, Scope::All)?;
     let dialect = reader.dialect();
     let mut children = query.select(reader, Scope::All)?;
     children.and_where(Expr::col((N::TABLE, column)).eq(Expr::cust(dialect.each_parent())));

@@ -331,10 +331,13 @@ pub struct Row<'a> {
 impl Row<'_> {
     /// The value of the next column; nothing (empty, zero) for a column that was not asked for, and for one that may not be
     /// seen no more than its shape.
+    #[inline]
     pub fn next<T: Maskable>(&self) -> Result<T, DbErr> {
         let place = self.place.replace(self.place.get().wrapping_add(1));
         if self.plain.wrapping_shr(place) & 1 == 1 {
             self.value()
+        } else if self.mask.is_none() {
+            Ok(T::default())
         } else {
             self.masked(place)
         }
@@ -354,13 +357,10 @@ impl Row<'_> {
     fn masked<T: Maskable>(&self, place: u32) -> Result<T, DbErr> {
         let Some((mask, shape)) = self.mask.and_then(|mask| Some((mask, mask.shape(place)?)))
         else {
-    #[inline]
             return Ok(T::default());
         };
         if let Shape::Unread(instead) = shape {
             return Ok(T::instead(instead));
-        } else if self.mask.is_none() {
-            Ok(T::default())
         }
         if self.bits >> place & 1 == 0 {
             return Ok(T::default());

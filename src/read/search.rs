@@ -14,9 +14,8 @@ use super::columns::Columns;
 use super::page::{Page, Query, Slice};
 use super::{Noun, Scope};
 use crate::caller::Permission;
-use crate::db::Reader;
-use crate::db::{Reader, SEPARATOR};
 use crate::db::dialect::{Dialect, Found, Many};
+use crate::db::{Reader, SEPARATOR};
 use crate::entity::chat_user;
 use crate::error::{Error, Result};
 use crate::id;
@@ -245,6 +244,7 @@ pub async fn page(
     let reader = if by_one_plan { reader.apart() } else { planned };
     look(&reader, query, hits, columns).await
 }
+
 /// A page of matches that the first rows of the order have, when they have one.
 ///
 /// A glance tells whether the term is rare. If it is not, and there is an index to fall back to, the first look goes through more of
@@ -284,7 +284,6 @@ async fn early(
 const fn is_plain(query: &ChatUsers) -> bool {
     query.filter.r#where.is_none()
 }
-
 
 /// Whether the first look may find a page of matches, going by what a glance brought. How many were passed over it does not know.
 const fn may_suffice(page: &Page, brought: usize) -> bool {
