@@ -15,6 +15,9 @@ use super::wording::Wording;
 /// From how many entries of the index on a walk along the order costs PostgreSQL less than looking all of them up.
 const MANY: u64 = 2_000;
 
+/// An agent and a platform, as the index of trigrams of PostgreSQL has them in one.
+const AUDIENCE: &str = "(chat_users.agent_id::text || chat_users.platform)";
+
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -52,6 +55,9 @@ pub struct Found {
     pub many: Option<Many>,
     /// Whether the one plan for it is the best, whatever the text is.
     pub is_planned: bool,
+    /// Whether it says by itself which agent and which platform they are of: where these are named beside it, the index would look
+    /// for each of them, too.
+    pub says_audience: bool,
 }
 
 /// How matches are put in order when they are many: not looked up, but met on a walk along the order, by an index that has all
@@ -219,17 +225,22 @@ impl Dialect {
     pub fn indexed(self, agent: Option<Uuid>, platform: Option<&str>, text: &str) -> Option<Found> {
         if self.has_trigrams(text) {
             let found = self.search("chat_users.search_text", text);
-            let on = |platform| Expr::cust_with_values("chat_users.platform = $1", [platform]);
+            let is = |column, value| Expr::cust_with_values(format!("{column} = $1"), [value]);
+            let condition = match (agent, platform) {
+                (Some(agent), Some(platform)) => {
+                    found.and(is(AUDIENCE, format!("{agent}{platform}")))
+                }
+                (None, Some(platform)) => found.and(is("chat_users.platform", platform.to_owned())),
+                (_, None) => found,
+            };
             return Some(Found {
                 by: None,
-                condition: match platform {
-                    Some(platform) => found.and(on(platform)),
-                    None => found,
-                },
+                condition,
                 exact: true,
                 knows_platform: false,
                 many: None,
                 is_planned: true,
+                says_audience: agent.is_some() && platform.is_some(),
             });
         }
         let grams = grams::of_term(text, self.longest_gram());
@@ -254,6 +265,7 @@ impl Dialect {
                     // A look-up by the table's own key is as cheap as a step along an order.
                     many: None,
                     is_planned: false,
+                    says_audience: false,
                 }
             }
             Self::Postgres => {
@@ -281,6 +293,7 @@ impl Dialect {
                         )),
                     }),
                     is_planned: false,
+                    says_audience: false,
                 }
             }
         })

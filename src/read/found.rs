@@ -20,9 +20,12 @@ const FEW: u64 = 20_000;
 
 /// How many users of a list a search finds; `None` when they are to be counted as under any filter.
 pub async fn count(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Result<Option<i64>> {
-    let Some((scope, found)) = found(reader, scope, filter) else {
+    let Some((scope, found)) = found(reader, scope, filter)? else {
         return Ok(None);
     };
+    if found.says_audience {
+        return of_audience(reader, scope, filter, found).await.map(Some);
+    }
     if let Some(select) = by_index_alone(reader, scope, filter, &found)? {
         let rows = reader.planned().select(&select).await?;
         return Ok(rows
@@ -45,7 +48,8 @@ pub async fn platforms(
     scope: Scope,
     filter: &ChatUserFilter,
 ) -> Result<Option<Platforms>> {
-    let Some((scope, found)) = found(reader, scope, filter) else {
+    let found = found(reader, scope, filter)?.filter(|(_, found)| found.by.is_some());
+    let Some((scope, found)) = found else {
         return Ok(None);
     };
     let mut select = among_few(reader, scope, filter, found)?;
@@ -61,11 +65,12 @@ pub async fn platforms(
     Ok(is_few(all).then_some(platforms))
 }
 
-/// The list, and how the index of grams finds those in it who have the term.
-fn found(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Option<(Scope, Found)> {
-    let Some(Term::Text(text)) = &filter.search else {
-        return None;
+/// The list, and how an index finds those in it who have the term, where there is more to it than to any filter.
+fn found(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Result<Option<(Scope, Found)>> {
+    let Some(term @ Term::Text(text)) = &filter.search else {
+        return Ok(None);
     };
+    term.is_for(reader)?;
     let scope = match scope.reach::<Entity>(reader.principal()) {
         Reach::List(scope) => scope,
         Reach::Lists(_) => Scope::All,
@@ -73,8 +78,29 @@ fn found(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Option<(Scop
     let platform = filter.platform.map(ActiveEnum::into_value);
     let found = reader
         .dialect()
-        .indexed(agent(scope), platform.as_deref(), text)?;
-    found.by.is_some().then_some((scope, found))
+        .indexed(agent(scope), platform.as_deref(), text);
+    let found = found.filter(|found| found.by.is_some() || found.says_audience);
+    Ok(found.map(|found| (scope, found)))
+}
+
+/// How many an index brings that knows agent and platform as one, and the term.
+async fn of_audience(
+    reader: &Reader,
+    scope: Scope,
+    filter: &ChatUserFilter,
+    found: Found,
+) -> Result<i64> {
+    let rest = ChatUserFilter {
+        search: None,
+        platform: None,
+        r#where: filter.r#where.clone(),
+    };
+    let mut select = brought(reader, scope, found);
+    select
+        .expr_as(Expr::cust("COUNT(*)"), "count")
+        .cond_where(rest.condition(reader)?);
+    let rows = filter.counted_by(reader).select(&select).await?;
+    Ok(rows.first().map_or(Ok(0), |row| row.try_get("", "count"))?)
 }
 
 const fn agent(scope: Scope) -> Option<Uuid> {

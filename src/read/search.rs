@@ -463,9 +463,10 @@ pub(super) fn brought(reader: &Reader, scope: Scope, found: Found) -> SelectStat
     if let Some(by) = found.by {
         matches.inner_join("chat_user_grams", Expr::cust(by));
     }
-    matches
-        .cond_where(scope.condition::<chat_user::Entity>())
-        .and_where(found.condition);
+    if !found.says_audience {
+        matches.cond_where(scope.condition::<chat_user::Entity>());
+    }
+    matches.and_where(found.condition);
     matches
 }
 
