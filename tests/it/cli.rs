@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use clap::CommandFactory;
 use parlour::cli::Cli;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Start, everywhere};
@@ -87,6 +87,42 @@ async fn migrate_goes_up_and_down_and_tells_where_it_stands() {
         all(": pending");
         migrate(&["up"]);
         all(": applied");
+    })
+    .await;
+}
+
+/// The indexes of search are made anew by a migration, one of them by the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_found_before_a_migration_is_found_after_it() {
+    everywhere(Start::Audience, async |world| {
+        let everybody = "{ chatUsers(first: 100) { nodes { name platform agent { id } } } }";
+        let users = world.ask(everybody, json!({})).await;
+        let searches: Vec<_> = users["chatUsers"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|user| {
+                let term: String = user["name"].as_str()?.chars().take(4).collect();
+                Some(json!({ "agent": user["agent"]["id"], "platform": user["platform"], "term": term }))
+            })
+            .collect();
+        assert!(searches.len() > 5);
+        let found = async || {
+            let query = "query($agent: ID!, $platform: Platform!, $term: String!) { \
+                         chatUsers(agentId: $agent, platform: $platform, search: $term) { totalCount nodes { id } } }";
+            let mut found = Vec::new();
+            for search in &searches {
+                found.push(world.ask(query, search.clone()).await);
+            }
+            found
+        };
+        let before = found().await;
+        for arguments in [&["down", "1"][..], &["up"]] {
+            text(&at(world).arg("migrate").args(arguments).output().unwrap());
+        }
+        assert_eq!(found().await, before);
+        let is_found = |one: &Value| one["chatUsers"]["totalCount"].as_i64() > Some(0);
+        assert!(before.iter().all(is_found));
     })
     .await;
 }
