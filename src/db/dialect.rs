@@ -53,8 +53,6 @@ pub struct Found {
     pub knows_platform: bool,
     /// How many are found without being read from their table.
     pub many: Option<Many>,
-    /// Whether the one plan for it is the best, whatever the text is.
-    pub is_planned: bool,
     /// Whether it says by itself which agent and which platform they are of: where these are named beside it, the index would look
     /// for each of them, too.
     pub says_audience: bool,
@@ -68,6 +66,13 @@ pub struct Many {
     pub are: Expr,
     /// Whether one of them is met.
     pub is_met: Expr,
+}
+
+impl Found {
+    /// Whether the one plan for it is the best, whatever the text is: for what PostgreSQL's index of trigrams finds.
+    pub const fn is_planned(&self) -> bool {
+        self.by.is_none()
+    }
 }
 
 impl Dialect {
@@ -239,7 +244,6 @@ impl Dialect {
                 exact: true,
                 knows_platform: false,
                 many: None,
-                is_planned: true,
                 says_audience: agent.is_some() && platform.is_some(),
             });
         }
@@ -264,7 +268,6 @@ impl Dialect {
                     knows_platform: true,
                     // A look-up by the table's own key is as cheap as a step along an order.
                     many: None,
-                    is_planned: false,
                     says_audience: false,
                 }
             }
@@ -292,7 +295,6 @@ impl Dialect {
                             "(chat_users.id IN (SELECT chat_user_id {entries}) OR false)"
                         )),
                     }),
-                    is_planned: false,
                     says_audience: false,
                 }
             }

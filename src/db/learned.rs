@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use quick_cache::sync::Cache;
 
 /// How long it holds.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 /// About how many questions it is known of.
 const QUESTIONS: usize = 1_000;
 

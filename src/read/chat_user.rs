@@ -197,7 +197,7 @@ impl Filter for ChatUserFilter {
             (Some(Term::Text(text)), None) => reader.dialect().indexed(None, None, text),
             _ => None,
         };
-        if found.is_some_and(|found| found.is_planned) {
+        if found.is_some_and(|found| found.is_planned()) {
             reader.apart()
         } else {
             reader.planned()

@@ -239,7 +239,7 @@ pub async fn page(
     if page.offset == 0 && page.after.is_none() && page.before.is_none() {
         reader.rare().note(&search);
     }
-    let by_one_plan = is_plain(query) && found.is_planned;
+    let by_one_plan = is_plain(query) && found.is_planned();
     let hits = matching(reader, scope, query, found)?;
     let reader = if by_one_plan { reader.apart() } else { planned };
     look(&reader, query, hits, columns).await

@@ -237,10 +237,9 @@ impl Shared {
             .connections
             .iter()
             .enumerate()
-            .map(|(at, one)| (at >= self.first, one.under_way(), one))
-            .filter(|&(_, under_way, _)| under_way < self.limits.depth())
+            .map(|(at, one)| (one.is_held_up(), at >= self.first, one.under_way(), one))
+            .filter(|&(.., under_way, _)| under_way < self.limits.depth())
             .filter(|(.., one)| broken.is_none_or(|broken| one.opened() > broken))
-            .map(|(later, under_way, one)| (one.is_held_up(), later, under_way, one))
             .min_by_key(|&(held_up, later, under_way, _)| {
                 (held_up, later || under_way >= MANY, under_way)
             });
