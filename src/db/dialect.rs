@@ -177,15 +177,18 @@ impl Dialect {
 
     /// `column` is one of `ids`.
     pub fn among(self, column: &str, ids: impl IntoIterator<Item = Uuid>) -> Expr {
-        let ids = ids.into_iter();
+        let ids: Vec<Uuid> = ids.into_iter().collect();
         match self {
+            // A batch would cost several times what the look-up does.
+            Self::Sqlite if ids.len() == 1 => {
+                Expr::cust_with_values(format!("{column} = ?"), ids.iter().copied())
+            }
             Self::Sqlite => {
                 let rows = Rows::ids(ids);
                 let template = format!("{column} IN (SELECT id FROM {})", rows.subquery(self, "?"));
                 Expr::cust_with_values(template, [rows.value()])
             }
             Self::Postgres => {
-                let ids: Vec<Uuid> = ids.collect();
                 Expr::cust_with_values(format!("{column} = ANY($1)"), [Value::from(ids)])
             }
         }

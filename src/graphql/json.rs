@@ -12,7 +12,7 @@ pub struct Json(Vec<u8>);
 
 impl Json {
     /// Text for which there is room before it grows, in bytes.
-    pub(super) fn with_room(bytes: usize) -> Self {
+    pub fn with_room(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 

@@ -227,7 +227,7 @@ impl Answer {
     }
 
     fn json(&self) -> Json {
-        let mut json = Json::default();
+        let mut json = Json::with_room(size(&self.response.data) + ROOM);
         write(self, &mut json);
         json
     }
@@ -361,6 +361,18 @@ fn write(answer: &Answer, json: &mut Json) {
         }
     });
 }
+
+/// How long data is as text that was written before: nearly all of it where an answer is long, in bytes.
+fn size(data: &async_graphql::Value) -> usize {
+    match data {
+        async_graphql::Value::Binary(text) => text.len(),
+        async_graphql::Value::Object(fields) => fields.values().map(size).sum(),
+        _ => 0,
+    }
+}
+
+/// Bytes for the rest of an answer.
+const ROOM: usize = 256;
 
 /// A part of an answer.
 enum Part<'a> {
