@@ -211,6 +211,12 @@ pub async fn page(
     text: &str,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Slice<chat_user::Entity>> {
+    // Before any way is taken: an index that decides by itself is not told the term again.
+    query
+        .filter
+        .search
+        .iter()
+        .try_for_each(|term| term.is_for(reader))?;
     let agent = match scope {
         Scope::Of(id::Noun::Agent, agent) => Some(agent),
         _ => None,
