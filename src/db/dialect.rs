@@ -505,13 +505,6 @@ impl Dialect {
         children: &mut SelectStatement,
     ) -> Statement {
         let rows = Rows::ids(parents.iter().copied());
-        let list = |alias: &str| {
-            columns
-                .iter()
-                .map(|column| format!("{alias}.\"{column}\""))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
         match self {
             Self::Sqlite => {
                 children.expr(Expr::cust(format!("{table}.rowid")));
@@ -519,12 +512,12 @@ impl Dialect {
                 let parents = rows.subquery(self, "?");
                 let sql = format!(
                     "SELECT {} FROM {parents} AS parent CROSS JOIN {table} AS child ON child.rowid IN ({inner})",
-                    list("child")
+                    list("child", columns)
                 );
                 self.raw(sql, std::iter::once(rows.value()).chain(values.0))
             }
             Self::Postgres => {
-                children.expr(Expr::cust(list(table)));
+                children.expr(Expr::cust(list(table, columns)));
                 let Wording {
                     sql: inner,
                     mut values,
@@ -532,7 +525,7 @@ impl Dialect {
                 values.push(Value::from(parents.to_vec()));
                 let sql = format!(
                     "SELECT {} FROM unnest(${}::uuid[]) AS parent (id) CROSS JOIN LATERAL ({inner}) AS child",
-                    list("child"),
+                    list("child", columns),
                     values.len()
                 );
                 self.raw(sql, values)
@@ -552,8 +545,7 @@ impl Dialect {
     ) -> Statement {
         match self {
             Self::Sqlite => {
-                let columns = columns.iter().map(|column| format!("{table}.\"{column}\""));
-                children.expr(Expr::cust(columns.collect::<Vec<_>>().join(", ")));
+                children.expr(Expr::cust(list(table, columns)));
                 self.statement(children)
             }
             Self::Postgres => self.children_of(parents, table, columns, children),
@@ -595,11 +587,7 @@ impl Dialect {
     /// A subquery: for each row of `batch`, which it calls `one`, those of `table` that `rest` (WHERE, ORDER BY, LIMIT) finds.
     /// Each row of the batch costs an index look-up.
     pub fn for_each(self, batch: &str, table: &str, columns: &[&str], rest: &str) -> String {
-        let list = |alias: &str| {
-            let columns = columns.iter().map(|column| format!("{alias}.{column}"));
-            columns.collect::<Vec<_>>().join(", ")
-        };
-        let found = list("found");
+        let found = list("found", columns);
         match self {
             Self::Sqlite => format!(
                 "(SELECT {found} FROM {batch} AS one CROSS JOIN {table} AS found \
@@ -607,7 +595,7 @@ impl Dialect {
             ),
             Self::Postgres => format!(
                 "(SELECT {found} FROM {batch} AS one CROSS JOIN LATERAL (SELECT {} FROM {table} {rest}) AS found)",
-                list(table)
+                list(table, columns)
             ),
         }
     }
@@ -623,6 +611,12 @@ impl Dialect {
 
     /// How [`Self::children_of`] names the parent's id.
     pub const PARENT: &'static str = "parent.id";
+}
+
+/// Columns of a table, or of what stands for one.
+fn list(table: &str, columns: &[&str]) -> String {
+    let columns = columns.iter().map(|column| format!("{table}.\"{column}\""));
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 /// The users of an agent, on a platform, or both, as a word of the `SQLite` index; longer than any gram. Both have one word, whose
