@@ -38,6 +38,8 @@ async fn a_field_is_the_same_alone_and_in_company() {
             assert!(fields.len() > 5, "{noun}: {fields:?}");
             let all = format!("{{ {} }}", list.replace('%', &fields.join(" ")));
             let all = world.ask(&all, json!({})).await;
+            let first = fields.iter().find(|field| field.starts_with("id")).unwrap();
+            assert!(holds(&all, first), "{list} finds no {noun}: {all:#}");
             for field in &fields {
                 let alone = format!("{{ {} }}", list.replace('%', field));
                 let alone = world.ask(&alone, json!({})).await;
@@ -73,6 +75,17 @@ async fn fields(world: &World, noun: &str) -> Vec<String> {
             }
         })
         .collect()
+}
+
+/// Whether an object with this field is somewhere in an answer.
+fn holds(answer: &Value, field: &str) -> bool {
+    match answer {
+        Value::Object(fields) => {
+            fields.contains_key(field) || fields.values().any(|value| holds(value, field))
+        }
+        Value::Array(values) => values.iter().any(|value| holds(value, field)),
+        _ => false,
+    }
 }
 
 /// Whether everything in `part` is in `whole`, at its place.
