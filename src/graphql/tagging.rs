@@ -1,14 +1,17 @@
 //! Tags for users: for those in a list of ids, or for all for whom a condition holds.
 
 use async_graphql::{Context, ID, InputObject, SimpleObject};
+use sea_orm::sea_query::Condition;
+use uuid::Uuid;
 
 use super::chat_user::ChatUser;
 use super::update::{self, UserError, UserErrorCode};
 use super::{caller, loaders, reader, writer};
+use crate::entity;
 use crate::error::{Error, Result};
 use crate::id::Noun;
-use crate::read::Filter;
-use crate::read::chat_user::{ChatUserFilter, ChatUserWhere};
+use crate::read::chat_user::ChatUserWhere;
+use crate::read::filter::Builder;
 use crate::write::profile::Change;
 use crate::write::tagging::TagNext;
 
@@ -24,9 +27,16 @@ pub(super) struct TagChatUsersInput {
     ids: Option<Vec<ID>>,
     /// The agent whose users are meant.
     agent_id: Option<ID>,
-    /// The users for whom this holds. They are changed in steps of 250, each by itself; at most 10,000 at once, see `hasMore`.
+    /// The users for whom this holds. A condition that holds for every user is refused. Users are changed in steps of 250, each by
+    /// itself; at most 10,000 at once, see `hasMore`.
     #[graphql(name = "where")]
     conditions: Option<Box<ChatUserWhere>>,
+    /// Changes nothing: `count` says how many users the change would tag otherwise.
+    #[graphql(default = false)]
+    dry_run: bool,
+    /// With `where`: how many users the change must concern, as `dryRun` counts them. With any other number, nothing is changed, and
+    /// `userErrors` says CONFLICT and how many there are.
+    expected_count: Option<i64>,
     /// The tags: each 1 to 255 characters, at most 100. A user has at most 100.
     tags: Vec<String>,
 }
@@ -34,7 +44,7 @@ pub(super) struct TagChatUsersInput {
 /// What came of putting tags on users, or taking them off.
 #[derive(Default, SimpleObject)]
 pub(super) struct TagChatUsersPayload {
-    /// How many users are tagged otherwise than before.
+    /// How many users are tagged otherwise than before; with `dryRun`, how many would be.
     count: i64,
     /// Whether `where` holds for more users who would be tagged otherwise than before: send the same again.
     has_more: bool,
@@ -50,15 +60,19 @@ pub(super) async fn change(
     input: TagChatUsersInput,
     change: fn(Vec<String>) -> Change,
 ) -> Result<TagChatUsersPayload> {
-    let whom = (input.ids, input.agent_id, input.conditions);
+    let selected = (input.ids, input.agent_id, input.conditions);
     let change = change(input.tags).normalise();
-    match (whom, change) {
+    match (selected, change) {
+        ((Some(_), None, None), _) if input.expected_count.is_some() => {
+            let reason = "belongs to `where`: `ids` are as many as they are";
+            Err(Error::bad_input("input.expectedCount", reason))
+        }
         ((Some(_), None, None) | (None, Some(_), Some(_)), Err(wrong)) => Ok(TagChatUsersPayload {
             user_errors: wrong.into_iter().map(UserError::from).collect(),
             ..TagChatUsersPayload::default()
         }),
         ((Some(ids), None, None), Ok(change)) => {
-            let made = update::tags(context, ids, &change).await?;
+            let made = update::tags(context, ids, &change, input.dry_run).await?;
             Ok(TagChatUsersPayload {
                 count: made.count,
                 has_more: false,
@@ -67,7 +81,18 @@ pub(super) async fn change(
             })
         }
         ((None, Some(agent), Some(conditions)), Ok(change)) => {
-            by_condition(context, &agent, conditions, &change).await
+            let conditions = Builder::restriction(reader(context), &*conditions)?;
+            let bulk = Bulk {
+                agent,
+                conditions,
+                change,
+                expected: input.expected_count,
+            };
+            if input.dry_run {
+                bulk.count(context).await
+            } else {
+                bulk.run(context).await
+            }
         }
         _ => {
             let reason = "takes either `ids`, or `agentId` and `where`";
@@ -76,48 +101,93 @@ pub(super) async fn change(
     }
 }
 
-async fn by_condition(
-    context: &Context<'_>,
-    agent: &str,
-    conditions: Box<ChatUserWhere>,
-    change: &Change,
-) -> Result<TagChatUsersPayload> {
-    let filter = ChatUserFilter {
-        r#where: Some(conditions),
-        ..ChatUserFilter::default()
-    };
-    let condition = filter.condition(reader(context))?;
-    let mut payload = TagChatUsersPayload::default();
-    let mut refused = Vec::new();
-    let mut count = 0;
-    loop {
-        let work = TagNext {
-            agent: Noun::Agent.decode(agent).unwrap_or_default(),
-            condition: condition.clone(),
-            change,
-            except: &refused,
+/// A change of the tags of all users of an agent for whom a condition holds.
+struct Bulk {
+    agent: ID,
+    conditions: Condition,
+    change: Change,
+    expected: Option<i64>,
+}
+
+impl Bulk {
+    fn next<'a>(&'a self, context: &'a Context<'_>, except: &'a [Uuid]) -> TagNext<'a> {
+        TagNext {
+            agent: Noun::Agent.decode(&self.agent).unwrap_or_default(),
+            condition: self.conditions.clone(),
+            change: &self.change,
+            except,
+            expected: None,
+            at_most: MAX_USERS,
             by: caller(context),
-        };
-        let Some(tagged) = writer(context).transaction(&work).await? else {
-            let error = UserError::new(UserErrorCode::NotFound, "no agent has this id", "agentId");
-            payload.user_errors.push(error);
-            break;
-        };
-        count += tagged.count;
-        refused.extend(tagged.refused);
-        payload.has_more = tagged.more;
-        if !tagged.more || count >= MAX_USERS || refused.len() >= MAX_REFUSED {
-            break;
         }
     }
-    loaders(context).forget();
-    payload.count = i64::try_from(count).unwrap_or(i64::MAX);
-    payload.user_errors.extend(refused.into_iter().map(|user| {
-        let reason = format!(
-            "{} would have more than 100 tags",
-            Noun::ChatUser.encode(user)
-        );
-        UserError::new(UserErrorCode::Invalid, &reason, "where")
-    }));
-    Ok(payload)
+
+    /// How many users it would change.
+    async fn count(&self, context: &Context<'_>) -> Result<TagChatUsersPayload> {
+        let next = self.next(context, &[]);
+        let count = next.count_users(reader(context)).await?;
+        let agent = loaders(context).by_id::<entity::agent::Entity>(next.agent);
+        let mut payload = TagChatUsersPayload {
+            count,
+            ..TagChatUsersPayload::default()
+        };
+        if agent.await?.is_none() {
+            payload.user_errors.push(no_agent());
+        } else if let Some(expected) = self.expected.filter(|expected| *expected != count) {
+            payload.user_errors.push(unexpected(expected, count));
+        }
+        Ok(payload)
+    }
+
+    /// Changes them, step by step. The first step counts them where a number is expected, and no later one goes beyond it.
+    async fn run(&self, context: &Context<'_>) -> Result<TagChatUsersPayload> {
+        let expected = self.expected.map(|count| u64::try_from(count).unwrap_or(0));
+        let most = expected.map_or(MAX_USERS, |count| count.min(MAX_USERS));
+        let mut payload = TagChatUsersPayload::default();
+        let mut refused = Vec::new();
+        let mut count = 0;
+        let mut first = true;
+        loop {
+            let work = TagNext {
+                expected: self.expected.filter(|_| first),
+                at_most: most - count - refused.len() as u64,
+                ..self.next(context, &refused)
+            };
+            first = false;
+            let Some(tagged) = writer(context).transaction(&work).await? else {
+                payload.user_errors.push(no_agent());
+                break;
+            };
+            if let (Some(expected), Some(found)) = (self.expected, tagged.unexpected) {
+                payload.user_errors.push(unexpected(expected, found));
+                break;
+            }
+            count += tagged.count;
+            refused.extend(tagged.refused);
+            payload.has_more = tagged.more;
+            let handled = count + refused.len() as u64;
+            if !tagged.more || handled >= most || refused.len() >= MAX_REFUSED {
+                break;
+            }
+        }
+        loaders(context).forget();
+        payload.count = i64::try_from(count).unwrap_or(i64::MAX);
+        payload.user_errors.extend(refused.into_iter().map(|user| {
+            let reason = format!(
+                "{} would have more than 100 tags",
+                Noun::ChatUser.encode(user)
+            );
+            UserError::new(UserErrorCode::Invalid, &reason, "where")
+        }));
+        Ok(payload)
+    }
+}
+
+fn no_agent() -> UserError {
+    UserError::new(UserErrorCode::NotFound, "no agent has this id", "agentId")
+}
+
+fn unexpected(expected: i64, found: i64) -> UserError {
+    let reason = format!("expects {expected} users, and there are {found}: nothing was changed");
+    UserError::new(UserErrorCode::Conflict, &reason, "expectedCount")
 }

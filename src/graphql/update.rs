@@ -49,6 +49,9 @@ pub(super) struct UpdateChatUsersInput {
     /// Whether all are to be made, or none. Otherwise each that can be made is made.
     #[graphql(default = true)]
     all_or_nothing: bool,
+    /// Changes nothing: the answer shows the users as they are, and why changes could not be made.
+    #[graphql(default = false)]
+    dry_run: bool,
 }
 
 /// What came of a change.
@@ -125,7 +128,11 @@ pub(super) async fn settings(
 }
 
 async fn single(context: &Context<'_>, asked: Asked) -> Result<UpdateChatUserPayload> {
-    let mut made = make(context, vec![asked], true, |_| Vec::new()).await?;
+    let mode = Mode {
+        together: true,
+        dry_run: false,
+    };
+    let mut made = make(context, vec![asked], mode, |_| Vec::new()).await?;
     Ok(UpdateChatUserPayload {
         chat_user: made.users.pop().flatten(),
         user_errors: made.errors,
@@ -143,19 +150,32 @@ pub(super) async fn many(
     }
     let path = |at: usize| vec!["changes".to_owned(), at.to_string()];
     let asked = input.changes.into_iter().map(UpdateChatUserInput::asked);
-    let made = make(context, asked.collect(), input.all_or_nothing, path).await?;
+    let mode = Mode {
+        together: input.all_or_nothing,
+        dry_run: input.dry_run,
+    };
+    let made = make(context, asked.collect(), mode, path).await?;
     Ok(UpdateChatUsersPayload {
         chat_users: made.users,
         user_errors: made.errors,
     })
 }
 
-/// Changes the tags of several users, each by itself.
-pub(super) async fn tags(context: &Context<'_>, ids: Vec<ID>, change: &Change) -> Result<Made> {
+/// Changes the tags of several users, each by itself; with `dry_run`, says what would come of it.
+pub(super) async fn tags(
+    context: &Context<'_>,
+    ids: Vec<ID>,
+    change: &Change,
+    dry_run: bool,
+) -> Result<Made> {
     within("input.ids", ids.len())?;
     let asked = ids.into_iter().map(|id| Asked(id, None, change.clone()));
     let path = |at: usize| vec!["ids".to_owned(), at.to_string()];
-    make(context, asked.collect(), false, path).await
+    let mode = Mode {
+        together: false,
+        dry_run,
+    };
+    make(context, asked.collect(), mode, path).await
 }
 
 fn within(argument: &'static str, count: usize) -> Result<()> {
@@ -171,18 +191,27 @@ struct Asked(ID, Option<i64>, Change);
 
 /// What came of changes.
 pub(super) struct Made {
-    /// How many users are others than before.
+    /// How many users are others than before, or would be.
     pub(super) count: i64,
     /// The users as they are now.
     pub(super) users: Vec<Option<ChatUser>>,
     pub(super) errors: Vec<UserError>,
 }
 
+/// How changes are made.
+#[derive(Clone, Copy)]
+struct Mode {
+    /// All of them, or none.
+    together: bool,
+    /// None of them: only what would come of them is wanted.
+    dry_run: bool,
+}
+
 /// Makes changes. What was in the way of one is told at the path that `path` gives its place.
 async fn make(
     context: &Context<'_>,
     asked: Vec<Asked>,
-    together: bool,
+    mode: Mode,
     path: impl Fn(usize) -> Vec<String>,
 ) -> Result<Made> {
     let ids: Vec<_> = asked
@@ -214,7 +243,7 @@ async fn make(
             Err(wrong) => errors.extend(wrong.into_iter().map(|wrong| (at, wrong.into()))),
         }
     }
-    if together && !errors.is_empty() {
+    if mode.together && !errors.is_empty() {
         let others = changes
             .drain(..)
             .map(|(at, _)| (at, Refused::Together.into()));
@@ -225,7 +254,7 @@ async fn make(
     let users = if changes.is_empty() {
         users(context, &ids).await?
     } else {
-        let (fates, users) = change(context, &changes, together, &ids).await?;
+        let (fates, users) = change(context, &changes, mode, &ids).await?;
         for (&at, fate) in places.iter().zip(fates) {
             match fate {
                 Ok(is_new) => count += i64::from(is_new),
@@ -250,7 +279,7 @@ async fn make(
 async fn change(
     context: &Context<'_>,
     changes: &[UserChange],
-    together: bool,
+    mode: Mode,
     ids: &[Option<Uuid>],
 ) -> Result<(Vec<Result<bool, Refused>>, Vec<Option<ChatUser>>)> {
     type User = entity::chat_user::Entity;
@@ -260,7 +289,8 @@ async fn change(
     let question = columns.statement(reader, batch::of_ids::<User>(reader, &asked));
     let work = ChangeUsers {
         changes,
-        together,
+        together: mode.together,
+        dry_run: mode.dry_run,
         by,
     };
     let (fates, rows) = writer(context)

@@ -270,7 +270,8 @@ impl Documents {
         operation: &Operation,
         given: Variables,
     ) -> Result<Variables, Refusal> {
-        values::variables(&self.schema, &operation.typed, given)
+        let null_conditions = &operation.null_conditions;
+        values::variables(&self.schema, &operation.typed, null_conditions, given)
             .map_err(|misfit| unfit(&checked.typed, vec![misfit]))
     }
 }

@@ -13,6 +13,7 @@ use super::cost::{self, Priced};
 use super::metrics::Series;
 use super::negotiate::Variables;
 use super::respond::Refusal;
+use super::values;
 use crate::caller::Principal;
 use crate::graphql::{self, PageLimits};
 
@@ -26,6 +27,8 @@ pub(super) struct Operation {
     pub(super) kind: &'static str,
     /// The permissions that it takes, whatever its variables are.
     needs: Vec<Need>,
+    /// The variables that must not be null, because they are operators of a condition, and where.
+    pub(super) null_conditions: Vec<(Name, String)>,
     /// The variables whose values may take more.
     telling: Vec<Node<VariableDefinition>>,
     /// What it may cost at most, where no variable changes that.
@@ -52,6 +55,7 @@ impl Operation {
             executable: graphql::Operation::of(executable, name)?,
             kind: typed.operation_type.name(),
             needs: access::needs(schema, document, typed),
+            null_conditions: values::null_conditions(schema, document, typed),
             telling: telling.cloned().collect(),
             cost: cost::fixed(document, typed, pages),
             priced: cost::priced(document, typed),

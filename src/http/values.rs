@@ -111,6 +111,9 @@ impl Literals<'_> {
                 if !names.insert(name) {
                     reader.add(value, true, "is given more than once");
                 }
+                if value.is_null() && input.is_some_and(|input| is_condition(&input.name)) {
+                    reader.add(value, false, NULL_CONDITION);
+                }
                 reader.read(ty, value);
             });
         }
@@ -134,6 +137,77 @@ impl Literals<'_> {
         }
     }
 }
+
+/// Whether null in a field of an input asks for nothing that a row could answer: the conditions of `where` and their operators.
+fn is_condition(input: &str) -> bool {
+    input.ends_with("Filter") || input.ends_with("Where")
+}
+
+const NULL_CONDITION: &str =
+    "is null, and no operator takes null: leave it out, or find missing values with `isNull: true`";
+
+/// The places in conditions where an operation has a variable that may be null, dotted, with the variable's name.
+pub(super) fn null_conditions(
+    schema: &Schema,
+    document: &ExecutableDocument,
+    operation: &Operation,
+) -> Vec<(Name, String)> {
+    let nullable: Vec<_> = operation
+        .variables
+        .iter()
+        .filter(|variable| !variable.ty.is_non_null())
+        .map(|variable| &variable.name)
+        .collect();
+    let mut places = Vec::new();
+    if nullable.is_empty() {
+        return places;
+    }
+    each_argument_of(document, operation, &mut |argument, definition| {
+        let ty = definition.map(|definition| &*definition.ty);
+        let mut path = vec![argument.name.to_string()];
+        conditions_with_variables(schema, ty, &argument.value, &mut path, &mut |name, path| {
+            if nullable.contains(&name) {
+                places.push((name.clone(), path.join(".")));
+            }
+        });
+    });
+    places
+}
+
+fn conditions_with_variables(
+    schema: &Schema,
+    ty: Option<&Type>,
+    value: &Value,
+    path: &mut Vec<String>,
+    found: &mut dyn FnMut(&Name, &[String]),
+) {
+    match value {
+        Value::List(values) => {
+            for (at, value) in values.iter().enumerate() {
+                path.push(at.to_string());
+                let ty = ty.map(Type::item_type);
+                conditions_with_variables(schema, ty, value, path, found);
+                path.pop();
+            }
+        }
+        Value::Object(fields) => {
+            let input = ty.and_then(|ty| schema.get_input_object(ty.inner_named_type()));
+            for (name, value) in fields {
+                path.push(name.to_string());
+                if let (Some(input), Value::Variable(variable)) = (input, &**value)
+                    && is_condition(&input.name)
+                {
+                    found(variable, path);
+                }
+                let ty = input.and_then(|input| Some(&*input.fields.get(name)?.ty));
+                conditions_with_variables(schema, ty, value, path, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
 fn literal_time(value: &Value) -> Result<(), String> {
     match value {
         Value::String(text) => Timestamp::parse(text).map(drop),
@@ -225,6 +299,29 @@ fn each_argument(document: &ExecutableDocument, visit: &mut Visit<'_>) {
     }
 }
 
+/// Every argument of an operation, those in its fragments included.
+fn each_argument_of(document: &ExecutableDocument, operation: &Operation, visit: &mut Visit<'_>) {
+    in_selection(&operation.selection_set, visit);
+    let mut seen = HashSet::new();
+    let mut open = vec![&operation.selection_set];
+    while let Some(set) = open.pop() {
+        for selection in &set.selections {
+            match selection {
+                Selection::Field(field) => open.push(&field.selection_set),
+                Selection::InlineFragment(fragment) => open.push(&fragment.selection_set),
+                Selection::FragmentSpread(spread) => {
+                    if seen.insert(&spread.fragment_name)
+                        && let Some(fragment) = document.fragments.get(&spread.fragment_name)
+                    {
+                        in_selection(&fragment.selection_set, visit);
+                        open.push(&fragment.selection_set);
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn in_selection(set: &SelectionSet, visit: &mut Visit<'_>) {
     for selection in &set.selections {
         for directive in selection.directives() {
@@ -247,10 +344,12 @@ fn in_selection(set: &SelectionSet, visit: &mut Visit<'_>) {
     }
 }
 
-/// The values of variables, if they fit what the operation declares, and its defaults for those that are not given.
+/// The values of variables, if they fit what the operation declares, and its defaults for those that are not given. Those of
+/// [`null_conditions`] must not be null.
 pub(super) fn variables(
     schema: &Schema,
     operation: &Operation,
+    null_conditions: &[(Name, String)],
     mut given: Variables,
 ) -> Result<Variables, Misfit> {
     for variable in &operation.variables {
@@ -273,7 +372,16 @@ pub(super) fn variables(
             invalid: false,
         })?;
     }
-    Ok(given)
+    let is_null = |(name, _): &&(Name, String)| given.get(name.as_str()) == Some(&Json::Null);
+    match null_conditions.iter().find(is_null) {
+        None => Ok(given),
+        Some((name, path)) => Err(Misfit {
+            argument: path.clone(),
+            reason: format!("is ${name}, which {NULL_CONDITION}"),
+            place: None,
+            invalid: false,
+        }),
+    }
 }
 
 /// Why a value does not fit, and the way to it, from its end to its start.
@@ -405,6 +513,9 @@ fn json_object(
     };
     for (name, value) in fields {
         let fits = match input.fields.get(name.as_str()) {
+            Some(_) if *value == Json::Null && is_condition(&input.name) => {
+                Err(NULL_CONDITION.to_owned().into())
+            }
             Some(field) => json(schema, &field.ty, value),
             None => Err(format!("is no field of {}", input.name).into()),
         };

@@ -33,6 +33,45 @@ pub struct Builder {
     path: Vec<String>,
     depth: usize,
     objects: usize,
+    /// Of the `where` object under construction.
+    truth: Truth,
+}
+
+/// What is known of a condition without looking at a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Truth {
+    /// It holds for every row.
+    Always,
+    /// It holds for no row.
+    Never,
+    /// It depends on the row.
+    Depends,
+}
+
+impl Truth {
+    const fn of(holds: bool) -> Self {
+        if holds { Self::Always } else { Self::Never }
+    }
+
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Never, _) | (_, Self::Never) => Self::Never,
+            (Self::Always, other) => other,
+            (Self::Depends, _) => Self::Depends,
+        }
+    }
+
+    const fn not(self) -> Self {
+        match self {
+            Self::Always => Self::Never,
+            Self::Never => Self::Always,
+            Self::Depends => Self::Depends,
+        }
+    }
+
+    const fn or(self, other: Self) -> Self {
+        self.not().and(other.not()).not()
+    }
 }
 
 /// A `where` input.
@@ -46,16 +85,34 @@ pub trait Where: Sized {
 impl Builder {
     /// The condition of a `where` argument.
     pub fn condition<W: Where>(reader: &Reader, argument: Option<&W>) -> Result<Condition> {
-        let Some(argument) = argument else {
-            return Ok(Condition::all());
-        };
-        let mut builder = Self {
+        match argument {
+            Some(argument) => Ok(Self::new(reader).object(argument)?.0),
+            None => Ok(Condition::all()),
+        }
+    }
+
+    /// The condition that selects the rows of a change. One that holds for every row, whatever is in it, is refused: a condition
+    /// whose variables were left out must not change everything.
+    pub fn restriction<W: Where>(reader: &Reader, argument: &W) -> Result<Condition> {
+        let mut builder = Self::new(reader);
+        let (condition, truth) = builder.object(argument)?;
+        if truth == Truth::Always {
+            return Err(builder.error(
+                "holds for every row: a change by condition needs a condition that restricts (a variable that is left out, \
+                 an empty list in `notIn` and an empty text in `contains` do not)",
+            ));
+        }
+        Ok(condition)
+    }
+
+    fn new(reader: &Reader) -> Self {
+        Self {
             reader: reader.clone(),
             path: vec!["where".to_owned()],
             depth: 0,
             objects: 0,
-        };
-        builder.object(argument)
+            truth: Truth::Always,
+        }
     }
 
     /// How the database says things.
@@ -63,7 +120,8 @@ impl Builder {
         self.reader.dialect()
     }
 
-    fn object<W: Where>(&mut self, object: &W) -> Result<Condition> {
+    fn object<W: Where>(&mut self, object: &W) -> Result<(Condition, Truth)> {
+        let outer = std::mem::replace(&mut self.truth, Truth::Always);
         self.depth += 1;
         self.objects += 1;
         if self.depth > MAX_DEPTH {
@@ -75,7 +133,9 @@ impl Builder {
         let mut condition = object.fields(self)?;
         let (and, or, not) = object.logic();
         if let Some(and) = and {
-            condition = condition.add(self.list("and", and, Condition::all())?);
+            let (all, truth) = self.list("and", and, Condition::all(), Truth::and)?;
+            condition = condition.add(all);
+            self.truth = self.truth.and(truth);
         }
         if let Some(or) = or {
             // Nothing to choose from is never true.
@@ -84,15 +144,18 @@ impl Builder {
             } else {
                 Condition::any()
             };
-            condition = condition.add(self.list("or", or, none)?);
+            let (any, truth) = self.list("or", or, none, Truth::or)?;
+            condition = condition.add(any);
+            self.truth = self.truth.and(truth);
         }
         if let Some(not) = not {
-            let inner = self.within("not", |builder| builder.object(not))?;
+            let (inner, truth) = self.within("not", |builder| builder.object(not))?;
+            self.truth = self.truth.and(truth.not());
             // An empty condition holds for every row, so its complement for none.
             condition = condition.add(Condition::all().add(inner).add(Expr::cust("1 = 1")).not());
         }
         self.depth -= 1;
-        Ok(condition)
+        Ok((condition, std::mem::replace(&mut self.truth, outer)))
     }
 
     fn list<W: Where>(
@@ -100,14 +163,18 @@ impl Builder {
         word: &str,
         items: &[W],
         mut condition: Condition,
-    ) -> Result<Condition> {
+        combine: impl Fn(Truth, Truth) -> Truth,
+    ) -> Result<(Condition, Truth)> {
+        // Of nothing, all hold and none does.
+        let mut truth = combine(Truth::Never, Truth::Always).not();
         for (at, item) in items.iter().enumerate() {
-            let inner = self.within(word, |builder| {
+            let (inner, known) = self.within(word, |builder| {
                 builder.within(&at.to_string(), |builder| builder.object(item))
             })?;
             condition = condition.add(Condition::all().add(inner).add(Expr::cust("1 = 1")));
+            truth = combine(truth, known);
         }
-        Ok(condition)
+        Ok((condition, truth))
     }
 
     fn within<T>(&mut self, step: &str, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -246,14 +313,27 @@ impl Field<'_> {
         Expr::cust(self.column.name)
     }
 
+    /// Adds a condition that holds for no row without a value.
     fn add(&mut self, condition: impl Into<Condition>) {
+        self.add_known(condition, Truth::Depends);
+    }
+
+    /// Adds a condition of which `truth` is known for rows with a value; for others it does not hold.
+    fn add_known(&mut self, condition: impl Into<Condition>, truth: Truth) {
         let condition = Condition::all().add(condition.into());
-        let condition = if self.column.nullable {
-            condition.add(self.left().is_not_null())
+        let (condition, truth) = if self.column.nullable {
+            let present = condition.add(self.left().is_not_null());
+            (present, truth.and(Truth::Depends))
         } else {
-            condition
+            (condition, truth)
         };
         self.conditions = self.conditions.clone().add(condition);
+        self.know(truth);
+    }
+
+    /// Notes what is known of a condition that is added.
+    fn know(&mut self, truth: Truth) {
+        self.builder.truth = self.builder.truth.and(truth);
     }
 
     fn compare<V: Into<Value>>(
@@ -274,17 +354,18 @@ impl Field<'_> {
                 Err(builder.error(format!("lists more than {MAX_LIST} values")))
             });
         }
-        let among = if values.is_empty() {
-            Expr::cust("1 = 0")
+        let (among, truth) = if values.is_empty() {
+            (Expr::cust("1 = 0"), Truth::Never)
         } else {
-            self.left().is_in(values)
+            (self.left().is_in(values), Truth::Depends)
         };
         if wanted {
-            self.add(among);
+            self.add_known(among, truth);
         } else {
             // A missing value is not one of them.
             let among = Condition::all().add(among).add(self.left().is_not_null());
             self.conditions = self.conditions.clone().add(among.not());
+            self.know(truth.not());
         }
         Ok(())
     }
@@ -297,6 +378,12 @@ impl Field<'_> {
             self.left().is_not_null()
         };
         self.conditions = self.conditions.clone().add(condition);
+        let may_lack = self.column.nullable || self.column.look == Look::Presence;
+        self.know(if may_lack {
+            Truth::Depends
+        } else {
+            Truth::of(!wanted)
+        });
     }
 
     fn text(&self, text: &str) -> Result<String> {
@@ -386,6 +473,15 @@ pub struct StringFilter {
     pub starts_with: Option<String>,
 }
 
+/// What is known of a condition on a piece of a text: every text has the empty piece.
+const fn of_piece(piece: &str) -> Truth {
+    if piece.is_empty() {
+        Truth::Always
+    } else {
+        Truth::Depends
+    }
+}
+
 impl Operators for StringFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
         let dialect = field.builder.reader.dialect();
@@ -395,10 +491,10 @@ impl Operators for StringFilter {
         field.one_of("notIn", field.texts(self.not_in.as_ref())?, false)?;
         field.is_null(self.is_null);
         if let Some(text) = field.maybe_text(self.contains.as_ref())? {
-            field.add(dialect.contains(column, &text));
+            field.add_known(dialect.contains(column, &text), of_piece(&text));
         }
         if let Some(text) = field.maybe_text(self.starts_with.as_ref())? {
-            field.add(dialect.starts_with(column, &text));
+            field.add_known(dialect.starts_with(column, &text), of_piece(&text));
         }
         Ok(())
     }
@@ -649,7 +745,7 @@ impl Operators for SessionStatusFilter {
             (true, true) => {}
             (true, false) => field.is_null(Some(true)),
             (false, true) => field.is_null(Some(false)),
-            (false, false) => field.add(Expr::cust("1 = 0")),
+            (false, false) => field.add_known(Expr::cust("1 = 0"), Truth::Never),
         }
         Ok(())
     }
@@ -720,8 +816,34 @@ impl Operators for TagsFilter {
             let any = each(field, tags)?
                 .into_iter()
                 .fold(Condition::any().add(Expr::cust("1 = 0")), Condition::add);
-            field.add(any);
+            let truth = if tags.is_empty() {
+                Truth::Never
+            } else {
+                Truth::Depends
+            };
+            field.add_known(any, truth);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Truth;
+    use super::Truth::{Always, Depends, Never};
+
+    #[test]
+    fn what_is_known_of_conditions_follows_two_valued_logic() {
+        let all = [Always, Never, Depends];
+        for a in all {
+            assert_eq!(a.not().not(), a);
+            assert_eq!((a.and(Always), a.or(Never)), (a, a));
+            assert_eq!((a.and(Never), a.or(Always)), (Never, Always));
+            for b in all {
+                assert_eq!(a.and(b), b.and(a));
+                assert_eq!(a.and(b).not(), a.not().or(b.not()));
+            }
+        }
+        assert_eq!((Truth::of(true), Truth::of(false)), (Always, Never));
     }
 }

@@ -332,6 +332,8 @@ pub struct ChangeUsers<'a> {
     pub changes: &'a [UserChange],
     /// Whether all or none are to be made.
     pub together: bool,
+    /// Whether nothing is written: only what would come of them is wanted.
+    pub dry_run: bool,
     /// Who asks.
     pub by: &'a Caller,
 }
@@ -385,7 +387,9 @@ impl Work for ChangeUsers<'_> {
                 }
             }
         }
-        write(transaction, self.by, &made).await?;
+        if !self.dry_run {
+            write(transaction, self.by, &made).await?;
+        }
         Ok(fates)
     }
 }

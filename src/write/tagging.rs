@@ -1,6 +1,6 @@
 //! Tags for all users of an agent for whom a condition holds, a bounded batch of them at a time.
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, SelectStatement};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -10,13 +10,14 @@ use super::chat_user::Fields;
 use super::profile::{self, Change, Made};
 use crate::caller::{Caller, Permission, Principal};
 use crate::db::dialect::Dialect;
-use crate::db::{Transaction, Undone, Work};
+use crate::db::{Reader, Transaction, Undone, Work};
 use crate::entity::chat_user::{Entity, Model};
+use crate::error::Result;
 use crate::read::Noun;
 use crate::read::columns::listed;
 
 /// How many users one transaction tags.
-const BATCH: usize = 250;
+const BATCH: u64 = 250;
 
 /// Changes the tags of the next users of an agent for whom a condition holds and whom the change makes others.
 ///
@@ -31,6 +32,10 @@ pub struct TagNext<'a> {
     pub change: &'a Change,
     /// Users who are left as they are.
     pub except: &'a [Uuid],
+    /// How many users there must be to change; with any other number nothing is changed.
+    pub expected: Option<i64>,
+    /// How many users may be changed at most.
+    pub at_most: u64,
     /// Who asks.
     pub by: &'a Caller,
 }
@@ -44,6 +49,8 @@ pub struct Tagged {
     pub refused: Vec<Uuid>,
     /// Whether there may be more.
     pub more: bool,
+    /// How many users there are to change, where another number was expected: then none was changed.
+    pub unexpected: Option<i64>,
 }
 
 impl Asked for TagNext<'_> {
@@ -63,18 +70,29 @@ impl Work for TagNext<'_> {
             return Ok(None);
         }
         let dialect = transaction.dialect();
-        let mut select = Entity::visible(&self.by.principal);
+        if let Some(expected) = self.expected {
+            let counts = transaction
+                .rows(dialect.statement(&self.count(dialect)))
+                .await?;
+            let found: i64 = counts
+                .first()
+                .map_or(Ok(0), |row| row.try_get("", "count"))?;
+            if found != expected {
+                return Ok(Some(Tagged {
+                    unexpected: Some(found),
+                    ..Tagged::default()
+                }));
+            }
+        }
+        let limit = Ord::min(self.at_most, BATCH);
+        let mut select = self.select(dialect);
         select
             .expr(Expr::cust(listed::<Entity>()))
-            .and_where(Expr::col((Entity::TABLE, "agent_id")).eq(self.agent))
-            .and_where(Expr::col((Entity::TABLE, "erased_at")).is_null())
-            .cond_where(self.condition.clone())
-            .cond_where(self.makes_another(dialect))
             .and_where(Expr::col((Entity::TABLE, "id")).is_not_in(self.except.iter().copied()))
-            .limit(BATCH as u64);
+            .limit(limit);
         let found: Vec<Model> = transaction.fetch(dialect.statement(&select)).await?;
         let mut tagged = Tagged {
-            more: found.len() == BATCH,
+            more: found.len() as u64 == BATCH,
             ..Tagged::default()
         };
         let mut made = Vec::with_capacity(found.len());
@@ -98,6 +116,32 @@ impl Work for TagNext<'_> {
 }
 
 impl TagNext<'_> {
+    /// How many users there are to change. Changes nothing.
+    pub async fn count_users(&self, reader: &Reader) -> Result<i64> {
+        self.permitted()?;
+        let counts = reader.apart().select(&self.count(reader.dialect())).await?;
+        Ok(counts
+            .first()
+            .map_or(Ok(0), |row| row.try_get("", "count"))?)
+    }
+
+    fn count(&self, dialect: Dialect) -> SelectStatement {
+        let mut select = self.select(dialect);
+        select.expr_as(Expr::cust("COUNT(*)"), "count");
+        select
+    }
+
+    /// The users to change.
+    fn select(&self, dialect: Dialect) -> SelectStatement {
+        let mut select = Entity::visible(&self.by.principal);
+        select
+            .and_where(Expr::col((Entity::TABLE, "agent_id")).eq(self.agent))
+            .and_where(Expr::col((Entity::TABLE, "erased_at")).is_null())
+            .cond_where(self.condition.clone())
+            .cond_where(self.makes_another(dialect));
+        select
+    }
+
     /// Who has not all of the tags that are put on; who has one of those that are taken off.
     fn makes_another(&self, dialect: Dialect) -> Condition {
         let none = Condition::any().add(Expr::cust("1 = 0"));

@@ -298,7 +298,7 @@ const CHANGES: &[&str] = &[
     "updateChatUserSettings(input: { id: \"USER\", settings: {} }) { chatUser { settings } userErrors { code message field } }",
     "tagChatUsers(input: { ids: [\"USER\"], tags: [\"x\"] }) { count chatUsers { tags } userErrors { code message field } }",
     "untagChatUsers(input: { agentId: \"AGENT\", where: { tags: { has: \"TAG\" } }, tags: [\"TAG\"] }) { count hasMore userErrors { code message field } }",
-    "tagChatUsers(input: { agentId: \"AGENT\", where: {}, tags: [\"x\"] }) { count hasMore userErrors { code message field } }",
+    "tagChatUsers(input: { agentId: \"AGENT\", where: { createdAt: { gte: \"2000-01-01T00:00:00Z\" } }, tags: [\"x\"] }) { count hasMore userErrors { code message field } }",
     "subscribeChatUser(input: { id: \"USER\", tag: \"x\" }) { chatUser { name } userErrors { code message field } }",
     "unsubscribeChatUser(input: { id: \"USER\", tag: \"TAG\" }) { chatUser { name } userErrors { code message field } }",
     "blockChatUser(input: { id: \"USER\" }) { chatUser { name } userErrors { code message field } }",

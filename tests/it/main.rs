@@ -16,6 +16,7 @@ mod audience;
 mod authentication;
 mod cases;
 mod cli;
+mod conditions;
 mod connection;
 mod crash;
 mod deletion;

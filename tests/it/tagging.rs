@@ -105,7 +105,7 @@ async fn who_has_too_many_tags_is_told_and_left() {
         let full: Vec<_> = (0..98).map(|at| format!("tag {at}")).collect();
         let payload = tag(world, "tagChatUsers", json!({ "agentId": agent, "where": { "platformId": { "in": ["1", "2"] } }, "tags": full })).await;
         assert_eq!(payload["count"], 2);
-        let payload = tag(world, "tagChatUsers", json!({ "agentId": agent, "where": {}, "tags": ["one more"] })).await;
+        let payload = tag(world, "tagChatUsers", json!({ "agentId": agent, "where": { "tags": { "has": "new" } }, "tags": ["one more"] })).await;
         let refused = json!({ "code": "INVALID", "field": ["where"] });
         assert_eq!(payload, json!({ "count": 8, "hasMore": false, "chatUsers": [], "userErrors": [refused, refused] }));
         is_listed(world).await;
@@ -121,7 +121,7 @@ async fn nobody_else_s_change_is_lost() {
             tag(
                 world,
                 "tagChatUsers",
-                json!({ "agentId": agent, "where": {}, "tags": [word] }),
+                json!({ "agentId": agent, "where": { "tags": { "has": "new" } }, "tags": [word] }),
             )
         };
         let users = "query ($agent: ID) { chatUsers(agentId: $agent, first: 20) { nodes { id } } }";
@@ -182,11 +182,59 @@ async fn whom_it_is_about_is_said_in_one_way() {
             assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{input}: {answer}");
         }
         for nobody in ["agent_00000000000000000000000000", "garbage"] {
-            let payload = tag(world, "tagChatUsers", json!({ "tags": ["a"], "agentId": nobody, "where": {} })).await;
+            let payload = tag(world, "tagChatUsers", json!({ "tags": ["a"], "agentId": nobody, "where": { "tags": { "has": "new" } } })).await;
             assert_eq!(payload["userErrors"], json!([{ "code": "NOT_FOUND", "field": ["agentId"] }]));
         }
         let payload = tag(world, "tagChatUsers", json!({ "tags": [" "], "agentId": agent, "where": {} })).await;
         assert_eq!(payload["userErrors"], json!([{ "code": "INVALID", "field": ["tags"] }]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dry_run_counts_and_changes_nothing() {
+    everywhere(Start::Empty, async |world| {
+        let agent = crowd(world, 30).await;
+        let web = json!({ "platform": { "eq": "WEB" } });
+        let input = json!({ "agentId": agent, "where": web, "tags": ["vip"], "dryRun": true });
+        let would = json!({ "count": 10, "hasMore": false, "chatUsers": [], "userErrors": [] });
+        assert_eq!(tag(world, "tagChatUsers", input.clone()).await, would);
+        assert_eq!(tag(world, "tagChatUsers", input).await, would);
+        let users = "query ($agent: ID) { chatUsers(agentId: $agent, first: 5) { nodes { id } } }";
+        let users = world.ask(users, json!({ "agent": agent })).await;
+        let ids: Vec<_> = users["chatUsers"]["nodes"].as_array().unwrap().iter().map(|user| &user["id"]).collect();
+        let payload = tag(world, "tagChatUsers", json!({ "ids": ids, "tags": ["vip"], "dryRun": true })).await;
+        assert_eq!(payload["count"], 5);
+        let changes = "mutation ($id: ID!) { updateChatUsers(input: { dryRun: true, changes: [{ id: $id, name: \"New\" }] }) { chatUsers { name } userErrors { code } } }";
+        let payload = world.ask(changes, json!({ "id": ids[0] })).await;
+        assert_eq!(payload["updateChatUsers"], json!({ "chatUsers": [{ "name": null }], "userErrors": [] }));
+        assert_eq!(having(world, &agent, json!({ "tags": { "has": "vip" } })).await, 0);
+        let log = "query ($agent: ID) { auditLog(agentId: $agent) { totalCount } }";
+        assert_eq!(world.ask(log, json!({ "agent": agent })).await["auditLog"]["totalCount"], 0);
+        let nobody = json!({ "agentId": "agent_00000000000000000000000000", "where": web, "tags": ["vip"], "dryRun": true });
+        assert_eq!(tag(world, "tagChatUsers", nobody).await["userErrors"][0]["code"], "NOT_FOUND");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_count_than_expected_changes_nothing() {
+    everywhere(Start::Empty, async |world| {
+        let agent = crowd(world, 300).await;
+        let input = |count: i64| json!({ "agentId": agent, "where": { "tags": { "has": "new" } }, "tags": ["vip"], "expectedCount": count });
+        for wrong in [299, 301, 0, -1] {
+            let payload = tag(world, "tagChatUsers", input(wrong)).await;
+            let conflict = json!({ "code": "CONFLICT", "field": ["expectedCount"] });
+            assert_eq!(payload, json!({ "count": 0, "hasMore": false, "chatUsers": [], "userErrors": [conflict] }));
+        }
+        assert_eq!(having(world, &agent, json!({ "tags": { "has": "vip" } })).await, 0);
+        assert_eq!(tag(world, "tagChatUsers", input(300)).await["count"], 300);
+        assert_eq!(having(world, &agent, json!({ "tags": { "has": "vip" } })).await, 300);
+        assert_eq!(tag(world, "untagChatUsers", input(300)).await["count"], 300);
+        let query = "mutation ($input: TagChatUsersInput!) { tagChatUsers(input: $input) { count } }";
+        let ids = json!({ "ids": [], "tags": ["vip"], "expectedCount": 0 });
+        let answer = world.ask_with(query, json!({ "input": ids })).await.body;
+        assert_eq!(answer["errors"][0]["extensions"]["argument"], "input.expectedCount");
     })
     .await;
 }
