@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::entity::personal::ERASED;
@@ -70,7 +71,7 @@ pub struct UserPart {
     pub tags: Option<Vec<String>>,
     /// Settings: all of them.
     #[serde(default)]
-    pub settings: Option<serde_json::Map<String, serde_json::Value>>,
+    pub settings: Option<Map<String, Value>>,
     /// When the user stopped the bot. Of several reports the latest counts, and only as long as the user has not written since.
     #[serde(default)]
     pub stopped_at: Option<Timestamp>,
@@ -252,6 +253,7 @@ impl Event {
         let description = self.agent.description.as_deref();
         text("agent.description", description, MAX_TEXT)?;
         tags("user.tags", self.user.tags.as_deref())?;
+        settings("user.settings", self.user.settings.as_ref())?;
         self.session.validate()?;
         match &self.message {
             Some(message) => message.validate(),
@@ -383,5 +385,29 @@ fn tags(key: &'static str, tags: Option<&[String]>) -> Result<(), Rejection> {
     if tags.len() > MAX_ITEMS {
         return Err(reject(key, format!("lists more than {MAX_ITEMS}")));
     }
-    tags.iter().try_for_each(|tag| id(key, tag))
+    tags.iter().try_for_each(|tag| id(key, tag.trim()))
+}
+
+fn settings(key: &'static str, settings: Option<&Map<String, Value>>) -> Result<(), Rejection> {
+    let has_nul = settings.is_some_and(|fields| {
+        fields
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value))
+    });
+    if has_nul {
+        return Err(reject(key, "contain U+0000, which cannot be stored"));
+    }
+    Ok(())
+}
+
+/// Whether a text or a key with U+0000 is in a value.
+pub(super) fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
 }

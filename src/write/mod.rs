@@ -28,8 +28,8 @@ pub mod verify;
 pub use apply::{Batch, Fate, Outcome, apply};
 pub use lanes::apply_in_lanes;
 
-/// Tags as they are stored: a JSON array of distinct texts, sorted.
+/// Tags as they are stored, whichever way they come in: a JSON array of distinct texts without blanks around them, sorted.
 fn tags(tags: &[String]) -> String {
-    let tags: std::collections::BTreeSet<_> = tags.iter().collect();
+    let tags: std::collections::BTreeSet<_> = tags.iter().map(|tag| tag.trim()).collect();
     serde_json::to_string(&tags).unwrap_or_else(|_| "[]".to_owned())
 }

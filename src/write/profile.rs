@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
 use super::chat_user::{self, Fields, Rewrite};
+use super::event::has_nul;
 use crate::caller::{Caller, Permission, Principal};
 use crate::db::{FromRow, Row, Rows, Transaction, Undone, Work};
 use crate::entity::audit_entry::AuditAction;
@@ -142,18 +143,6 @@ impl Change {
             }
         }
         Ok(after)
-    }
-}
-
-/// Whether there is a text with U+0000 in a value.
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| key.contains('\0') || has_nul(value)),
-        _ => false,
     }
 }
 

@@ -8,7 +8,7 @@ use parlour::cli::Cli;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Start, everywhere};
+use crate::harness::{Start, World, everywhere};
 use crate::served::{Served, at, parlour};
 
 #[test]
@@ -83,10 +83,51 @@ async fn migrate_goes_up_and_down_and_tells_where_it_stands() {
         all(": applied");
         let one_down = migrate(&["down", "1"]);
         assert!(one_down.contains(": applied\n") && one_down.ends_with(": pending\n"));
-        migrate(&["down", "9"]);
+        migrate(&["down", "99"]);
         all(": pending");
         migrate(&["up"]);
         all(": applied");
+    })
+    .await;
+}
+
+/// How many steps down take a migration back, the newer ones included.
+fn down_to(world: &World, migration: &str) -> usize {
+    let status = at(world).args(["migrate", "status"]).output().unwrap();
+    let status = text(&status);
+    let mut newest_first = status.lines().rev();
+    newest_first
+        .position(|line| line.contains(migration))
+        .unwrap()
+        + 1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migration_trims_the_tags_that_are_stored() {
+    everywhere(Start::Empty, async |world| {
+        let event = json!({ "agent": { "externalId": "a" }, "user": { "platform": "WEB", "platformId": "1", "tags": ["old", "vip"] },
+            "session": { "externalId": "s", "tags": ["x"] }, "message": { "externalId": "m", "role": "USER", "text": "", "sentAt": "2026-04-01T00:00:00Z" } });
+        let record = "mutation ($event: EventInput!) { recordMessages(input: {events: [$event]}) { recorded } }";
+        world.ask(record, json!({ "event": event })).await;
+        let steps = down_to(world, "m0015_trimmed_tags").to_string();
+        text(&at(world).args(["migrate", "down", &steps]).output().unwrap());
+        for sql in [
+            "UPDATE chat_users SET tags = '[\"\u{a0}vip\",\"old\",\"vip \"]'",
+            "UPDATE sessions SET tags = '[\" \",\"x\\n\"]'",
+            "DELETE FROM chat_user_tags WHERE tag = 'vip'",
+            "INSERT INTO chat_user_tags (tag, agent_id, chat_user_id) SELECT 'vip ', agent_id, id FROM chat_users",
+        ] {
+            world.database.writer.execute(sql).await.unwrap();
+        }
+        text(&at(world).args(["migrate", "up"]).output().unwrap());
+        let users = "{ chatUsers(where: { tags: { has: \"vip\" } }) { nodes { tags sessions { nodes { tags } } } } }";
+        let users = world.ask(users, json!({})).await;
+        let expected = json!([{ "tags": ["old", "vip"], "sessions": { "nodes": [{ "tags": ["x"] }] } }]);
+        assert_eq!(users["chatUsers"]["nodes"], expected);
+        let rows = "SELECT tag FROM chat_user_tags ORDER BY tag";
+        let rows = world.database.reader.rows(world.database.reader.dialect().raw(rows, [])).await.unwrap();
+        let tags: Vec<_> = rows.iter().map(|row| row.try_get::<String>("", "tag").unwrap()).collect();
+        assert_eq!(tags, ["old", "vip"]);
     })
     .await;
 }
@@ -117,7 +158,8 @@ async fn who_was_found_before_a_migration_is_found_after_it() {
             found
         };
         let before = found().await;
-        for arguments in [&["down", "1"][..], &["up"]] {
+        let steps = down_to(world, "m0010_audiences").to_string();
+        for arguments in [&["down", &steps][..], &["up"]] {
             text(&at(world).arg("migrate").args(arguments).output().unwrap());
         }
         assert_eq!(found().await, before);

@@ -238,3 +238,42 @@ async fn another_count_than_expected_changes_nothing() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_are_trimmed_on_every_way_in() {
+    everywhere(Start::Empty, async |world| {
+        let event = |tags: &str| {
+            let line = format!(
+                r#"{{"agent":{{"external_id":"a"}},"user":{{"platform":"WEB","platform_id":"1","tags":{tags}}},"session":{{"external_id":"s","tags":{tags}}},"message":{{"external_id":"m","role":"user","text":"","sent_at":"2026-04-01T00:00:00Z"}}}}"#
+            );
+            serde_json::from_str(&line).unwrap()
+        };
+        parlour::write::apply(&world.database.writer, &[event(r#"["vip ", "\u00a0vip", "b"]"#)]).await.unwrap();
+        let users = world.ask("{ chatUsers { nodes { id tags sessions { nodes { tags } } } } }", Value::Null).await;
+        let user = &users["chatUsers"]["nodes"][0];
+        assert_eq!(user["tags"], json!(["b", "vip"]));
+        assert_eq!(user["sessions"]["nodes"][0]["tags"], json!(["b", "vip"]));
+        is_listed(world).await;
+        let payload = tag(world, "untagChatUsers", json!({ "ids": [user["id"]], "tags": [" vip"] })).await;
+        assert_eq!(payload["count"], 1);
+        let outcomes = parlour::write::apply(&world.database.writer, &[event(r#"[" "]"#)]).await.unwrap();
+        assert!(format!("{:?}", outcomes).contains("user.tags"), "{outcomes:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_with_nul_are_refused_on_every_way_in() {
+    everywhere(Start::Empty, async |world| {
+        for settings in [json!({ "a": "\u{0}" }), json!({ "\u{0}": 1 }), json!({ "a": [{ "b": { "c\u{0}": null } }] })] {
+            let event = json!({ "agent": { "externalId": "a" }, "user": { "platform": "WEB", "platformId": "1", "settings": settings },
+                "session": { "externalId": "s" }, "message": { "externalId": "m", "role": "USER", "text": "", "sentAt": "2026-04-01T00:00:00Z" } });
+            let record = "mutation ($event: EventInput!) { recordMessages(input: {events: [$event]}) { recorded rejections { message } } }";
+            let answer = world.ask(record, json!({ "event": event })).await;
+            assert_eq!(answer["recordMessages"]["recorded"], 0);
+            let message = answer["recordMessages"]["rejections"][0]["message"].as_str().unwrap();
+            assert!(message.contains("settings") && message.contains("U+0000"), "{message}");
+        }
+    })
+    .await;
+}
