@@ -30,4 +30,5 @@ pub mod roles; // names of roles, and what they let one do
 pub mod secret; // the text of a token
 pub mod span; // spans of a trace: a request, a statement
 pub mod telemetry; // the log, and where traces go
+pub mod text; // text as it is compared and searched
 pub mod write; // INSERT, UPDATE, DELETE and nothing else

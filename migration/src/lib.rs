@@ -13,6 +13,7 @@ mod m0007_tokens;
 mod m0008_reads;
 mod m0009_counts;
 mod m0010_audiences;
+mod m0012_folding;
 mod m0015_trimmed_tags;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_reads::Migration),
             Box::new(m0009_counts::Migration),
             Box::new(m0010_audiences::Migration),
+            Box::new(m0012_folding::Migration),
             Box::new(m0015_trimmed_tags::Migration),
         ]
     }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::open;
 use crate::config::{ConfigFile, DatabaseSettings};
 use crate::error::Result;
+use crate::write::refold;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -32,7 +33,10 @@ enum Direction {
 pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<ExitCode> {
     let database = open(config, &arguments.database).await?;
     match arguments.direction {
-        Direction::Up => database.migrate_up().await?,
+        Direction::Up => {
+            database.migrate_up().await?;
+            refold::finish(&database).await?;
+        }
         Direction::Down { steps } => database.migrate_down(steps).await?,
         Direction::Status => {}
     }

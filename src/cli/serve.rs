@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::http;
 use crate::read::{agent, token};
 use crate::telemetry::Telemetry;
-use crate::write::deletion;
+use crate::write::{deletion, refold};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -91,6 +91,10 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
         let database = database.clone();
         async move { deletion::keep_finishing(&database).await }
     });
+    let folding = tokio::spawn({
+        let database = database.clone();
+        async move { refold::finish_in_background(&database).await }
+    });
     let noting = tokio::spawn({
         let tokens = tokens.clone();
         async move { tokens.keep_noting().await }
@@ -99,6 +103,8 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     // A step that it is in the middle of is undone, and taken up again at the next start.
     finishing.abort();
     finishing.await.ok();
+    folding.abort();
+    folding.await.ok();
     noting.abort();
     noting.await.ok();
     if let Err(error) = tokens.note().await {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::text::SEPARATOR;
+
 /// What every user's id starts with, and what the rest of it is written in: one or two of these characters in a row are in
 /// the ids of any few hundred users.
 const ID_PREFIX: &str = "user_";
 const ID_DIGITS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Stands between the parts of a search text: a code point that is no character, so that no term runs across two parts.
-pub const SEPARATOR: char = '\u{FDD0}';
 /// Characters of the longest gram.
 pub(super) const LONGEST: usize = 3;
 /// How many grams of a term are asked for: each narrows what is found, and none but the term itself decides.

@@ -19,7 +19,6 @@ mod writer;
 
 pub use connect::{Database, DatabaseOptions};
 pub use disclosed::Disclosed;
-pub use grams::SEPARATOR;
 pub use learned::Learned;
 pub use reader::Reader;
 pub(crate) use row::by_name;

@@ -30,6 +30,7 @@ use crate::read::message::MessageWhere;
 use crate::read::page::Order;
 use crate::read::search::{Term, is_email};
 use crate::read::session::SessionWhere;
+use crate::text;
 
 /// How many characters of a guest's id tell them apart in their display name.
 const GUEST_SUFFIX: usize = 6;
@@ -135,11 +136,7 @@ async fn understood(context: &Context<'_>, scope: Scope, text: String) -> Result
         Scope::Of(Noun::Agent, agent) => loaders(context).is_email(agent, &text).await?,
         scope => is_email(reader(context), scope, &text).await?,
     };
-    Ok(if found {
-        Term::Email(text)
-    } else {
-        Term::Text(text)
-    })
+    Ok(Term::resolved(&text, found))
 }
 
 /// A chat user: a person who talks to an agent on some platform. Someone who talks to two agents is two chat users.
@@ -189,6 +186,7 @@ impl ChatUser {
             format!("Guest User {}", &id[id.len() - GUEST_SUFFIX..])
         };
         self.personal(self.0.name.as_deref())
+            .and_then(text::visible)
             .map_or_else(guest, str::to_owned)
     }
 

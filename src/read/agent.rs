@@ -153,7 +153,7 @@ impl Where for AgentWhere {
             .add(builder.field(
                 "name",
                 self.name.as_ref(),
-                Column::normal("agents.name_key"),
+                Column::folded("agents.name_key"),
             )?)
             .add(builder.field(
                 "createdAt",

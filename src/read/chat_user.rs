@@ -415,7 +415,7 @@ impl Where for ChatUserWhere {
             .add(builder.field(
                 "name",
                 self.name.as_ref(),
-                Column::normal("chat_users.name_key"),
+                Column::folded("chat_users.name_key"),
             )?)
             .add(builder.field(
                 "isAnonymous",
@@ -425,7 +425,7 @@ impl Where for ChatUserWhere {
             .add(builder.field(
                 "email",
                 self.email.as_ref(),
-                Column::normal("chat_users.email_key"),
+                Column::email("chat_users.email_key"),
             )?)
             .add(builder.field(
                 "phoneNumber",

@@ -16,6 +16,7 @@ use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::error::{Error, Result};
 use crate::id::Noun;
+use crate::text;
 
 /// How deep `and`, `or` and `not` may nest.
 const MAX_DEPTH: usize = 5;
@@ -231,8 +232,19 @@ impl Builder {
 pub struct Column {
     name: &'static str,
     nullable: bool,
-    normal: bool,
+    form: Form,
     look: Look,
+}
+
+/// The form of the texts that a column holds: what it is compared with takes the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As they were written.
+    Written,
+    /// Folded ([`text::fold`]).
+    Folded,
+    /// Keys of e-mail addresses ([`text::email_key`]).
+    Email,
 }
 
 /// What is looked at to compare a column.
@@ -252,7 +264,7 @@ impl Column {
         Self {
             name,
             nullable: false,
-            normal: false,
+            form: Form::Written,
             look: Look::Value,
         }
     }
@@ -278,18 +290,24 @@ impl Column {
         Self {
             name,
             nullable: true,
-            normal: false,
+            form: Form::Written,
             look: Look::Value,
         }
     }
 
-    /// A column that holds normalised text: what it is compared with is normalised too.
-    pub const fn normal(name: &'static str) -> Self {
+    /// A column that holds folded text.
+    pub const fn folded(name: &'static str) -> Self {
         Self {
-            name,
-            nullable: true,
-            normal: true,
-            look: Look::Value,
+            form: Form::Folded,
+            ..Self::nullable(name)
+        }
+    }
+
+    /// A column that holds keys of e-mail addresses.
+    pub const fn email(name: &'static str) -> Self {
+        Self {
+            form: Form::Email,
+            ..Self::nullable(name)
         }
     }
 }
@@ -397,10 +415,10 @@ impl Field<'_> {
                 .builder
                 .error("U+0000 is never stored, so nothing can match it"));
         }
-        Ok(if self.column.normal {
-            super::search::normalise(text)
-        } else {
-            text.to_owned()
+        Ok(match self.column.form {
+            Form::Written => text.to_owned(),
+            Form::Folded => text::fold(text),
+            Form::Email => text::email_key(text),
         })
     }
 

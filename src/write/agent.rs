@@ -12,7 +12,8 @@ use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
 use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
-use crate::read::{own, search};
+use crate::read::own;
+use crate::text;
 
 /// The agents of a batch, by external id.
 #[derive(Debug)]
@@ -203,8 +204,60 @@ pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<bool, Un
 
 /// The columns that follow from a name.
 fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, String) {
-    let text = search::text([name, Some(external_id), Some(&Noun::Agent.encode(id))]);
-    (name.and_then(search::key), text)
+    let text = text::search_text([name, Some(external_id), Some(&Noun::Agent.encode(id))]);
+    (name.and_then(text::key), text)
+}
+
+/// A stored agent, with what is folded of it.
+struct Folded {
+    id: Uuid,
+    external_id: String,
+    name: Option<String>,
+    name_key: Option<String>,
+    search_text: String,
+}
+by_name!(Folded {
+    id,
+    external_id,
+    name,
+    name_key,
+    search_text
+});
+
+/// Folds the texts of the next agents by their ids, as they are folded now. Answers the last of them; none when there are no more.
+pub(super) async fn refold(
+    transaction: &Transaction,
+    after: Uuid,
+    most: u64,
+) -> Result<Option<Uuid>, Undone> {
+    const COLUMNS: [(&str, Column); 4] = [
+        ("id", Column::Uuid),
+        ("name", Column::Text),
+        ("name_key", Column::Text),
+        ("search_text", Column::Text),
+    ];
+    let dialect = transaction.dialect();
+    let sql = format!(
+        "SELECT id, external_id, name, name_key, search_text FROM agents WHERE id > $1 ORDER BY id LIMIT {most}{}",
+        dialect.locking("agents")
+    );
+    let stored: Vec<Folded> = transaction.fetch(dialect.raw(sql, [after.into()])).await?;
+    let last = stored.last().map(|agent| agent.id);
+    let rows: Vec<_> = stored
+        .iter()
+        .filter_map(|agent| {
+            let name = agent.name.as_deref().and_then(text::visible);
+            let (name_key, search_text) = named(agent.id, &agent.external_id, name);
+            let same = (name, &name_key, &search_text)
+                == (agent.name.as_deref(), &agent.name_key, &agent.search_text);
+            (!same).then(|| (Key(agent.id), name, name_key, search_text))
+        })
+        .collect();
+    if !rows.is_empty() {
+        let set = "name = batch.name, name_key = batch.name_key, search_text = batch.search_text";
+        transaction.update("agents", &COLUMNS, &rows, set).await?;
+    }
+    Ok(last)
 }
 
 /// Makes agents that are not there yet. How many.

@@ -14,12 +14,12 @@ use uuid::Uuid;
 use super::event::{Event, UserPart, said};
 use crate::clock::Timestamp;
 use crate::db::dialect::Dialect;
-use crate::db::{Column, FromRow, Key, Rows, Transaction, Undone};
+use crate::db::{Column, FromRow, Key, Rows, Transaction, Undone, by_name};
 use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::id::{Noun, derive};
 use crate::read::columns::listed;
-use crate::read::search;
+use crate::text;
 
 /// Tags as they are stored, when there are none.
 const NO_TAGS: &str = "[]";
@@ -148,9 +148,9 @@ impl Fields {
     }
 
     fn search_text(&self, id: Uuid, platform_id: &str) -> String {
-        let digits = self.phone_number.as_deref().map(search::digits);
+        let digits = self.phone_number.as_deref().map(text::digits);
         let id = Noun::ChatUser.encode(id);
-        search::text([
+        text::search_text([
             self.name.as_deref(),
             self.email.as_deref(),
             self.phone_number.as_deref(),
@@ -222,9 +222,9 @@ impl Draft<'_> {
             platform_id,
             created_at,
             name: fields.name.as_deref(),
-            name_key: fields.name.as_deref().and_then(search::key),
+            name_key: fields.name.as_deref().and_then(text::key),
             email: fields.email.as_deref(),
-            email_key: fields.email.as_deref().and_then(search::key),
+            email_key: fields.email.as_deref().and_then(text::stored_email_key),
             phone_number: fields.phone_number.as_deref(),
             profile_picture_url: fields.profile_picture_url.as_deref(),
             language: fields.language.as_deref(),
@@ -584,9 +584,9 @@ pub(super) async fn rewrite(
             (
                 Key(change.id),
                 name,
-                name.as_deref().and_then(search::key),
+                name.as_deref().and_then(text::key),
                 email,
-                email.as_deref().and_then(search::key),
+                email.as_deref().and_then(text::stored_email_key),
                 phone_number,
                 profile_picture_url,
                 language,
@@ -625,6 +625,97 @@ pub(super) async fn rewrite(
         .iter()
         .map(|(change, row)| (row.0, Key(change.agent), change.platform, &*row.10));
     index(transaction, texts).await
+}
+
+/// A stored user, with what is folded of them.
+struct Folded {
+    id: Uuid,
+    agent_id: Uuid,
+    platform: Platform,
+    platform_id: String,
+    name: Option<String>,
+    name_key: Option<String>,
+    email: Option<String>,
+    email_key: Option<String>,
+    phone_number: Option<String>,
+    search_text: String,
+}
+by_name!(Folded {
+    id,
+    agent_id,
+    platform,
+    platform_id,
+    name,
+    name_key,
+    email,
+    email_key,
+    phone_number,
+    search_text
+});
+
+/// Folds the texts of the next users by their ids, as they are folded now; a name that shows nothing goes. Answers the last of them; none
+/// when there are no more.
+pub(super) async fn refold(
+    transaction: &Transaction,
+    after: Uuid,
+    most: u64,
+) -> Result<Option<Uuid>, Undone> {
+    const COLUMNS: [(&str, Column); 5] = [
+        ("id", Column::Uuid),
+        ("name", Column::Text),
+        ("name_key", Column::Text),
+        ("email_key", Column::Text),
+        ("search_text", Column::Text),
+    ];
+    let dialect = transaction.dialect();
+    let sql = format!(
+        "SELECT id, agent_id, platform, platform_id, name, name_key, email, email_key, phone_number, search_text \
+         FROM chat_users WHERE id > $1 AND erased_at IS NULL ORDER BY id LIMIT {most}{}",
+        dialect.locking("chat_users")
+    );
+    let stored: Vec<Folded> = transaction.fetch(dialect.raw(sql, [after.into()])).await?;
+    let last = stored.last().map(|user| user.id);
+    let (mut rows, mut texts) = (Vec::new(), Vec::new());
+    for user in stored {
+        let fields = Fields {
+            name: user
+                .name
+                .as_deref()
+                .and_then(text::visible)
+                .map(str::to_owned),
+            email: user.email,
+            phone_number: user.phone_number,
+            ..Fields::default()
+        };
+        let name_key = fields.name.as_deref().and_then(text::key);
+        let email_key = fields.email.as_deref().and_then(text::stored_email_key);
+        let search_text = fields.search_text(user.id, &user.platform_id);
+        if search_text != user.search_text {
+            let place = (Key(user.id), Key(user.agent_id), user.platform);
+            texts.push((place, search_text.clone()));
+        }
+        let same = (&fields.name, &name_key, &email_key, &search_text)
+            == (
+                &user.name,
+                &user.name_key,
+                &user.email_key,
+                &user.search_text,
+            );
+        if !same {
+            rows.push((Key(user.id), fields.name, name_key, email_key, search_text));
+        }
+    }
+    if !rows.is_empty() {
+        let set = "name = batch.name, name_key = batch.name_key, email_key = batch.email_key, search_text = batch.search_text";
+        transaction
+            .update("chat_users", &COLUMNS, &rows, set)
+            .await?;
+    }
+    let texts = texts
+        .iter()
+        .map(|((id, agent, platform), text)| (*id, *agent, *platform, text.as_str()));
+    index(transaction, texts).await?;
+    Ok(last)
 }
 
 /// The columns that become others. One that is set is written into its indexes, also when it stays what it was.

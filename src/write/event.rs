@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::entity::personal::ERASED;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
+use crate::text::visible;
 
 /// One message, with the agent, user and session it belongs to; or a session alone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -339,9 +340,9 @@ impl MessagePart {
     }
 }
 
-/// A name or other line that says something; a blank one says nothing.
+/// A name or other line that shows something; a blank or an invisible one says nothing.
 pub fn said(line: Option<&String>) -> Option<&str> {
-    line.map(|line| line.trim()).filter(|line| !line.is_empty())
+    line.and_then(|line| visible(line))
 }
 
 /// A refusal.

@@ -17,6 +17,7 @@ mod message;
 mod platforms;
 pub mod profile;
 pub mod reading;
+pub mod refold;
 mod session;
 pub mod settle;
 pub mod stopped;

@@ -18,6 +18,7 @@ use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::{Entity, Model};
 use crate::read::columns::listed;
 use crate::read::{hidden, own};
+use crate::text::visible;
 
 /// What is to become of a value: `None` leaves it, `Some(None)` clears it.
 pub type Patch = Option<Option<String>>;
@@ -245,10 +246,9 @@ pub(super) fn normal(patch: Patch, form: fn(&str) -> Form) -> Result<Patch, Cow<
     let Some(Some(given)) = patch else {
         return Ok(patch);
     };
-    let given = given.trim();
-    if given.is_empty() {
+    let Some(given) = visible(&given) else {
         return Ok(Some(None));
-    }
+    };
     if given.contains('\0') {
         return Err("contains U+0000, which cannot be stored".into());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 21] = [
+const MAY_NAME: [(&str, &[&str]); 22] = [
     ("caller", &["clock"]),
     ("clock", &[]),
     ("decimal", &[]),
@@ -13,18 +13,22 @@ const MAY_NAME: [(&str, &[&str]); 21] = [
     ("roles", &["caller"]),
     ("secret", &["error"]),
     ("span", &[]),
-    ("db", &["caller", "clock", "entity", "error", "id", "span"]),
+    ("text", &[]),
+    (
+        "db",
+        &["caller", "clock", "entity", "error", "id", "span", "text"],
+    ),
     ("entity", &["caller", "clock", "id"]),
     (
         "read",
         &[
-            "caller", "clock", "db", "decimal", "entity", "error", "id", "secret",
+            "caller", "clock", "db", "decimal", "entity", "error", "id", "secret", "text",
         ],
     ),
     (
         "write",
         &[
-            "caller", "clock", "db", "entity", "error", "id", "read", "roles", "secret",
+            "caller", "clock", "db", "entity", "error", "id", "read", "roles", "secret", "text",
         ],
     ),
     (
@@ -40,7 +44,7 @@ const MAY_NAME: [(&str, &[&str]); 21] = [
         "graphql",
         &[
             "caller", "clock", "db", "decimal", "entity", "error", "id", "read", "roles", "secret",
-            "write",
+            "text", "write",
         ],
     ),
     ("config", &["db", "entity", "error", "graphql", "roles"]),

@@ -23,6 +23,7 @@ mod deletion;
 mod dice;
 mod entities;
 mod everything;
+mod folding;
 mod gate;
 mod harness;
 mod http;

@@ -2,7 +2,7 @@
 //! specification, beside what it does answer.
 
 use parlour::clock::Timestamp;
-use parlour::read::search;
+use parlour::text;
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
@@ -78,7 +78,7 @@ pub(crate) fn time(node: &Value, field: &str) -> Key {
 }
 
 pub(crate) fn name(node: &Value) -> Key {
-    let key = search::key(node["name"].as_str()?)?;
+    let key = text::key(node["name"].as_str()?)?;
     Some((0, key))
 }
 

@@ -1,7 +1,7 @@
 //! Search: whoever is looked for is found, however they are written, in every order and on every page; and nobody else is.
 
 use parlour::id::Noun;
-use parlour::read::search::{digits, normalise};
+use parlour::text::{digits, fold};
 use parlour::write::apply;
 use parlour::write::event::Event;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ const NAMES: [Named; 34] = [
         &["γιωργος", "ΓΙΏΡΓΟΣ", "ΠΑΠΑΔΟΠΟΥΛΟΣ", "παπα"],
     ),
     ("Анна Ёлкина", &["анна", "ЁЛКИНА", "елкина", "АННА Ё"]),
-    ("Андрій Їжак", &["андріи", "ЇЖАК", "іжак"]),
+    ("Андрій Їжак", &["андрій", "ЇЖАК", "їжак"]),
     ("Ѓорѓи", &["ЃОРЃИ", "горги"]),
     ("Արամ Խաչատրյան", &["ԱՐԱՄ", "խաչ"]),
     ("ნინო", &["ნინ", "ᲜᲘᲜᲝ"]),
@@ -450,10 +450,10 @@ async fn found(world: &World, terms: &[String]) -> Vec<Vec<String>> {
 
 /// Whether a user has a term in what a search looks through.
 fn has(user: &Value, term: &str) -> bool {
-    let term = normalise(term.trim());
+    let term = fold(term.trim());
     let phone = user["phoneNumber"].as_str().map(digits);
     let parts = ["name", "email", "phoneNumber", "platformId", "id"]
-        .map(|field| user[field].as_str().map(normalise));
+        .map(|field| user[field].as_str().map(fold));
     !term.is_empty()
         && parts
             .iter()

@@ -7,7 +7,7 @@ use std::slice::Iter;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parlour::db::dialect::Dialect;
-use parlour::read::search;
+use parlour::text;
 use tokio::task::JoinSet;
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
@@ -463,8 +463,6 @@ fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
 
 /// A pattern for LIKE that finds a text as it is.
 fn pattern(term: &str) -> String {
-    let escaped = search::normalise(term)
-        .replace('\\', "\\\\")
-        .replace('%', "\\%");
+    let escaped = text::fold(term).replace('\\', "\\\\").replace('%', "\\%");
     format!("%{}%", escaped.replace('_', "\\_"))
 }

@@ -2,7 +2,7 @@
 
 use parlour::clock::Timestamp;
 use parlour::id::{Noun, derive};
-use parlour::read::search;
+use parlour::text;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ pub(super) const ACTOR: &str = "the limit";
 
 impl Profile<'_> {
     pub(super) fn renamed(&self, name: &str) -> Renamed {
-        let digits = self.phone_number.map(search::digits);
+        let digits = self.phone_number.map(text::digits);
         let id = Noun::ChatUser.encode(self.id);
         let at = Timestamp::now();
         let seed: [&[u8]; 3] = [
@@ -45,8 +45,8 @@ impl Profile<'_> {
             &self.version.to_be_bytes(),
         ];
         Renamed {
-            name_key: search::key(name),
-            search_text: search::text([
+            name_key: text::key(name),
+            search_text: text::search_text([
                 Some(name),
                 self.email,
                 self.phone_number,

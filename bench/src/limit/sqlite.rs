@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parlour::db::dialect::Dialect;
-use parlour::read::search;
+use parlour::text;
 use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row, TransactionBehavior, params};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -96,7 +96,7 @@ impl Answers for Sqlite {
     }
 
     async fn search(&self, search: Search<'_>) -> Result<Json> {
-        let term = search::normalise(search.term);
+        let term = text::fold(search.term);
         self.read(|reader| {
             let (columns, limit) = (User::COLUMNS, PAGE + 1);
             let agent = search.agent.to_be_bytes();
@@ -123,7 +123,7 @@ impl Answers for Sqlite {
         const SQL: &str = "SELECT COUNT(*) FROM chat_users WHERE number IN \
                            (SELECT rowid FROM chat_user_grams WHERE chat_user_grams MATCH ?4) \
                            AND agent_id = ?1 AND platform = ?2 AND instr(search_text, ?3) > 0";
-        let term = search::normalise(search.term);
+        let term = text::fold(search.term);
         self.read(|reader| {
             let agent = search.agent.to_be_bytes();
             let values = params![agent, search.platform, term, grams(search, &term)];

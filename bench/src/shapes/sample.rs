@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parlour::id::Noun;
-use parlour::read::search::normalise;
+use parlour::text::fold;
 use uuid::Uuid;
 
 use crate::Result;
@@ -119,7 +119,7 @@ async fn platform_id_at(pool: &Pool, agent: Uuid, direction: &str, offset: i64) 
          ORDER BY last_message_at_desc {direction}, id {direction} LIMIT 1 OFFSET $2"
     );
     let (platform_id,): (String,) = pool.one(&sql, [Bind::Id(agent), Bind::Int(offset)]).await?;
-    Ok(normalise(&platform_id))
+    Ok(fold(&platform_id))
 }
 
 /// The most frequent word of three letters or more in the names of the newest users.
