@@ -87,7 +87,16 @@ impl Loaders {
 
     /// A row by its id, with all columns.
     pub(super) async fn by_id<N: Noun>(&self, id: Uuid) -> Result<Option<Arc<N::Model>>> {
-        self.0.load_one(ById::<N>(id, Columns::all())).await
+        self.with_columns::<N>(id, Columns::all()).await
+    }
+
+    /// A row by its id, with some of its columns.
+    pub(super) async fn with_columns<N: Noun>(
+        &self,
+        id: Uuid,
+        columns: Columns<N>,
+    ) -> Result<Option<Arc<N::Model>>> {
+        self.0.load_one(ById::<N>(id, columns)).await
     }
 
     /// A row by its id, with what is asked of it where the field stands.
@@ -96,7 +105,7 @@ impl Loaders {
         context: &Context<'_>,
         id: Uuid,
     ) -> Result<Option<Arc<N::Model>>> {
-        self.0.load_one(ById::<N>(id, asked(context))).await
+        self.with_columns::<N>(id, asked(context)).await
     }
 
     /// A page of the list of one parent.

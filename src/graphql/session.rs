@@ -11,7 +11,7 @@ use super::connection::{Listed, OrderDirection, PageArguments};
 use super::message::{MessageConnection, MessageOrder};
 use super::money::Money;
 use super::render::List;
-use super::{loaders, stored};
+use super::{loaders, now, stored};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::platform::Platform;
@@ -19,10 +19,12 @@ use crate::entity::session::{Entity, Model};
 use crate::error::Result;
 use crate::id::Noun;
 use crate::read::Scope;
+use crate::read::columns::Columns;
 use crate::read::filter::SessionStatus;
 use crate::read::message::MessageWhere;
 use crate::read::page::Order;
 use crate::read::session::{SessionFilter, SessionOrderField, SessionWhere};
+use crate::write::idle::Idle;
 
 /// A list of sessions.
 pub(super) type SessionConnection = List<Entity>;
@@ -44,7 +46,10 @@ impl Listed for Entity {
         ("agent", &["agent_id"]),
         ("chatUser", &["chat_user_id"]),
         ("messages", &["id"]),
-        ("status", &["ended_at"]),
+        (
+            "status",
+            &["ended_at", "agent_id", "last_message_at", "started_at"],
+        ),
         ("totalCost", &["total_cost_micros"]),
     ];
 
@@ -123,13 +128,25 @@ impl Session {
         self.0.platform
     }
 
-    /// Whether it goes on.
-    fn status(&self) -> SessionStatus {
-        if self.0.ended_at.is_some() {
-            SessionStatus::Closed
-        } else {
-            SessionStatus::Open
+    /// Whether it goes on: a session is closed by an end that was reported, or once its user has been silent for longer than the
+    /// agent's `sessionIdleMinutes`. A message of the user opens the latter again.
+    async fn status(&self, context: &Context<'_>) -> Result<SessionStatus> {
+        let last = self.0.last_message_at.unwrap_or(self.0.started_at);
+        // Most sessions are older than any idle time, and need no look at their agent.
+        let longest = Idle::minutes(Idle::MAX_MINUTES);
+        if self.0.ended_at.is_some() || !longest.bridges(last, now(context)) {
+            return Ok(SessionStatus::Closed);
         }
+        let idle = Columns::<entity::agent::Entity>::id().with("session_idle_minutes");
+        let agent = loaders(context).with_columns(self.0.agent_id, idle).await?;
+        let goes_on = agent.is_some_and(|agent| {
+            Idle::minutes(agent.session_idle_minutes).bridges(last, now(context))
+        });
+        Ok(if goes_on {
+            SessionStatus::Open
+        } else {
+            SessionStatus::Closed
+        })
     }
 
     /// When it began.

@@ -726,9 +726,9 @@ impl Operators for AuditActionFilter {
 /// Whether a session goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
 pub enum SessionStatus {
-    /// Nobody has closed it.
+    /// It has no end, and its user has not been silent for longer than the agent's `sessionIdleMinutes`.
     Open,
-    /// It has an end.
+    /// It has an end, or its user has been silent for longer than that.
     Closed,
 }
 
@@ -744,7 +744,6 @@ pub struct SessionStatusFilter {
     pub not_in: Option<Vec<SessionStatus>>,
 }
 
-/// Open where the column, the end, is NULL.
 impl Operators for SessionStatusFilter {
     fn apply(&self, field: &mut Field<'_>) -> Result<()> {
         use SessionStatus::{Closed, Open};
@@ -761,12 +760,22 @@ impl Operators for SessionStatusFilter {
         };
         match (wanted(Open), wanted(Closed)) {
             (true, true) => {}
-            (true, false) => field.is_null(Some(true)),
-            (false, true) => field.is_null(Some(false)),
+            (true, false) => field.add(session_goes_on(Timestamp::now())),
+            (false, true) => field.add(session_goes_on(Timestamp::now()).not()),
             (false, false) => field.add_known(Expr::cust("1 = 0"), Truth::Never),
         }
         Ok(())
     }
+}
+
+/// Whether a session is open at a time. Never NULL.
+fn session_goes_on(now: Timestamp) -> Expr {
+    let closes_at = Expr::cust(
+        "COALESCE(sessions.last_message_at, sessions.started_at) \
+         + 60000000 * (SELECT agents.session_idle_minutes FROM agents WHERE agents.id = sessions.agent_id)",
+    );
+    let has_no_end = Expr::cust("sessions.ended_at").is_null();
+    has_no_end.and(closes_at.gte(now.0))
 }
 
 /// Conditions on a set of users.

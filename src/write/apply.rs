@@ -3,8 +3,6 @@
 //! Events may come in any order and more than once: rows are found by their external ids, and counters move only for
 //! rows that really went in, so that any order ends in what a recount would say.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -154,7 +152,10 @@ async fn store(
         .iter()
         .filter_map(|one| Said::new(one, &users))
         .collect();
-    let recorded = unheard(transaction, &users, &said).await?;
+    let recorded = {
+        let mut drafts: Vec<_> = said.iter_mut().map(|one| &mut one.draft).collect();
+        message::identify(transaction, &mut drafts).await?
+    };
     idle::gather(&mut sessions, &users, &mut said, &recorded);
     let new_sessions = sessions.identify(transaction.offer());
     for one in &mut said {
@@ -268,30 +269,12 @@ impl<'p, 'a> Said<'p, 'a> {
             draft: message::Draft::new(
                 message,
                 users.id(placed.user),
+                users.is_stored(placed.user),
                 users.alias(placed.agent.id, placed.event),
                 by_rule,
             ),
         })
     }
-}
-
-/// Of each message, whether it is to go in: it is not stored, and is the first of its kind in the batch.
-async fn unheard(
-    transaction: &Transaction,
-    users: &Profile<'_>,
-    said: &[Said<'_, '_>],
-) -> Result<Vec<bool>, Undone> {
-    // Someone new has said nothing yet.
-    let of_stored: Vec<_> = said
-        .iter()
-        .filter_map(|one| users.is_stored(one.user).then_some(&one.draft))
-        .collect();
-    let stored = message::find(transaction, &of_stored).await?;
-    let mut seen = HashSet::with_capacity(said.len());
-    Ok(said
-        .iter()
-        .map(|one| seen.insert(one.draft.key()) && !stored.contains(&one.draft.id))
-        .collect())
 }
 
 /// How far the counters of each row move.

@@ -1,7 +1,7 @@
 //! Sessions of messages that name none (docs/decisions/0018). The rule:
 //!
 //! The timeline of a user is all their messages and the starts of all sessions that events named, by time; at one time starts
-//! come first, and then external ids decide. A message that names no session joins the session of what is right before it in
+//! come first, by external id, and then messages in their order of arrival. A message that names no session joins the session of what is right before it in
 //! the timeline, if that is at most the agent's idle time before and the session is not closed by then. Otherwise it opens
 //! one, which it is the head of.
 //!
@@ -37,7 +37,7 @@ impl Idle {
     }
 
     /// Whether a silence is short enough to go on in the same session.
-    pub(super) const fn bridges(self, from: Timestamp, to: Timestamp) -> bool {
+    pub const fn bridges(self, from: Timestamp, to: Timestamp) -> bool {
         to.0.saturating_sub(from.0) <= self.0
     }
 }
@@ -65,10 +65,8 @@ pub(super) fn gather(
         .zip(recorded)
         .filter_map(|(one, recorded)| (*recorded && one.draft.by_rule).then_some(one))
         .collect();
-    loose.sort_by_key(|one| {
-        let message = one.draft.message;
-        (one.user, message.sent_at, &message.external_id)
-    });
+    // Those of one time stay in their order.
+    loose.sort_by_key(|one| (one.user, one.draft.message.sent_at));
     let mut last: Option<(usize, Timestamp, usize)> = None;
     for one in loose {
         let (user, at) = (one.user, one.draft.message.sent_at);

@@ -1,19 +1,23 @@
 //! Messages: inserted once, whatever arrives how often.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use uuid::Uuid;
 
 use super::event::MessagePart;
-use crate::db::{Column, Key, Rows, Transaction, Undone};
+use crate::clock::Timestamp;
+use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
 use crate::entity::role::MessageRole;
-use crate::id::derive;
+use crate::id::{derive_at_place, place};
 
 /// A message that is to be stored.
 pub(super) struct Draft<'a> {
+    /// Its id; nil until it is known.
     pub(super) id: Uuid,
     pub(super) user: Uuid,
+    /// Whether the user is stored: someone new has sent nothing yet.
+    is_known: bool,
     /// The id of the user as whom they sent it, where that one was merged into them.
     sent_as: Option<Uuid>,
     /// Its session; nil until it is known.
@@ -28,18 +32,14 @@ impl<'a> Draft<'a> {
     pub(super) fn new(
         message: &'a MessagePart,
         user: Uuid,
+        is_known: bool,
         sent_as: Option<Uuid>,
         by_rule: bool,
     ) -> Self {
-        let sender = sent_as.unwrap_or(user);
-        let seed: [&[u8]; 3] = [
-            b"message",
-            sender.as_bytes(),
-            message.external_id.as_bytes(),
-        ];
         Self {
-            id: derive(message.sent_at, &seed),
+            id: Uuid::nil(),
             user,
+            is_known,
             sent_as,
             session: Uuid::nil(),
             by_rule,
@@ -48,8 +48,15 @@ impl<'a> Draft<'a> {
     }
 
     /// What makes it the message it is: the same again is a duplicate.
-    pub(super) fn key(&self) -> (Uuid, &'a str) {
+    fn key(&self) -> (Uuid, &'a str) {
         (self.sent_as.unwrap_or(self.user), &self.message.external_id)
+    }
+
+    /// The id of the message that is the `place`th of its user's with its time.
+    fn id_at(&self, place: u32) -> Uuid {
+        let (sender, external_id) = self.key();
+        let seed: [&[u8]; 3] = [b"message", sender.as_bytes(), external_id.as_bytes()];
+        derive_at_place(self.message.sent_at, place, &seed)
     }
 
     /// Whether it has a value in one of the columns that most messages leave empty.
@@ -70,47 +77,91 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Which of these messages are stored.
-pub(super) async fn find(
+/// Of each message, whether it is to go in: it is not stored, and is the first of its kind here. Those that go in get their ids, which
+/// keep the order of arrival among a user's messages with one time.
+pub(super) async fn identify(
     transaction: &Transaction,
-    drafts: &[&Draft<'_>],
-) -> Result<HashSet<Uuid>, Undone> {
-    const COLUMNS: [(&str, Column); 4] = [
-        ("draft", Column::Uuid),
+    drafts: &mut [&mut Draft<'_>],
+) -> Result<Vec<bool>, Undone> {
+    let stored = find(transaction, drafts).await?;
+    let mut seen = HashSet::with_capacity(drafts.len());
+    let mut places: HashMap<(Uuid, Timestamp), u32> = HashMap::new();
+    let is_new = drafts.iter_mut().enumerate().map(|(at, draft)| {
+        let stored = stored.get(&at);
+        let is_new = seen.insert(draft.key()) && stored.is_none_or(|stored| !stored.is_stored);
+        if is_new {
+            let latest = || stored.and_then(|stored| stored.latest);
+            let next = places
+                .entry((draft.user, draft.message.sent_at))
+                .or_insert_with(|| latest().map_or(0, |id| place(id) + 1));
+            draft.id = draft.id_at(*next);
+            *next += 1;
+        }
+        is_new
+    });
+    Ok(is_new.collect())
+}
+
+/// What is stored of a message's user.
+struct Stored {
+    draft: i64,
+    /// Whether the message is.
+    is_stored: bool,
+    /// The id of the latest message with the same time. Left out where the message itself is stored.
+    latest: Option<Uuid>,
+}
+by_name!(Stored {
+    draft,
+    is_stored,
+    latest
+});
+
+/// What is stored of the users of these messages, by the place of each message among them.
+async fn find(
+    transaction: &Transaction,
+    drafts: &[&mut Draft<'_>],
+) -> Result<HashMap<usize, Stored>, Undone> {
+    const COLUMNS: [(&str, Column); 5] = [
+        ("draft", Column::Int),
         ("user", Column::Uuid),
         ("id_there", Column::Text),
         ("alias", Column::Uuid),
+        ("at", Column::Int),
     ];
-    let (own, others): (Vec<&Draft<'_>>, Vec<&Draft<'_>>) =
-        drafts.iter().partition(|draft| draft.sent_as.is_none());
-    let mut stored = HashSet::new();
+    let known = drafts.iter().enumerate();
+    let known = known.filter(|(_, draft)| draft.is_known);
+    let (own, others): (Vec<_>, Vec<_>) = known.partition(|(_, draft)| draft.sent_as.is_none());
+    let mut stored = HashMap::new();
     for (drafts, sent_as) in [(own, "IS NULL"), (others, "= wanted.alias")] {
         if drafts.is_empty() {
             continue;
         }
         let rows: Vec<_> = drafts
             .iter()
-            .map(|draft| {
+            .map(|(at, draft)| {
                 (
-                    Key(draft.id),
+                    at,
                     Key(draft.user),
                     &draft.message.external_id,
                     draft.sent_as.map(Key),
+                    draft.message.sent_at,
                 )
             })
             .collect();
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT wanted.draft FROM {wanted} AS wanted JOIN messages ON messages.chat_user_id = wanted.user \
-             AND messages.external_id = wanted.id_there AND messages.sent_as {sent_as}"
+            "SELECT found.draft, found.id IS NOT NULL AS is_stored, CASE WHEN found.id IS NULL THEN \
+                 (SELECT messages.id FROM messages WHERE messages.chat_user_id = found.user AND messages.sent_at = found.at \
+                  ORDER BY messages.id DESC LIMIT 1) END AS latest \
+             FROM (SELECT wanted.draft, wanted.user, wanted.at, \
+                 (SELECT messages.id FROM messages WHERE messages.chat_user_id = wanted.user \
+                  AND messages.external_id = wanted.id_there AND messages.sent_as {sent_as}) AS id FROM {wanted} AS wanted) AS found"
         );
-        let found = transaction
-            .rows(transaction.dialect().raw(sql, [rows.value()]))
-            .await?;
-        for row in found {
-            stored.insert(row.try_get("", "draft")?);
-        }
+        let statement = transaction.dialect().raw(sql, [rows.value()]);
+        let found: Vec<Stored> = transaction.fetch(statement).await?;
+        let by_place = found.into_iter();
+        stored.extend(by_place.filter_map(|one| Some((usize::try_from(one.draft).ok()?, one))));
     }
     Ok(stored)
 }

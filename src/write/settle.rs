@@ -147,11 +147,17 @@ struct Passed {
 /// Something on a timeline.
 struct Item {
     at: Timestamp,
-    external_id: String,
     session: Uuid,
     ended_at: Option<Timestamp>,
-    /// Nothing for the start of a session.
-    message: Option<Message>,
+    what: What,
+}
+
+enum What {
+    /// The start of a session that events named.
+    Start {
+        external_id: String,
+    },
+    Message(Message),
 }
 
 struct Message {
@@ -249,11 +255,10 @@ async fn read_messages(
     walks: &Rows,
     limit: i64,
 ) -> Result<Vec<(Uuid, Item)>, Undone> {
-    const COLUMNS: [&str; 8] = [
+    const COLUMNS: [&str; 7] = [
         "id",
         "chat_user_id",
         "session_id",
-        "external_id",
         "role",
         "sent_at",
         "cost_micros",
@@ -263,7 +268,6 @@ async fn read_messages(
         id: Uuid,
         chat_user_id: Uuid,
         session_id: Uuid,
-        external_id: String,
         role: MessageRole,
         sent_at: Timestamp,
         cost_micros: Option<i64>,
@@ -275,7 +279,6 @@ async fn read_messages(
         id,
         chat_user_id,
         session_id,
-        external_id,
         role,
         sent_at,
         cost_micros,
@@ -307,10 +310,9 @@ async fn read_messages(
         };
         let item = Item {
             at: row.sent_at,
-            external_id: row.external_id,
             session: row.session_id,
             ended_at: row.ended_at,
-            message: Some(message),
+            what: What::Message(message),
         };
         (row.chat_user_id, item)
     });
@@ -359,10 +361,11 @@ async fn read_starts(
     let items = found.into_iter().map(|row| {
         let item = Item {
             at: row.started_at,
-            external_id: row.external_id,
             session: row.id,
             ended_at: row.ended_at,
-            message: None,
+            what: What::Start {
+                external_id: row.external_id,
+            },
         };
         (row.chat_user_id, item)
     });
@@ -388,8 +391,12 @@ impl Page {
 }
 
 impl Item {
-    fn place(&self) -> (Timestamp, bool, &str) {
-        (self.at, self.message.is_some(), &self.external_id)
+    /// What items are sorted by: at one time starts come first, by external id, and then messages, whose ids keep the order of arrival.
+    fn place(&self) -> (Timestamp, Option<Uuid>, &str) {
+        match &self.what {
+            What::Start { external_id } => (self.at, None, external_id),
+            What::Message(message) => (self.at, Some(message.id), ""),
+        }
     }
 }
 
@@ -421,9 +428,9 @@ impl Walk {
             session: item.session,
             ended_at: item.ended_at,
         };
-        let message = match &item.message {
+        let message = match &item.what {
             // What was before the first change is where it belongs.
-            Some(message) if message.by_rule && item.at >= self.stretch.from => message,
+            What::Message(message) if message.by_rule && item.at >= self.stretch.from => message,
             _ => return stored,
         };
         let goes_on = self.last.filter(|last| {
@@ -486,7 +493,9 @@ impl Moves {
     }
 
     fn add(&mut self, walk: &Walk, item: &Item, to: Uuid) {
-        let Some(message) = &item.message else { return };
+        let What::Message(message) = &item.what else {
+            return;
+        };
         self.messages.push((Key(message.id), Key(to)));
         self.agents.insert(walk.user, walk.agent);
         for (session, sign) in [(item.session, -1), (to, 1)] {

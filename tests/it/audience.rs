@@ -182,7 +182,7 @@ pub(crate) const SESSIONS: Noun = Noun {
              subject language tags chatUser { id }",
     conditions: &[
         ("", |_| true),
-        ("status: {eq: OPEN}", |node| node["endedAt"].is_null()),
+        ("status: {eq: OPEN}", |node| says(node, "status", &["OPEN"])),
         ("status: {in: [OPEN, CLOSED], notIn: [OPEN]}", |node| {
             says(node, "status", &["CLOSED"])
         }),

@@ -88,12 +88,20 @@ struct Picture {
     sessions: BTreeMap<String, (i64, Option<i64>)>,
 }
 
-/// What the rule says of all these facts, with so many steps of silence.
-fn model(facts: &[Fact], idle: i64) -> Picture {
+/// What the rule says of all these facts, which arrived in these batches, with so many steps of silence.
+fn model(facts: &[Fact], arrived: &Batches, idle: i64) -> Picture {
+    let mut order = BTreeMap::new();
+    let messages = arrived
+        .iter()
+        .flatten()
+        .filter_map(|event| event.message.as_ref());
+    for (at, message) in messages.enumerate() {
+        order.entry(&message.external_id).or_insert(at);
+    }
     let mut picture = Picture::default();
     for user in 0..3 {
         let mut named: BTreeMap<String, (i64, Option<i64>)> = BTreeMap::new();
-        let mut timeline: BTreeSet<(i64, u8, String, Option<String>)> = BTreeSet::new();
+        let mut timeline: BTreeSet<(i64, usize, String, Option<String>)> = BTreeSet::new();
         for fact in facts {
             let (of, start, end) = match fact {
                 Fact::Said {
@@ -104,7 +112,8 @@ fn model(facts: &[Fact], idle: i64) -> Picture {
                     ..
                 } if *of == user => {
                     let session = session.map(|session| format!("{user}-{session}"));
-                    timeline.insert((*at, 1, format!("m{id}"), session.clone()));
+                    let id = format!("m{id}");
+                    timeline.insert((*at, 1 + order[&id], id, session.clone()));
                     (session, *at, None)
                 }
                 Fact::Told {
@@ -129,7 +138,7 @@ fn model(facts: &[Fact], idle: i64) -> Picture {
                 .map(|(id, (start, _))| (*start, 0, id.clone(), Some(id.clone()))),
         );
         let mut last: Option<(i64, String)> = None;
-        for (at, kind, id, session) in timeline {
+        for (at, place, id, session) in timeline {
             let joined = last.filter(|(before, session)| {
                 let is_open = named
                     .get(session)
@@ -143,7 +152,7 @@ fn model(facts: &[Fact], idle: i64) -> Picture {
                     picture.sessions.insert(head.clone(), (micros(at), None));
                     head
                 });
-            if kind == 1 {
+            if place > 0 {
                 picture
                     .messages
                     .insert((format!("user-{user}"), id), session.clone());
@@ -272,8 +281,8 @@ async fn any_order_of_arrival_ends_where_the_rule_says() {
     everywhere(Start::Empty, async |world| {
         property(&arrivals(), |(facts, one, other)| {
             block(async {
-                let expected = model(facts, 3);
                 for batches in [one, other] {
+                    let expected = model(facts, batches, 3);
                     clear(world).await;
                     arrive(world, batches).await;
                     prop_assert_eq!(&stored(world).await, &expected);
@@ -287,13 +296,13 @@ async fn any_order_of_arrival_ends_where_the_rule_says() {
                 }
                 let writer = &world.database.writer;
                 writer.transaction(&Everybody).await.unwrap();
-                prop_assert_eq!(&stored(world).await, &expected);
+                prop_assert_eq!(stored(world).await, model(facts, other, 3));
                 writer
                     .execute("UPDATE agents SET session_idle_minutes = 60")
                     .await
                     .unwrap();
                 writer.transaction(&Everybody).await.unwrap();
-                prop_assert_eq!(stored(world).await, model(facts, 6));
+                prop_assert_eq!(stored(world).await, model(facts, other, 6));
                 counted(world).await
             })
         });
@@ -380,6 +389,88 @@ async fn a_long_conversation_moves_as_a_whole() {
         assert_eq!(totals, ["10", "401", "890"]);
         assert_eq!(fates(world, &[told]).await, ["duplicate"]);
         counted(world).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_closed_once_its_user_is_silent_for_longer_than_the_idle_time() {
+    const SEEN: &str = "{ all: sessions { nodes { externalId status } } open: sessions(where: {status: {eq: OPEN}}) { totalCount nodes { externalId } }
+        closed: sessions(where: {status: {notIn: [OPEN]}}) { totalCount nodes { externalId } } }";
+    everywhere(Start::Empty, async |world| {
+        let now = parlour::clock::Timestamp::now();
+        let said = |session: &str, role: &str, minutes_ago: i64| {
+            let mut line = line();
+            line["session"]["external_id"] = session.into();
+            line["message"]["external_id"] = format!("{session} {role} {minutes_ago}").into();
+            line["message"]["role"] = role.into();
+            line["message"]["sent_at"] =
+                parlour::clock::Timestamp(now.0 - minutes_ago * 60_000_000)
+                    .to_rfc3339()
+                    .into();
+            line
+        };
+        let mut ended = said("ended", "user", 1);
+        ended["session"]["ended_at"] = ended["message"]["sent_at"].clone();
+        let events = [
+            said("lively", "user", 500),
+            said("lively", "user", 28),
+            said("silent", "user", 32),
+            said("silent", "agent", 1),
+            said("greeted", "agent", 5),
+            said("left", "agent", 31),
+            ended,
+        ];
+        assert!(
+            fates(world, &events)
+                .await
+                .iter()
+                .all(|fate| *fate == "recorded")
+        );
+        let statuses = async || {
+            let data = world.ask(SEEN, json!({})).await;
+            let names = |list: &str| -> BTreeSet<String> {
+                let nodes = data[list]["nodes"].as_array().unwrap();
+                nodes
+                    .iter()
+                    .map(|node| node["externalId"].as_str().unwrap().to_owned())
+                    .collect()
+            };
+            for list in ["open", "closed"] {
+                assert_eq!(data[list]["totalCount"], names(list).len());
+                for session in data["all"]["nodes"].as_array().unwrap() {
+                    let is_here = names(list).contains(session["externalId"].as_str().unwrap());
+                    assert_eq!(
+                        is_here,
+                        session["status"] == list.to_uppercase(),
+                        "{list}: {session}"
+                    );
+                }
+            }
+            names("open")
+        };
+        assert_eq!(
+            statuses().await,
+            BTreeSet::from(["greeted", "lively"].map(str::to_owned))
+        );
+        world
+            .database
+            .writer
+            .execute("UPDATE agents SET session_idle_minutes = 60")
+            .await
+            .unwrap();
+        assert_eq!(
+            statuses().await,
+            BTreeSet::from(["greeted", "left", "lively", "silent"].map(str::to_owned))
+        );
+        fates(world, &[said("lively", "user", 1)]).await;
+        world
+            .database
+            .writer
+            .execute("UPDATE agents SET session_idle_minutes = 3")
+            .await
+            .unwrap();
+        assert_eq!(statuses().await, BTreeSet::from(["lively".to_owned()]));
     })
     .await;
 }

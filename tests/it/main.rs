@@ -12,6 +12,7 @@
 mod access;
 mod apart;
 mod architecture;
+mod arrival;
 mod audience;
 mod authentication;
 mod cases;

@@ -40,10 +40,11 @@ async fn a_request_and_its_statements_are_spans_of_the_callers_trace() {
         assert_eq!(hex(&request.parent_span_id), CALLER);
         assert_eq!(text(request, "graphql.operation.name"), "Crowd");
         assert_eq!(text(request, "parlour.caller"), "anyone");
-        let statements = of_kind(&spans, "SELECT");
+        // What a server does by itself has traces of its own.
+        let mut statements = of_kind(&spans, "SELECT");
+        statements.retain(|statement| statement.trace_id == request.trace_id);
         assert!(statements.len() >= 2, "{statements:?}");
         for statement in statements {
-            assert_eq!(statement.trace_id, request.trace_id);
             assert_eq!(statement.parent_span_id, request.span_id);
             assert!(text(statement, "db.query.text").contains("chat_users"));
             assert!(["sqlite", "postgresql"].contains(&&*text(statement, "db.system.name")));
