@@ -21,6 +21,7 @@ pub mod decimal; // amounts as they are stored
 pub mod demo; // made-up audiences
 pub mod entity; // the tables as Rust types
 pub mod error; // the client's mistakes and ours
+pub mod exact; // JSON that is kept as it is written
 pub mod graphql; // what the client sees
 pub mod http; // bytes in, bytes out
 pub mod id; // kinds of ids, their text, where new ones come from

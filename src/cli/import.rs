@@ -15,7 +15,10 @@ use serde::Serialize;
 
 use crate::db::Database;
 use crate::error::Result;
-use crate::import::{Batch, Broken, Position, Reading, Reject, RejectsFile, Source, total_bytes};
+use crate::import::{
+    Batch, Broken, MAX_WINDOW_LOG, Position, Reading, Reject, RejectsFile, Source, WINDOW_LOG,
+    total_bytes,
+};
 use crate::write::{Fate, apply_in_lanes};
 
 /// How many rejected lines are shown; all of them are counted, and kept with `--rejects`.
@@ -34,6 +37,9 @@ pub(super) struct Arguments {
     /// Writes rejected lines with their reasons to this file, replacing it; one JSON object a line, the first 64 KiB of the line as its `input`
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
+    /// Largest window of a zstd file, as a power of two: 31 reads what `zstd --long=31` wrote, and takes 2 GiB of memory for it
+    #[arg(long, value_name = "LOG", default_value_t = WINDOW_LOG, value_parser = clap::value_parser!(u32).range(10..=i64::from(MAX_WINDOW_LOG)))]
+    pub zstd_window_log: u32,
     /// Prints the result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -71,7 +77,7 @@ pub(super) async fn run(arguments: &Arguments, database: &Database) -> Result<Ex
         broken: 0,
         reached: None,
     };
-    let reading = Reading::start(sources)?;
+    let reading = Reading::start(sources, arguments.zstd_window_log)?;
     if let Err(error) = import.take(reading, database).await {
         import.progress.clear();
         import.progress.say(&import.interrupted());
@@ -327,6 +333,9 @@ fn broke_off(name: &str, broken: &Broken) -> String {
         byte,
         reason,
     } = broken;
+    if *line == 1 {
+        return format!("error: {name} cannot be read: {reason}");
+    }
     format!(
         "error: {name} cannot be read from line {line} on, after {byte} bytes: {reason}; the lines before are taken"
     )

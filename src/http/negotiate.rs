@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::respond::Refusal;
 use crate::config::Limits;
+use crate::exact;
 
 /// Values of variables by their names.
 pub(super) type Variables = async_graphql::Variables;
@@ -22,6 +23,8 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The header of a request whose answer is to tell what it cost.
 pub(super) const COST: HeaderName = HeaderName::from_static("x-graphql-cost");
 
+/// How much of a path in a body is quoted, in characters.
+const LONGEST_PATH: usize = 200;
 /// The methods that `/graphql` knows.
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
@@ -231,11 +234,16 @@ fn from_address(request: &Request) -> Result<Question, Refusal> {
 fn object<T: Default + DeserializeOwned>(name: &str, json: Option<&str>) -> Result<T, Refusal> {
     match json {
         None | Some("" | "null") => Ok(T::default()),
-        Some(json) => serde_json::from_str(json).map_err(|error| {
-            Refusal::bad_request(format!(
-                "`{name}` is not a JSON object as it should be: {error}"
-            ))
-        }),
+        Some(json) => {
+            let value = serde_json::from_str(json).map_err(|error| {
+                Refusal::bad_request(format!(
+                    "`{name}` is not a JSON object as it should be: {error}"
+                ))
+            })?;
+            exact::check(json)
+                .map_err(|found| inexact(&format!("{name}.{}", found.path), found.reason))?;
+            Ok(value)
+        }
     }
 }
 
@@ -250,9 +258,21 @@ async fn from_body(request: Request, limits: &Limits) -> Result<Asked, Refusal> 
     if start == Some(&b'[') {
         return batch(&body, limits.batch);
     }
-    serde_json::from_slice(&body)
-        .map(Asked::One)
-        .map_err(|error| not_json(&error))
+    let question = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
+    is_kept(&body)?;
+    Ok(Asked::One(question))
+}
+
+/// Refuses values that reading changes: keys that are there twice, and numbers that are too long.
+fn is_kept(body: &[u8]) -> Result<(), Refusal> {
+    // JSON that could be read is UTF-8.
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    exact::check(text).map_err(|found| inexact(&found.path, found.reason))
+}
+
+fn inexact(path: &str, reason: &str) -> Refusal {
+    let path: String = path.chars().take(LONGEST_PATH).collect();
+    Refusal::bad_request(format!("`{path}` {reason}"))
 }
 
 fn not_json(error: &serde_json::Error) -> Refusal {
@@ -278,10 +298,10 @@ fn batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
     let questions = parts
         .iter()
         .map(|part| serde_json::from_str(part.get()))
-        .collect::<Result<_, _>>();
-    questions
-        .map(Asked::Batch)
-        .map_err(|error| not_json(&error))
+        .collect::<Result<_, _>>()
+        .map_err(|error| not_json(&error))?;
+    is_kept(body)?;
+    Ok(Asked::Batch(questions))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -15,6 +15,7 @@ use async_graphql::{Name as Key, Number, Value as Json};
 use super::negotiate::Variables;
 use crate::clock::Timestamp;
 use crate::decimal::Decimal;
+use crate::exact;
 
 /// A value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Literals<'_> {
                 let read = match ty.map(named) {
                     Some("DateTime") => literal_time(other),
                     Some("Decimal") => literal_decimal(other),
-                    _ => Ok(()),
+                    _ => literal_number(other),
                 };
                 if let Err(reason) = read {
                     self.add(value, false, reason);
@@ -212,6 +213,19 @@ fn literal_time(value: &Value) -> Result<(), String> {
     match value {
         Value::String(text) => Timestamp::parse(text).map(drop),
         _ => Err("must be a DateTime: a text as in \"2026-01-31T12:00:00Z\"".to_owned()),
+    }
+}
+
+fn literal_number(value: &Value) -> Result<(), String> {
+    let is_kept = match value {
+        Value::Int(number) => exact::is_kept(number.as_str()),
+        Value::Float(number) => exact::is_kept(number.as_str()),
+        _ => true,
+    };
+    if is_kept {
+        Ok(())
+    } else {
+        Err(exact::TOO_LONG.to_owned())
     }
 }
 

@@ -118,14 +118,16 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Begins to read. It stops by itself when this value is dropped.
-    pub fn start(sources: Vec<Source>) -> Result<Self> {
+    /// Begins to read. It stops by itself when this value is dropped. `window_log` is the power of two that the window of a zstd file may
+    /// have at most.
+    pub fn start(sources: Vec<Source>, window_log: u32) -> Result<Self> {
         let (sender, batches) = channel(AHEAD);
         let bytes = Arc::new(AtomicU64::new(0));
         let reader = Reader {
             batch: Batch::default(),
             sender,
             bytes: Arc::clone(&bytes),
+            window_log,
         };
         let thread = std::thread::Builder::new()
             .name("import".to_owned())
@@ -165,6 +167,7 @@ struct Reader {
     batch: Batch,
     sender: Sender<Batch>,
     bytes: Arc<AtomicU64>,
+    window_log: u32,
 }
 
 impl Reader {
@@ -186,7 +189,7 @@ impl Reader {
         };
         let lines = source
             .open(&self.bytes)
-            .and_then(decompress)
+            .and_then(|packed| decompress(packed, self.window_log))
             .map(|text| Lines::new(text, LIMIT));
         let result = match lines {
             Ok(mut lines) => self.lines(&mut lines, &mut position)?,
@@ -240,7 +243,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Batch, Reading};
-    use crate::import::{Position, Source};
+    use crate::import::{Position, Source, WINDOW_LOG};
     use crate::write::event::reject;
 
     fn line(message: &str) -> String {
@@ -256,7 +259,7 @@ mod tests {
     }
 
     async fn read(sources: Vec<Source>) -> Vec<Batch> {
-        let mut reading = Reading::start(sources).unwrap();
+        let mut reading = Reading::start(sources, WINDOW_LOG).unwrap();
         let mut batches = Vec::new();
         while let Some(batch) = reading.next().await.unwrap() {
             batches.push(batch);
@@ -337,7 +340,7 @@ mod tests {
             .collect();
         let expected = [
             (1, "expected a JSON value"),
-            (3, "is longer than 4 MiB"),
+            (3, "is longer than 48 MiB"),
             (4, "is blocked"),
             (5, "is missing"),
         ];
@@ -380,7 +383,8 @@ mod tests {
         let many: String = (0..20_000)
             .map(|number| line(&number.to_string()) + "\n")
             .collect();
-        let mut reading = Reading::start(vec![file(folder.path(), "many", many)]).unwrap();
+        let mut reading =
+            Reading::start(vec![file(folder.path(), "many", many)], WINDOW_LOG).unwrap();
         assert!(reading.next().await.unwrap().is_some());
         let thread = reading.thread.take().unwrap();
         drop(reading);

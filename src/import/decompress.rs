@@ -1,11 +1,21 @@
 //! Plain, gzip or zstd: the first bytes tell, never the name, so that pipes carry all three.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::foreign;
+
 /// Bytes asked of the source and of the decoder at a time.
 const BUFFER: usize = 128 << 10;
+
+/// Bytes that tell what a file is.
+const HEAD: u64 = 512;
+
+/// The largest window of a zstd file, as a power of two, that is read unless told otherwise: 128 MiB, as zstd itself has it.
+pub const WINDOW_LOG: u32 = 27;
+/// The largest that there is: 2 GiB.
+pub const MAX_WINDOW_LOG: u32 = 31;
 
 /// How the bytes of a file are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +30,7 @@ impl Packing {
     const fn of(head: &[u8]) -> Self {
         match head {
             [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             _ => Self::Plain,
         }
     }
@@ -28,9 +38,11 @@ impl Packing {
 
 /// The text of a file, whatever it is packed with and in however many members or frames.
 ///
-/// What can be unpacked comes out before the error of a file that is cut short or damaged.
+/// What can be unpacked comes out before the error of a file that is cut short or damaged. A file that is something else is an error that
+/// says what, and what to do.
 pub(super) fn decompress<'a>(
     mut packed: impl Read + 'a,
+    window_log: u32,
 ) -> io::Result<BufReader<Box<dyn Read + 'a>>> {
     let head = head(&mut packed)?;
     let packing = Packing::of(&head);
@@ -38,16 +50,43 @@ pub(super) fn decompress<'a>(
     let text: Box<dyn Read + 'a> = match packing {
         Packing::Plain => Box::new(packed),
         Packing::Gzip => Box::new(MultiGzDecoder::new(packed)),
-        Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
+        Packing::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+            decoder.window_log_max(window_log)?;
+            Box::new(Windowed(decoder))
+        }
     };
-    Ok(BufReader::with_capacity(BUFFER, text))
+    let mut text = BufReader::with_capacity(BUFFER, text);
+    match foreign::name(text.fill_buf()?) {
+        Some(what) => Err(io::Error::new(io::ErrorKind::InvalidData, what)),
+        None => Ok(text),
+    }
 }
 
-/// The first four bytes, or all there are: a pipe may hand them over one at a time.
+/// The first bytes, or all there are: a pipe may hand them over one at a time.
 fn head(packed: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(4);
-    packed.take(4).read_to_end(&mut head)?;
+    let mut head = Vec::new();
+    packed.take(HEAD).read_to_end(&mut head)?;
     Ok(head)
+}
+
+/// A zstd decoder whose error about a window tells how to allow it.
+struct Windowed<R>(R);
+
+impl<R: Read> Read for Windowed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            if error.to_string().contains("requires too much memory") {
+                let kind = error.kind();
+                io::Error::new(
+                    kind,
+                    "its zstd window is larger than allowed: try --zstd-window-log 31",
+                )
+            } else {
+                error
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -57,7 +96,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
-    use super::decompress;
+    use super::{MAX_WINDOW_LOG, WINDOW_LOG, decompress};
 
     fn gzip(text: &str) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -71,7 +110,8 @@ mod tests {
 
     fn unpack(packed: &[u8]) -> (String, Option<io::ErrorKind>) {
         let mut text = Vec::new();
-        let result = decompress(packed).and_then(|mut reader| reader.read_to_end(&mut text));
+        let result =
+            decompress(packed, WINDOW_LOG).and_then(|mut reader| reader.read_to_end(&mut text));
         (
             String::from_utf8(text).unwrap(),
             result.err().map(|error| error.kind()),
@@ -93,7 +133,7 @@ mod tests {
         for packed in [b"one\n".to_vec(), gzip("one\n"), zstd("one\n")] {
             assert_eq!(unpack(&packed), ("one\n".to_owned(), None));
             let mut text = String::new();
-            decompress(Slowly(&packed))
+            decompress(Slowly(&packed), WINDOW_LOG)
                 .unwrap()
                 .read_to_string(&mut text)
                 .unwrap();
@@ -132,6 +172,30 @@ mod tests {
         for packed in [gzip("one\n"), zstd("one\n")] {
             let (_, error) = unpack(&packed[..packed.len() - 1]);
             assert_eq!(error, Some(io::ErrorKind::UnexpectedEof));
+        }
+    }
+
+    #[test]
+    fn windows_are_as_large_as_allowed() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(28).unwrap();
+        encoder.write_all(b"one\n").unwrap();
+        let packed = encoder.finish().unwrap();
+        let (text, error) = unpack(&packed);
+        assert!(text.is_empty() && error.is_some());
+        let mut text = String::new();
+        let mut reader = decompress(&*packed, MAX_WINDOW_LOG).unwrap();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one\n");
+        let told = decompress(&*packed, WINDOW_LOG).err().unwrap().to_string();
+        assert!(told.contains("--zstd-window-log"), "{told}");
+    }
+
+    #[test]
+    fn what_is_no_text_of_lines_is_named() {
+        for packed in [b"[{}]".to_vec(), gzip("[{}]"), zstd("[{}]")] {
+            let told = decompress(&*packed, WINDOW_LOG).err().unwrap().to_string();
+            assert!(told.starts_with("it is a JSON array"), "{told}");
         }
     }
 

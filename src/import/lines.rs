@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Longest line, in bytes.
-pub(super) const LIMIT: usize = 4 << 20;
+/// Longest line, in bytes. Three texts may have 1,048,576 characters, and a character that is written as an escape takes up to 12 bytes.
+pub(super) const LIMIT: usize = 48 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -40,7 +40,8 @@ impl<R: BufRead> Lines<R> {
         self.number
     }
 
-    /// Reads the next line into `line`, without its LF or CRLF; the first one also without a byte order mark. When it fails, the
+    /// Reads the next line into `line`, without its LF or CRLF and without a byte order mark, which files that were put together have
+    /// anywhere. When it fails, the
     /// number still is that of the last line that was there as a whole.
     pub(super) fn read(&mut self, line: &mut Vec<u8>) -> io::Result<Line> {
         line.clear();
@@ -56,7 +57,7 @@ impl<R: BufRead> Lines<R> {
             return Ok(Line::End);
         }
         let ended = strip_ending(line);
-        if self.number == 0 && line.starts_with(BYTE_ORDER_MARK) {
+        if line.starts_with(BYTE_ORDER_MARK) {
             line.drain(..BYTE_ORDER_MARK.len());
         }
         let length = if line.len() > self.limit {
@@ -131,12 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_counts_only_at_the_start() {
+    fn a_byte_order_mark_before_a_line_is_no_part_of_it() {
         for (text, expected) in [
             ("\u{feff}", &[""][..]),
             ("\u{feff}a\n", &["a"]),
             ("\u{feff}\r\na\n", &["", "a"]),
-            ("a\n\u{feff}b\n", &["a", "\u{feff}b"]),
+            ("a\n\u{feff}b\n", &["a", "b"]),
+            ("a\u{feff}\nb\u{feff}", &["a\u{feff}", "b\u{feff}"]),
             ("\u{feff}\u{feff}a\n", &["\u{feff}a"]),
         ] {
             for capacity in [1, 2, 100] {

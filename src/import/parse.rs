@@ -4,9 +4,11 @@ use std::str::Utf8Error;
 
 use serde::Deserialize;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
 use super::strict::Strict;
+use crate::exact;
 use crate::write::event::{Event, Rejection};
 
 /// Longest reason or key, in characters: keys are quoted from the line. Values are not: what is said of a line may end in a
@@ -51,7 +53,32 @@ pub(super) fn parse(line: &[u8]) -> Result<Event, Flaw> {
     // Keeping track of keys costs; a line that is good has no use for it.
     let event = read(text).map_err(|error| explain(text, &error))?;
     event.validate()?;
+    if event.user.settings.is_some() {
+        keeps_settings(text)?;
+    }
     Ok(event)
+}
+
+/// Settings are anything; what is read of them must be what is written.
+fn keeps_settings(line: &str) -> Result<(), Flaw> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        user: User<'a>,
+    }
+    #[derive(Deserialize)]
+    struct User<'a> {
+        #[serde(borrow)]
+        settings: &'a RawValue,
+    }
+    let Ok(line) = serde_json::from_str::<Line<'_>>(line) else {
+        return Ok(());
+    };
+    exact::check(line.user.settings.get()).map_err(|inexact| Flaw {
+        column: None,
+        key: Some(presentable(&format!("user.settings.{}", inexact.path))),
+        reason: inexact.reason.to_owned(),
+    })
 }
 
 fn read(text: &str) -> serde_json::Result<Event> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The parts of the program, each with those that it may name. A lower station never names a higher one.
-const MAY_NAME: [(&str, &[&str]); 22] = [
+const MAY_NAME: [(&str, &[&str]); 23] = [
     ("caller", &["clock"]),
     ("clock", &[]),
     ("decimal", &[]),
@@ -12,6 +12,7 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
     ("id", &["clock"]),
     ("roles", &["caller"]),
     ("secret", &["error"]),
+    ("exact", &[]),
     ("span", &[]),
     ("text", &[]),
     (
@@ -39,7 +40,7 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
         ],
     ),
     ("demo", &["clock", "entity", "write"]),
-    ("import", &["clock", "entity", "error", "write"]),
+    ("import", &["clock", "entity", "error", "exact", "write"]),
     (
         "graphql",
         &[
@@ -59,6 +60,7 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
             "db",
             "decimal",
             "error",
+            "exact",
             "graphql",
             "roles",
             "span",

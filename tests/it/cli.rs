@@ -539,6 +539,129 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// A line of the exchange format, with settings.
+fn exchange(message: &str, settings: &str) -> String {
+    format!(
+        r#"{{"agent":{{"external_id":"a"}},"user":{{"platform":"WEB","platform_id":"u","settings":{settings}}},"session":{{"external_id":"s"}},"message":{{"external_id":"{message}","role":"user","text":"é","sent_at":"2026-01-01T00:00:00Z"}}}}"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_names_files_of_other_kinds_once_and_takes_the_rest() {
+    everywhere(Start::Nothing, async |world| {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            file
+        };
+        let lines = |numbers: std::ops::Range<i32>| -> String {
+            numbers
+                .map(|number| exchange(&number.to_string(), "{}") + "\n")
+                .collect()
+        };
+        let utf16: Vec<u8> = lines(90..95)
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let mut wide = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        wide.window_log(30).unwrap();
+        std::io::Write::write_all(&mut wide, lines(0..3).as_bytes()).unwrap();
+        let wide = write("wide.zst", &wide.finish().unwrap());
+        let joined = write(
+            "joined",
+            format!("\u{feff}{}\u{feff}{}", lines(3..5), lines(5..7)).as_bytes(),
+        );
+        let escaped = lines(7..8).replace('é', &"\\u00e9".repeat(1 << 20));
+        let escaped = write("escaped", escaped.as_bytes());
+        let array = write(
+            "array.json",
+            format!("[{},{}]", exchange("80", "{}"), exchange("81", "{}")).as_bytes(),
+        );
+        let archive = write("archive.zip", b"PK\x03\x04 and so on\nand so on\n");
+        let utf16 = write("utf16", &utf16);
+        let run = |more: &[&str]| {
+            let mut command = at(world);
+            command
+                .args(["import", "--json"])
+                .args(more)
+                .args([&wide, &joined, &escaped, &array, &archive, &utf16]);
+            let output = command.output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+            (summary, told)
+        };
+        let (summary, told) = run(&[]);
+        assert_eq!(
+            (
+                &summary["recorded"],
+                &summary["rejected"],
+                &summary["files"]
+            ),
+            (&json!(5), &json!(0), &json!(2)),
+            "{told}"
+        );
+        for (file, what) in [
+            ("wide.zst", "--zstd-window-log 31"),
+            ("array.json", "JSON array"),
+            ("archive.zip", "zip"),
+            ("utf16", "UTF-16"),
+        ] {
+            let about: Vec<_> = told
+                .lines()
+                .filter(|line| line.contains(&format!("/{file} ")))
+                .collect();
+            assert!(
+                about.len() == 1 && about[0].contains(what),
+                "{file}: {told}"
+            );
+        }
+        let (summary, told) = run(&["--zstd-window-log", "31"]);
+        assert_eq!(
+            (
+                &summary["recorded"],
+                &summary["duplicates"],
+                &summary["files"]
+            ),
+            (&json!(3), &json!(5), &json!(3)),
+            "{told}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_reading_would_change_are_rejected_by_their_key() {
+    everywhere(Start::Nothing, async |world| {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = [
+            (r#"{"a":1,"a":2}"#, "user.settings.a: is there more than once"),
+            (r#"{"a":{"b":[{},{"c":1,"\u0063":2}]}}"#, "user.settings.a.b.1.c: is there more than once"),
+            (r#"{"a":18446744073709551616}"#, "user.settings.a: is a number with more digits"),
+            (r#"{"a":[1e400]}"#, "number out of range"),
+            (r#"{"a":0.12345678901234567890}"#, "user.settings.a: is a number with more digits"),
+        ];
+        let mut lines: Vec<_> = settings.iter().enumerate().map(|(at, (settings, _))| exchange(&at.to_string(), settings)).collect();
+        let kept = r#"{"a":18446744073709551615,"b":-9223372036854775808,"c":0.1,"d":1.2345678901234567,"e":1e-7}"#;
+        lines.push(exchange("kept", kept));
+        let file = folder.path().join("lines");
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let mut command = at(world);
+        let output = command.arg("import").arg(&file).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        for (at, (_, reason)) in settings.iter().enumerate() {
+            let line = told.lines().find(|line| line.contains(&format!("lines:{}:", at + 1))).unwrap();
+            assert!(line.contains(reason), "{line}");
+        }
+        let data = world.ask("{ chatUsers { nodes { settings messages { nodes { externalId } } } } }", json!({})).await;
+        let user = &data["chatUsers"]["nodes"][0];
+        assert_eq!(user["messages"]["nodes"], json!([{ "externalId": "kept" }]));
+        let expected: Value = serde_json::from_str(kept).unwrap();
+        assert_eq!(user["settings"].to_string(), expected.to_string());
+    })
+    .await;
+}
+
 /// What a command said that failed.
 fn refused(command: &mut Command) -> String {
     let output = command.output().unwrap();

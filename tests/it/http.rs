@@ -54,6 +54,14 @@ async fn post(server: &Server, body: Value, headers: &[(&str, &str)]) -> Reply {
     send(server, request.body(Body::from(body.to_string())).unwrap()).await
 }
 
+/// A body that is written as it is.
+async fn post_text(server: &Server, body: &str) -> Reply {
+    let request = Request::post("/graphql")
+        .header("content-type", "application/json")
+        .header("accept", "application/graphql-response+json");
+    send(server, request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
 async fn ask(server: &Server, query: &str) -> Reply {
     post(server, json!({ "query": query }), &[]).await
 }
@@ -293,6 +301,51 @@ async fn variables_that_do_not_fit_are_named() {
             assert_eq!(reply.0, StatusCode::BAD_REQUEST, "{}", reply.json());
             assert_eq!(reply.code(), "BAD_USER_INPUT");
             assert_eq!(reply.json()["errors"][0]["extensions"]["argument"], argument, "{}", reply.json());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_reading_would_change_are_refused_by_their_path() {
+    const SET: &str = "mutation ($id: ID!, $settings: JSONObject!) { updateChatUserSettings(input: {id: $id, settings: $settings}) { userErrors { code } } }";
+    everywhere(Start::Audience, async |world| {
+        let server = server(world, &ServeSettings::default(), limits());
+        let user = world.ask("{ chatUsers(first: 1) { nodes { id } } }", json!({})).await;
+        let id = user["chatUsers"]["nodes"][0]["id"].as_str().unwrap();
+        let ask = async |settings: &str| {
+            let query = serde_json::to_string(SET).unwrap();
+            let body = format!(r#"{{"query":{query},"variables":{{"id":"{id}","settings":{settings}}}}}"#);
+            post_text(&server, &body).await
+        };
+        for (settings, path) in [
+            (r#"{"a":1,"a":2}"#, "variables.settings.a"),
+            (r#"{"a":[{"b":{},"\u0062":2}]}"#, "variables.settings.a.0.b"),
+            (r#"{"a":18446744073709551616}"#, "variables.settings.a"),
+            (r#"{"a":-9223372036854775809}"#, "variables.settings.a"),
+            (r#"{"a":{"b":[0,0.12345678901234567890]}}"#, "variables.settings.a.b.1"),
+        ] {
+            let reply = ask(settings).await;
+            assert_eq!((reply.0, &*reply.code()), (StatusCode::BAD_REQUEST, "BAD_USER_INPUT"), "{}", reply.json());
+            let message = reply.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+            assert!(message.contains(&format!("`{path}`")), "{message}");
+        }
+        // Literals of documents, too.
+        for literal in ["{a: 18446744073709551616}", "{a: [1, {b: 0.12345678901234567890}]}", "{a: 1, a: 2}"] {
+            let query = format!("mutation {{ updateChatUserSettings(input: {{id: \"{id}\", settings: {literal}}}) {{ userErrors {{ code }} }} }}");
+            let reply = post(&server, json!({ "query": query }), &[]).await;
+            assert_eq!(reply.0, StatusCode::BAD_REQUEST, "{}", reply.json());
+            let argument = reply.json()["errors"][0]["extensions"]["argument"].clone();
+            assert!(argument.as_str().unwrap().starts_with("input.settings.a"), "{argument}");
+        }
+        // All that 64 bits hold is kept to the last digit.
+        let kept = r#"{"a":18446744073709551615,"b":-9223372036854775808,"c":0.1,"d":1.2345678901234567,"e":1e-7}"#;
+        let reply = ask(kept).await;
+        assert_eq!(reply.json()["data"]["updateChatUserSettings"]["userErrors"], json!([]), "{}", reply.json());
+        let stored = world.ask("query ($id: ID!) { chatUser(id: $id) { settings } }", json!({ "id": id })).await;
+        let expected: Value = serde_json::from_str(kept).unwrap();
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(stored["chatUser"]["settings"][key].to_string(), value.to_string());
         }
     })
     .await;
