@@ -13,8 +13,9 @@ mod m0007_tokens;
 mod m0008_reads;
 mod m0009_counts;
 mod m0010_audiences;
-mod m0012_folding;
-mod m0015_trimmed_tags;
+mod m0011_folding;
+mod m0012_trimmed_tags;
+mod m0013_no_answers;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -35,8 +36,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_reads::Migration),
             Box::new(m0009_counts::Migration),
             Box::new(m0010_audiences::Migration),
-            Box::new(m0012_folding::Migration),
-            Box::new(m0015_trimmed_tags::Migration),
+            Box::new(m0011_folding::Migration),
+            Box::new(m0012_trimmed_tags::Migration),
+            Box::new(m0013_no_answers::Migration),
         ]
     }
 }

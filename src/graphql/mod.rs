@@ -35,11 +35,11 @@ use async_graphql::{Data, ServerError, Variables};
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::db::{Database, Disclosed, Reader};
+use crate::db::{Database, Disclosed, Reader, Writer};
 use crate::error::{Error, Internal};
 use crate::roles::Roles;
 use crate::write::idempotency::Changes;
-pub use crate::write::idempotency::{Kept, Once};
+pub use crate::write::idempotency::Once;
 pub use crate::write::reading::{Keeper, ReadLog};
 pub use connection::Limits as PageLimits;
 pub use executor::{Graph, Operation};
@@ -64,7 +64,9 @@ pub struct Means {
 /// What the fields of one request work with.
 struct Request {
     reader: Reader,
-    changes: Changes,
+    writer: Writer,
+    /// The request as one that is done once, when it came with a key.
+    once: Option<Arc<Once>>,
     caller: Caller,
     now: Timestamp,
     pages: PageLimits,
@@ -103,7 +105,8 @@ pub async fn execute(
     let mut data = Data::default();
     data.insert(Request {
         reader,
-        changes: Changes::new(database.writer.clone(), once),
+        writer: database.writer.clone(),
+        once,
         caller,
         now,
         pages: means.pages,
@@ -141,9 +144,11 @@ fn reader<'a>(context: &async_graphql::Context<'a>) -> &'a Reader {
     &request(context).reader
 }
 
-/// Where the changes of this request go.
-fn writer<'a>(context: &async_graphql::Context<'a>) -> &'a Changes {
-    &request(context).changes
+/// Where the changes of this field of the root go.
+fn writer(context: &async_graphql::Context<'_>) -> Changes {
+    let Request { writer, once, .. } = request(context);
+    let field = context.path_node.map(|path| path.to_string());
+    Changes::new(writer.clone(), once.clone(), field.unwrap_or_default())
 }
 
 /// When the request came: the same for all of it.

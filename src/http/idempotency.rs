@@ -1,11 +1,11 @@
-//! `Idempotency-Key`: a mutation that is sent again has no second effect, and gets the answer that it had
-//! (the IETF's draft of that name). Around step four: what is refused before it runs is not kept.
+//! `Idempotency-Key`: a mutation that is sent again has no second effect (the IETF's draft of that name). Around step four: what is
+//! refused before it runs is not kept.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use axum::http::header::HeaderName;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -13,20 +13,18 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::negotiate::Variables;
 use super::respond::{Answer, Refusal};
-use super::{Caller, Shared, execute};
+use super::{Shared, execute};
 use crate::caller::Principal;
-use crate::graphql::{Kept, Once};
+use crate::graphql::Once;
 
 /// The header of a request.
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The header of an answer that was given before.
+/// The header of an answer to a request all of whose changes had been made before.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Longest key, in characters.
 const MAX_KEY: usize = 255;
 /// How many keys may be under way here at once without waiting for each other by chance.
 const TURNS: usize = 1 << 10;
-/// Codes of what may go well another time: an answer with one of these is not kept.
-const PASSING: [&str; 3] = ["INTERNAL_SERVER_ERROR", "TIMEOUT", "UNAVAILABLE"];
 
 /// The keys that a request came with.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +41,8 @@ impl Given {
         }
     }
 
-    /// A mutation that is to be done once. Whoever may see less, or more, than when they asked first asks for something else:
-    /// an answer that is kept shows nothing that they may not see by now.
+    /// A mutation that is to be done once. Key and request are known by hashes: variables hold values of profiles, and clients put
+    /// anything into keys. Nobody can guess what was hashed who does not know the key.
     pub(super) fn once(
         &self,
         owner: &Principal,
@@ -55,11 +53,12 @@ impl Given {
         let Some(key) = self.key()? else {
             return Ok(None);
         };
+        let (owner, key) = (owner.name.clone(), key.as_bytes());
         let variables = serde_json::to_vec(variables).unwrap_or_default();
         let name = name.unwrap_or_default().as_bytes();
-        let sight = format!("{:?} {:?}", owner.permissions, owner.agents);
-        let request = hash([text.as_bytes(), name, &variables, sight.as_bytes()]);
-        Ok(Some(Arc::new(Once::new(owner.name.clone(), key, request))))
+        let request = hash([key, text.as_bytes(), name, &variables]);
+        let key = hash([b"key", owner.as_bytes(), key, b""]);
+        Ok(Some(Arc::new(Once::new(owner, key, request))))
     }
 
     fn key(&self) -> Result<Option<String>, Refusal> {
@@ -122,42 +121,25 @@ impl Turns {
     }
 }
 
-/// The answer that is kept, or else the one that `running` comes to, which is kept then. All of it within the time of a
-/// request.
+/// The answer that `running` comes to, which is told when all of its changes had been made before. All of it within the time of
+/// a request.
 pub(super) async fn once(
     shared: &Shared,
-    once: Arc<Once>,
-    caller: &Caller<'_>,
+    once: &Once,
     running: impl Future<Output = Result<Answer, Refusal>>,
 ) -> Result<Answer, Refusal> {
     let answering = async {
-        let _turn = shared.turns_of_keys.take(&once).await;
-        if let Some(kept) = once.kept(&shared.means.database.reader).await? {
-            return Ok(replayed(kept));
-        }
-        let mut answer = running.await?;
-        let codes = answer.complete(caller.id, shared.limits.errors);
-        let passes = PASSING.iter().any(|code| codes.contains(code));
-        if answer.status != StatusCode::OK || passes {
-            return Ok(answer);
-        }
-        let sent = Kept {
-            status: answer.status(caller.form, shared.profile).as_u16(),
-            body: answer.body(),
-        };
-        let kept = once.keep(&shared.means.database.writer, &sent).await?;
-        Ok(match kept {
-            Some(kept) if kept != sent => replayed(kept),
-            _ => answer,
+        let _turn = shared.turns_of_keys.take(once).await;
+        once.check(&shared.means.database.reader).await?;
+        let answer = running.await?;
+        Ok(if once.is_replayed() {
+            answer.header(REPLAYED, "true")
+        } else {
+            answer
         })
     };
     let timeout = shared.limits.request_timeout;
     tokio::time::timeout(timeout, answering)
         .await
         .unwrap_or_else(|_| Err(execute::too_slow(timeout)))
-}
-
-fn replayed(kept: Kept) -> Answer {
-    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
-    Answer::again(status, kept.body).header(REPLAYED, "true")
 }

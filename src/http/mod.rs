@@ -314,7 +314,6 @@ async fn all(
         id,
         principal,
         method: &method,
-        form,
         key: idempotency::Given::of(request.headers()),
         wants_cost: negotiate::wants_cost(request.headers()),
     };
@@ -346,7 +345,6 @@ struct Caller<'a> {
     id: &'a str,
     principal: Arc<Principal>,
     method: &'a Method,
-    form: Form,
     key: idempotency::Given,
     wants_cost: bool,
 }
@@ -488,12 +486,7 @@ async fn answer(
         Some(once) => {
             // Few requests have a key: the others are not to carry the room for it.
             let running = Box::pin(running(Some(once.clone())));
-            let answer = Box::pin(idempotency::once(shared, once, caller, running)).await?;
-            // Nothing ran for an answer that was given before.
-            if let Some(charge) = &charge {
-                charge.settle(0);
-            }
-            Ok(answer)
+            Box::pin(idempotency::once(shared, &once, running)).await
         }
     }
 }

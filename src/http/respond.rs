@@ -128,8 +128,6 @@ pub(super) struct Answer {
     pub(super) cause: Option<Cause>,
     /// The codes of its errors, once they have them.
     codes: Option<String>,
-    /// Its body, where it is known before.
-    body: Option<String>,
 }
 
 impl From<Refusal> for Answer {
@@ -150,7 +148,6 @@ impl From<Refusal> for Answer {
             limit,
             cause,
             codes: None,
-            body: None,
         }
     }
 }
@@ -195,26 +192,11 @@ impl From<async_graphql::Response> for Answer {
             limit: None,
             cause: None,
             codes: None,
-            body: None,
         }
     }
 }
 
 impl Answer {
-    /// An answer that was given before.
-    pub(super) fn again(status: StatusCode, body: String) -> Self {
-        Self {
-            status,
-            response: async_graphql::Response::default(),
-            headers: Vec::new(),
-            graphql: false,
-            limit: None,
-            cause: None,
-            codes: None,
-            body: Some(body),
-        }
-    }
-
     pub(super) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self
@@ -222,8 +204,7 @@ impl Answer {
 
     /// Its body.
     pub(super) fn body(&self) -> String {
-        let written = || self.json().into_text();
-        self.body.clone().unwrap_or_else(written)
+        self.json().into_text()
     }
 
     fn json(&self) -> Json {
@@ -320,12 +301,9 @@ const PARTIAL: StatusCode = match StatusCode::from_u16(294) {
 };
 
 /// Gives one answer its form.
-pub(super) fn single(mut answer: Answer, form: Form, profile: StatusProfile) -> Response {
+pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Response {
     let status = answer.status(form, profile);
-    let body = match answer.body.take() {
-        Some(text) => text.into_bytes(),
-        None => answer.json().into_bytes(),
-    };
+    let body = answer.json().into_bytes();
     let mut response = (status, content_type(form), body).into_response();
     response.headers_mut().extend(answer.headers);
     response

@@ -1,13 +1,14 @@
 //! Requests that are done once, however often they are sent: those that come with a key.
 //!
 //! What comes of each transaction of such a request is committed with it, under the key and the transaction's place in the
-//! request. When the request is sent again, whether the first one was answered, cut off or is still under way, a transaction
-//! that has been committed is not run again: what came of it then comes of it now. So nothing has to be reserved
-//! beforehand, and nothing has to be cleaned up after a crash. The answer is kept beside it, last of all.
+//! request: ids, counts and codes, never a value of a profile. When the request is sent again, whether the first one was answered, cut
+//! off or is still under way, a transaction that has been committed is not run again: what came of it then comes of it now. So
+//! nothing has to be reserved beforehand, and nothing has to be cleaned up after a crash. No answer is kept: the selection of a request
+//! that is sent again shows what there is by then (docs/decisions/0034).
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::{Statement, Value};
 use serde::Serialize;
@@ -23,40 +24,36 @@ use crate::error::{Client, Error, Internal, Result};
 
 /// How long a key is kept, in microseconds: a day.
 const KEPT: i64 = 24 * 60 * 60 * 1_000_000;
-/// Largest answer that is kept, in bytes. A larger one is made anew when it is asked for again.
-const MAX_ANSWER: usize = 1 << 20;
-/// How many keys that are too old are removed whenever an answer is kept.
+/// How many keys that are too old are removed whenever a key is stored.
 const REMOVED: u64 = 20;
+/// What comes of the transactions of a request that has made none yet.
+const NONE: &str = "{}";
 
 /// A request that came with a key.
 #[derive(Debug)]
 pub struct Once {
     /// Whose key it is.
     owner: String,
+    /// The key, as a hash.
     key: String,
     /// What is asked for, as a hash.
     request: String,
     now: Timestamp,
-    /// How many transactions it has begun.
-    steps: AtomicUsize,
-    /// Whether its answer is for whoever waits for it, and for nobody after them.
-    unkept: AtomicBool,
+    /// How many transactions each field of the root has begun.
+    steps: Mutex<HashMap<String, usize>>,
+    /// Whether what came of a transaction was known.
+    has_found: AtomicBool,
+    /// Whether a transaction was run.
+    has_run: AtomicBool,
 }
 
-/// An answer that is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The status it had in HTTP.
-    pub status: u16,
-    /// Its body.
-    pub body: String,
-}
-
-/// Where the changes of a request go.
+/// Where the changes of a field of the root go.
 #[derive(Clone, Debug)]
 pub struct Changes {
     writer: Writer,
     once: Option<Arc<Once>>,
+    /// The field, as it is called in the answer.
+    field: String,
 }
 
 /// The key came with another request before.
@@ -67,27 +64,21 @@ struct Taken;
 struct Row {
     request: String,
     outcomes: String,
-    status: Option<i64>,
-    answer: Option<String>,
 }
 
 impl Changes {
-    /// Changes that are made once, when the request came with a key.
-    pub fn new(writer: Writer, once: Option<Arc<Once>>) -> Self {
-        Self { writer, once }
+    /// Changes of a field of the root, by its name in the answer, that are made once when the request came with a key.
+    pub const fn new(writer: Writer, once: Option<Arc<Once>>, field: String) -> Self {
+        Self {
+            writer,
+            once,
+            field,
+        }
     }
 
     /// The writer, for what may be done any number of times.
     pub const fn any(&self) -> &Writer {
         &self.writer
-    }
-
-    /// Keeps no answer of this request: it has something in it that is told once. Sent again, it finds what was done, and
-    /// its answer is made anew.
-    pub fn keep_no_answer(&self) {
-        if let Some(once) = &self.once {
-            once.unkept.store(true, Ordering::Relaxed);
-        }
     }
 
     /// Runs `work` in a transaction and commits what it did, unless this has been done for the same request. Whoever may not
@@ -112,7 +103,7 @@ impl Changes {
         let Some(once) = &self.once else {
             return self.writer.transaction_asked(work, question).await;
         };
-        let place = once.steps.fetch_add(1, Ordering::Relaxed);
+        let place = once.next(&self.field);
         let step = Step { once, place, work };
         let (outcome, rows) = self.writer.transaction_asked(&step, question).await?;
         Ok((outcome.map_err(|Taken| Client::KeyTaken)?, rows))
@@ -136,15 +127,16 @@ impl Changes {
 }
 
 impl Once {
-    /// A request, by the key that its owner gave it and a hash of what it asks for.
+    /// A request, by the hash of the key that its owner gave it and a hash of what it asks for.
     pub fn new(owner: String, key: String, request: String) -> Self {
         Self {
             owner,
             key,
             request,
             now: Timestamp::now(),
-            steps: AtomicUsize::new(0),
-            unkept: AtomicBool::new(false),
+            steps: Mutex::default(),
+            has_found: AtomicBool::new(false),
+            has_run: AtomicBool::new(false),
         }
     }
 
@@ -153,29 +145,31 @@ impl Once {
         (&self.owner, &self.key)
     }
 
-    /// The answer that is kept.
-    pub async fn kept(&self, reader: &Reader) -> Result<Option<Kept>> {
-        let sql = "SELECT request, outcomes, status, answer FROM idempotency_keys \
+    /// Whether all that this request changes was changed before.
+    pub fn is_replayed(&self) -> bool {
+        self.has_found.load(Ordering::Relaxed) && !self.has_run.load(Ordering::Relaxed)
+    }
+
+    /// Refuses the request if its key came with another one.
+    pub async fn check(&self, reader: &Reader) -> Result<()> {
+        let sql = "SELECT request, outcomes FROM idempotency_keys \
                    WHERE owner = $1 AND idempotency_key = $2 AND created_at > $3";
         let [owner, key] = self.values();
         let values = [owner, key, self.oldest().into()];
         let rows: Vec<Row> = reader.fetch(reader.dialect().raw(sql, values)).await?;
-        let Some(row) = rows.into_iter().next() else {
-            return Ok(None);
-        };
-        if row.request != self.request {
+        if rows.iter().any(|row| row.request != self.request) {
             return Err(Client::KeyTaken.into());
         }
-        Ok(row.kept())
+        Ok(())
     }
 
-    /// Keeps the answer, unless one is kept. The one that is kept now; none when it is too large, or not to be kept.
-    pub async fn keep(&self, writer: &Writer, answer: &Kept) -> Result<Option<Kept>> {
-        let work = Keep { once: self, answer };
-        Ok(writer
-            .transaction(&work)
-            .await?
-            .map_err(|Taken| Client::KeyTaken)?)
+    /// The place of the next transaction of a field: its name, and how many came before.
+    fn next(&self, field: &str) -> String {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = steps.entry(field.to_owned()).or_default();
+        let place = format!("{field}/{step}");
+        *step += 1;
+        place
     }
 
     fn values(&self) -> [Value; 2] {
@@ -187,13 +181,26 @@ impl Once {
         Timestamp(self.now.0.saturating_sub(KEPT))
     }
 
+    /// Removes some keys that are too old. Others who do the same meanwhile are left to their rows.
+    async fn forget_old(&self, transaction: &Transaction) -> Result<(), Undone> {
+        let dialect = transaction.dialect();
+        let sql = format!(
+            "DELETE FROM idempotency_keys WHERE (owner, idempotency_key) IN \
+             (SELECT owner, idempotency_key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT {REMOVED}{})",
+            dialect.locking_free("idempotency_keys")
+        );
+        let oldest = [self.oldest().into()];
+        transaction.execute(dialect.raw(sql, oldest)).await?;
+        Ok(())
+    }
+
     /// The key's row, made when there is none. Until the transaction ends nobody else has it: whoever comes with the same key
     /// waits here, before anything is done.
     async fn hold(&self, transaction: &Transaction) -> Result<Result<Row, Taken>, Undone> {
         let dialect = transaction.dialect();
         let sql = "INSERT INTO idempotency_keys (owner, idempotency_key, request, created_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (owner, idempotency_key) DO UPDATE \
-                   SET request = excluded.request, created_at = excluded.created_at, outcomes = '{}', status = NULL, answer = NULL \
+                   SET request = excluded.request, created_at = excluded.created_at, outcomes = '{}' \
                    WHERE idempotency_keys.created_at <= $5";
         let rest = [
             self.request.as_str().into(),
@@ -203,7 +210,7 @@ impl Once {
         let values = self.values().into_iter().chain(rest);
         transaction.later(dialect.raw(sql, values)).await?;
         let sql = format!(
-            "SELECT request, outcomes, status, answer FROM idempotency_keys WHERE owner = $1 AND idempotency_key = $2{}",
+            "SELECT request, outcomes FROM idempotency_keys WHERE owner = $1 AND idempotency_key = $2{}",
             dialect.locking("idempotency_keys")
         );
         let rows: Vec<Row> = transaction.fetch(dialect.raw(sql, self.values())).await?;
@@ -216,25 +223,12 @@ impl Once {
     }
 }
 
-by_name!(Row {
-    request,
-    outcomes,
-    status,
-    answer
-});
-
-impl Row {
-    fn kept(self) -> Option<Kept> {
-        let status = u16::try_from(self.status?).ok()?;
-        let body = self.answer?;
-        Some(Kept { status, body })
-    }
-}
+by_name!(Row { request, outcomes });
 
 /// A transaction of a request, at its place among them.
 struct Step<'a, W> {
     once: &'a Once,
-    place: usize,
+    place: String,
     work: &'a W,
 }
 
@@ -249,15 +243,20 @@ where
             Ok(row) => row,
             Err(taken) => return Ok(Err(taken)),
         };
-        let mut outcomes: BTreeMap<usize, Box<RawValue>> =
+        let mut outcomes: BTreeMap<String, Box<RawValue>> =
             serde_json::from_str(&row.outcomes).map_err(unreadable)?;
         if let Some(outcome) = outcomes.get(&self.place) {
             let outcome = serde_json::from_str(outcome.get()).map_err(unreadable)?;
+            self.once.has_found.store(true, Ordering::Relaxed);
             return Ok(Ok(outcome));
         }
+        if row.outcomes == NONE {
+            self.once.forget_old(transaction).await?;
+        }
         let outcome = self.work.run(transaction).await?;
+        self.once.has_run.store(true, Ordering::Relaxed);
         let told = serde_json::value::to_raw_value(&outcome).map_err(unreadable)?;
-        outcomes.insert(self.place, told);
+        outcomes.insert(self.place.clone(), told);
         let outcomes = serde_json::to_string(&outcomes).map_err(unreadable)?;
         let sql =
             "UPDATE idempotency_keys SET outcomes = $3 WHERE owner = $1 AND idempotency_key = $2";
@@ -274,61 +273,4 @@ where
 )]
 fn unreadable(error: serde_json::Error) -> Undone {
     Error::from(Internal::Corrupt(error.to_string())).into()
-}
-
-/// Keeps an answer.
-struct Keep<'a> {
-    once: &'a Once,
-    answer: &'a Kept,
-}
-
-impl Work for Keep<'_> {
-    type Output = Result<Option<Kept>, Taken>;
-
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
-        let row = match self.once.hold(transaction).await? {
-            Ok(row) => row,
-            Err(taken) => return Ok(Err(taken)),
-        };
-        if let Some(kept) = row.kept() {
-            return Ok(Ok(Some(kept)));
-        }
-        self.forget_old(transaction).await?;
-        if self.once.unkept.load(Ordering::Relaxed) || self.answer.body.len() > MAX_ANSWER {
-            return Ok(Ok(None));
-        }
-        let sql = "UPDATE idempotency_keys SET status = $3, answer = $4 WHERE owner = $1 AND idempotency_key = $2";
-        let answer = [
-            i64::from(self.answer.status).into(),
-            self.answer.body.as_str().into(),
-        ];
-        let values = self.once.values().into_iter().chain(answer);
-        let statement = transaction.dialect().raw(sql, values);
-        transaction.later(statement).await?;
-        Ok(Ok(Some(self.answer.clone())))
-    }
-}
-
-impl Keep<'_> {
-    /// Removes some keys that are too old. Others who do the same meanwhile are left to their rows.
-    async fn forget_old(&self, transaction: &Transaction) -> Result<(), Undone> {
-        let dialect = transaction.dialect();
-        let sql = format!(
-            "DELETE FROM idempotency_keys WHERE (owner, idempotency_key) IN \
-             (SELECT owner, idempotency_key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT {REMOVED}{})",
-            dialect.locking_free("idempotency_keys")
-        );
-        let oldest = [self.once.oldest().into()];
-        transaction.execute(dialect.raw(sql, oldest)).await?;
-        Ok(())
-    }
-}
-
-/// Forgets every answer that is kept: whatever of somebody stands in one is gone. What has been done stays done: a request
-/// that is sent again finds what came of it, and its answer is made anew. How many there were.
-pub async fn forget_answers(transaction: &Transaction) -> Result<u64, Undone> {
-    let sql = "UPDATE idempotency_keys SET status = NULL, answer = NULL WHERE answer IS NOT NULL";
-    transaction
-        .execute(transaction.dialect().raw(sql, []))
-        .await
 }

@@ -109,7 +109,7 @@ async fn migration_trims_the_tags_that_are_stored() {
             "session": { "externalId": "s", "tags": ["x"] }, "message": { "externalId": "m", "role": "USER", "text": "", "sentAt": "2026-04-01T00:00:00Z" } });
         let record = "mutation ($event: EventInput!) { recordMessages(input: {events: [$event]}) { recorded } }";
         world.ask(record, json!({ "event": event })).await;
-        let steps = down_to(world, "m0015_trimmed_tags").to_string();
+        let steps = down_to(world, "m0012_trimmed_tags").to_string();
         text(&at(world).args(["migrate", "down", &steps]).output().unwrap());
         for sql in [
             "UPDATE chat_users SET tags = '[\"\u{a0}vip\",\"old\",\"vip \"]'",

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is sent again has no second effect and gets the answer it had.
+//! `Idempotency-Key`: what is sent again has no second effect, and nothing of a profile is kept for it.
 
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ async fn sql(world: &World, sql: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_again_gets_the_same_answer() {
+async fn the_same_again_changes_nothing_and_shows_what_is_stored() {
     everywhere(Start::Audience, async |world| {
         let server = server(world);
         let user = somebody(world).await;
@@ -102,7 +102,10 @@ async fn the_same_again_gets_the_same_answer() {
         send(&server, &[], &rename(&user, "Two")).await;
         let other = self::server(world);
         let again = send(&other, &["k-1"], &rename(&user, "One")).await;
-        assert_eq!((again.0, &again.2), (first.0, &first.2));
+        assert_eq!(
+            again.json()["data"]["updateChatUser"],
+            json!({ "chatUser": { "name": "Two", "version": before + 2 }, "userErrors": [] })
+        );
         assert!(again.is_replayed());
         assert_eq!(version(world, &user).await, before + 2);
         // Under another key it is another request, and so it is without one.
@@ -184,15 +187,15 @@ async fn what_was_done_before_a_crash_is_not_done_again() {
         let body = json!({ "query": two, "variables": { "id": user } });
         let first = send(&server(world), &["crash"], &body).await;
         assert_eq!(version(world, &user).await, before + 2);
-        // As after a crash before the answer was kept: each transaction is known, none is run again.
-        sql(world, "UPDATE idempotency_keys SET status = NULL, answer = NULL").await;
+        // Each transaction is known, none is run again.
         let again = send(&server(world), &["crash"], &body).await;
-        assert!(!again.is_replayed());
+        assert!(again.is_replayed());
         assert_eq!(again.json()["data"]["create"], first.json()["data"]["create"]);
         assert_eq!(version(world, &user).await, before + 2);
         // As after a crash between two of them.
-        sql(world, "UPDATE idempotency_keys SET status = NULL, answer = NULL, outcomes = '{\"0\":[{\"Ok\":true}]}'").await;
+        sql(world, "UPDATE idempotency_keys SET outcomes = '{\"a/0\":[{\"Ok\":true}]}'").await;
         let again = send(&server(world), &["crash"], &body).await;
+        assert!(!again.is_replayed());
         assert_eq!(again.json()["data"]["create"]["userErrors"][0]["code"], "CONFLICT");
         assert_eq!(version(world, &user).await, before + 2, "the name was B already");
     })
@@ -231,25 +234,55 @@ async fn a_key_is_kept_for_a_day() {
         let user = somebody(world).await;
         let before = version(world, &user).await;
         for at in 0..30 {
-            send(&server, &[&format!("old-{at}")], &json!({ "query": "mutation { unblockChatUser(input: {id: \"nobody\"}) { userErrors { code } } }" })).await;
+            let unblock =
+                "mutation ($id: ID!) { unblockChatUser(input: {id: $id}) { userErrors { code } } }";
+            send(
+                &server,
+                &[&format!("old-{at}")],
+                &json!({ "query": unblock, "variables": { "id": user } }),
+            )
+            .await;
         }
         send(&server, &["k"], &rename(&user, "One")).await;
-        sql(world, &format!("UPDATE idempotency_keys SET created_at = created_at - {}", DAY - 60_000_000)).await;
-        assert!(send(&server, &["k"], &rename(&user, "One")).await.is_replayed());
-        sql(world, "UPDATE idempotency_keys SET created_at = created_at - 60000001").await;
+        sql(
+            world,
+            &format!(
+                "UPDATE idempotency_keys SET created_at = created_at - {}",
+                DAY - 60_000_000
+            ),
+        )
+        .await;
+        assert!(
+            send(&server, &["k"], &rename(&user, "One"))
+                .await
+                .is_replayed()
+        );
+        sql(
+            world,
+            "UPDATE idempotency_keys SET created_at = created_at - 60000001",
+        )
+        .await;
         let other = send(&server, &["k"], &rename(&user, "Two")).await;
-        assert_eq!(other.json()["data"]["updateChatUser"]["chatUser"]["version"], before + 2);
+        assert_eq!(
+            other.json()["data"]["updateChatUser"]["chatUser"]["version"],
+            before + 2
+        );
         // What is too old goes away by and by.
         send(&server, &["new"], &rename(&user, "Three")).await;
         let dialect = world.database.reader.dialect();
-        let rows = world.database.reader.rows(dialect.raw("SELECT idempotency_key FROM idempotency_keys", [])).await.unwrap();
+        let rows = world
+            .database
+            .reader
+            .rows(dialect.raw("SELECT idempotency_key FROM idempotency_keys", []))
+            .await
+            .unwrap();
         assert_eq!(rows.len(), 2);
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_tell_of_mistakes_are_kept_and_refusals_are_not() {
+async fn mistakes_that_a_transaction_found_are_known_and_refusals_use_no_key_up() {
     everywhere(Start::Audience, async |world| {
         let server = server(world);
         let user = somebody(world).await;
@@ -259,14 +292,11 @@ async fn answers_that_tell_of_mistakes_are_kept_and_refusals_are_not() {
         let again = send(&server, &["user-error"], &create).await;
         assert!(again.is_replayed());
         assert_eq!(again.2, first.2);
-        // An error of a field is an answer too.
+        // A list that is too long changes nothing.
         let ids: Vec<_> = (0..251).map(|_| &user).collect();
-        let many = json!({ "query": "mutation ($ids: [ID!]!) { tagChatUsers(input: {ids: $ids, tags: [\"a\"]}) { count } }", "variables": { "ids": ids } });
-        let first = send(&server, &["error"], &many).await;
-        assert_eq!(first.code(), "BAD_USER_INPUT");
-        let again = send(&server, &["error"], &many).await;
-        assert!(again.is_replayed());
-        assert_eq!((again.0, &again.2), (first.0, &first.2));
+        let many = "mutation ($ids: [ID!]!) { tagChatUsers(input: {ids: $ids, tags: [\"a\"]}) { count } }";
+        let reply = send(&server, &["refused"], &json!({ "query": many, "variables": { "ids": ids } })).await;
+        assert_eq!(reply.code(), "BAD_USER_INPUT");
         // What was refused before anything ran has not used the key up.
         for refused in [
             json!({ "query": "mutation { nothing }" }),
@@ -324,42 +354,105 @@ async fn a_key_is_visible_and_single_and_for_mutations() {
     .await;
 }
 
+/// All that is stored of keys, as text.
+async fn stored(world: &World) -> String {
+    let reader = &world.database.reader;
+    let sql = "SELECT owner, idempotency_key, request, outcomes FROM idempotency_keys";
+    let rows = reader.rows(reader.dialect().raw(sql, [])).await.unwrap();
+    let columns = ["owner", "idempotency_key", "request", "outcomes"];
+    let text = |row: &parlour::db::Row| {
+        columns
+            .map(|column| row.try_get::<String>("", column).unwrap())
+            .join(" ")
+    };
+    rows.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_can_be_forgotten_and_what_was_done_is_still_known() {
-    struct Forget;
-    impl parlour::db::Work for Forget {
-        type Output = u64;
-        async fn run(
-            &self,
-            transaction: &parlour::db::Transaction,
-        ) -> Result<u64, parlour::db::Undone> {
-            parlour::write::idempotency::forget_answers(transaction).await
+async fn nothing_of_a_profile_is_kept_for_a_key() {
+    everywhere(Start::Audience, async |world| {
+        let server = server(world);
+        let user = somebody(world).await;
+        let literal = format!(
+            "mutation {{ a: updateChatUser(input: {{id: \"{user}\", name: \"zqxw\", email: \"zqxw@example.org\", ifVersion: 77}}) {{
+                chatUser {{ name email }} userErrors {{ code }} }}
+             b: updateChatUserSettings(input: {{id: \"{user}\", settings: {{zqxw: \"zqxw\"}}}}) {{ chatUser {{ settings }} }}
+             c: tagChatUsers(input: {{ids: [\"{user}\"], tags: [\"zqxw\"]}}) {{ count }}
+             d: blockChatUser(input: {{id: \"{user}\", reason: \"zqxw\"}}) {{ chatUser {{ block {{ reason }} }} }}
+             e: subscribeChatUser(input: {{id: \"{user}\", tag: \"zqxw\"}}) {{ chatUser {{ name }} }} }}"
+        );
+        for body in [rename(&user, "zqxw"), json!({ "query": literal })] {
+            let key = format!("zqxw-{}", body.to_string().len());
+            let first = send(&server, &[&key], &body).await;
+            assert!(first.2.contains("zqxw"), "{}", first.2);
+            assert!(send(&server, &[&key], &body).await.is_replayed());
         }
-    }
+        let stored = stored(world).await;
+        assert!(stored.lines().count() == 2 && !stored.contains("zqxw"), "{stored}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_deleted_is_not_shown_to_the_same_request() {
+    const DELETE: &str = "mutation ($id: ID!, $mode: DeletionMode!) { deleteChatUser(input: {id: $id, mode: $mode}) { userErrors { code } } }";
+    everywhere(Start::Audience, async |world| {
+        let server = server(world);
+        for (mode, place) in [("SOFT", 0), ("ERASE", 1), ("HARD", 2)] {
+            let data = world.ask("query { chatUsers(first: 10, where: {email: {isNull: false}}) { nodes { id } } }", Value::Null).await;
+            let user = data["chatUsers"]["nodes"][place % 2]["id"].as_str().unwrap().to_owned();
+            let many = json!({
+                "query": "mutation ($id: ID!) { updateChatUsers(input: {changes: [{id: $id, name: \"zqxw\"}]}) { chatUsers { name email } } }",
+                "variables": { "id": user },
+            });
+            let merged = json!({
+                "query": "mutation ($id: ID!) { tagChatUsers(input: {ids: [$id], tags: [\"zqxw\"]}) { chatUsers { name email } count } }",
+                "variables": { "id": user },
+            });
+            let bodies = [rename(&user, "zqxw"), many, merged];
+            for (at, body) in bodies.iter().enumerate() {
+                let first = send(&server, &[&format!("{mode}-{at}")], body).await;
+                assert!(first.2.contains("zqxw"), "{}", first.2);
+            }
+            world.ask(DELETE, json!({ "id": user, "mode": mode })).await;
+            for (at, body) in bodies.iter().enumerate() {
+                let again = send(&server, &[&format!("{mode}-{at}")], body).await;
+                assert!(again.is_replayed() && !again.2.contains("zqxw"), "{mode}: {}", again.2);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_beside_a_keyed_request_leaves_nothing_of_it() {
+    const ERASE: &str = "mutation ($id: ID!) { deleteChatUser(input: {id: $id, mode: ERASE}) { userErrors { code } } }";
     everywhere(Start::Audience, async |world| {
         let server = Arc::new(server(world));
-        let user = somebody(world).await;
-        let before = version(world, &user).await;
-        send(&server, &["k"], &rename(&user, "A secret")).await;
-        assert_eq!(world.database.writer.transaction(&Forget).await.unwrap(), 1);
-        let dialect = world.database.reader.dialect();
-        let rows = world
-            .database
-            .reader
-            .rows(dialect.raw(
-                "SELECT outcomes FROM idempotency_keys WHERE answer IS NULL",
-                [],
-            ))
-            .await
-            .unwrap();
-        let outcomes: String = rows[0].try_get("", "outcomes").unwrap();
-        assert!(!outcomes.contains("secret"), "{outcomes}");
-        send(&server, &[], &rename(&user, "Another")).await;
-        let again = send(&server, &["k"], &rename(&user, "A secret")).await;
-        assert_eq!(
-            again.json()["data"]["updateChatUser"]["chatUser"],
-            json!({ "name": "Another", "version": before + 2 })
-        );
+        let data = world
+            .ask(
+                "query { chatUsers(first: 5) { nodes { id } } }",
+                Value::Null,
+            )
+            .await;
+        for user in data["chatUsers"]["nodes"].as_array().unwrap() {
+            let user = user["id"].as_str().unwrap();
+            let body = rename(user, "zqxw");
+            let keyed = (0..8).map(async |at| {
+                let key = format!("{user}-{}", at % 4);
+                send(&server, &[&key], &body).await;
+            });
+            let erase = json!({ "query": ERASE, "variables": { "id": user } });
+            tokio::join!(join_all(keyed), send(&server, &[], &erase));
+            let check = world
+                .ask(
+                    "query ($id: ID!) { erasureCheck(id: $id) { total } }",
+                    json!({ "id": user }),
+                )
+                .await;
+            assert_eq!(check["erasureCheck"]["total"], 0);
+        }
+        assert!(!stored(world).await.contains("zqxw"));
     })
     .await;
 }
@@ -382,7 +475,7 @@ async fn an_answer_is_not_given_again_to_who_may_see_less_since() {
         assert!(name.is_string(), "{first:?}");
         let again = send(&open_to(Role::Viewer), &["k-1"], &block).await;
         assert!(!again.2.contains(name.as_str().unwrap()), "{again:?}");
-        assert!(!again.is_replayed());
+        assert_eq!(again.code(), "FORBIDDEN");
         // To the same it is.
         assert!(
             send(&open_to(Role::Admin), &["k-1"], &block)

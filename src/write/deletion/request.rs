@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::super::asked::Asked;
 use super::super::audit::{self, Entry};
-use super::super::idempotency;
 use super::super::profile::{self, Refused};
 use super::step::{self, START};
 use crate::caller::{Caller, Permission, Principal};
@@ -130,7 +129,6 @@ impl DeleteUser<'_> {
         let counts = if self.mode == DeletionMode::Soft {
             hidden_rows(transaction, user).await?
         } else {
-            idempotency::forget_answers(transaction).await?;
             erase_profile(transaction, user.id, now).await?
         };
         audit::enter(transaction, self.by, &[entry]).await?;
