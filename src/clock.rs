@@ -1,5 +1,7 @@
 //! Time as Parlour stores it: whole microseconds since 1970, UTC.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use sea_orm::DeriveValueType;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -13,11 +15,24 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Reads RFC 3339 with any offset and any fraction; what is finer than a microsecond is cut off.
+    /// Reads RFC 3339 with any offset and any fraction; what is finer than a microsecond is cut off. The year has four digits in UTC
+    /// as well, so that every time that is read can be written and read again.
     pub fn parse(text: &str) -> Result<Self, String> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|time| Self(time.timestamp_micros()))
-            .map_err(|error| format!("`{text}` is not an RFC 3339 time: {error}"))
+        let time = DateTime::parse_from_rfc3339(text)
+            .map_err(|error| format!("`{text}` is not an RFC 3339 time: {error}"))?;
+        match time.to_utc().year() {
+            0..=9999 => Ok(Self(time.timestamp_micros())),
+            _ => Err(format!(
+                "`{text}` is not an RFC 3339 time: its year in UTC is not 0000 to 9999"
+            )),
+        }
+    }
+
+    /// The time that comes so much later; the last that there is, where that is beyond it.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros))
     }
 
     /// What the clock of the machine says.

@@ -16,6 +16,7 @@ mod m0010_audiences;
 mod m0011_folding;
 mod m0012_trimmed_tags;
 mod m0013_no_answers;
+mod m0014_redacted_messages;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_folding::Migration),
             Box::new(m0012_trimmed_tags::Migration),
             Box::new(m0013_no_answers::Migration),
+            Box::new(m0014_redacted_messages::Migration),
         ]
     }
 }

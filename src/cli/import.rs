@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::config::CLOCK_AHEAD;
 use crate::db::Database;
 use crate::error::Result;
 use crate::import::{
-    Batch, Broken, MAX_WINDOW_LOG, Position, Reading, Reject, RejectsFile, Source, WINDOW_LOG,
-    total_bytes,
+    Allowed, Batch, Broken, MAX_WINDOW_LOG, Position, Reading, Reject, RejectsFile, Source,
+    WINDOW_LOG, total_bytes,
 };
 use crate::write::{Fate, apply_in_lanes};
 
@@ -40,9 +41,21 @@ pub(super) struct Arguments {
     /// Largest window of a zstd file, as a power of two: 31 reads what `zstd --long=31` wrote, and takes 2 GiB of memory for it
     #[arg(long, value_name = "LOG", default_value_t = WINDOW_LOG, value_parser = clap::value_parser!(u32).range(10..=i64::from(MAX_WINDOW_LOG)))]
     pub zstd_window_log: u32,
+    /// How far ahead of the clock the times of lines may be
+    #[arg(long, env = "PARLOUR_CLOCK_AHEAD_LIMIT", value_name = "SECONDS", default_value_t = CLOCK_AHEAD)]
+    pub clock_ahead_limit: u64,
     /// Prints the result as one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+impl Arguments {
+    const fn allowed(&self) -> Allowed {
+        Allowed {
+            window_log: self.zstd_window_log,
+            clock_ahead: Duration::from_secs(self.clock_ahead_limit),
+        }
+    }
 }
 
 /// What an import did.
@@ -77,7 +90,7 @@ pub(super) async fn run(arguments: &Arguments, database: &Database) -> Result<Ex
         broken: 0,
         reached: None,
     };
-    let reading = Reading::start(sources, arguments.zstd_window_log)?;
+    let reading = Reading::start(sources, arguments.allowed())?;
     if let Err(error) = import.take(reading, database).await {
         import.progress.clear();
         import.progress.say(&import.interrupted());

@@ -63,6 +63,9 @@ pub struct LimitSettings {
     /// Time that a request's body may take to arrive [default: 10000]
     #[arg(long, env = "PARLOUR_BODY_TIMEOUT", value_name = "MS")]
     pub body_timeout: Option<u64>,
+    /// How far ahead of the server's clock the times of recorded events may be [default: 86400]
+    #[arg(long, env = "PARLOUR_CLOCK_AHEAD_LIMIT", value_name = "SECONDS")]
+    pub clock_ahead_limit: Option<u64>,
     /// Documents that are kept parsed and checked, in bytes of their text [default: 4194304]
     #[arg(long, env = "PARLOUR_DOCUMENT_CACHE", value_name = "BYTES")]
     pub document_cache: Option<u64>,
@@ -107,9 +110,14 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Time that a body may take to arrive.
     pub body_timeout: Duration,
+    /// How far ahead of the server's clock the times of recorded events may be.
+    pub clock_ahead: Duration,
     /// Bytes of documents that are kept checked.
     pub document_cache: u64,
 }
+
+/// How far ahead of the clock the times of events may be, unless told otherwise, in seconds: a day.
+pub const CLOCK_AHEAD: u64 = 24 * 60 * 60;
 
 impl LimitSettings {
     /// The limits, with the defaults where nothing was said.
@@ -133,6 +141,7 @@ impl LimitSettings {
             parallel: self.parallel_limit.unwrap_or_else(several_per_core).max(1),
             request_timeout: Duration::from_millis(self.request_timeout.unwrap_or(10_000)),
             body_timeout: Duration::from_millis(self.body_timeout.unwrap_or(10_000)),
+            clock_ahead: Duration::from_secs(self.clock_ahead_limit.unwrap_or(CLOCK_AHEAD)),
             document_cache: self.document_cache.unwrap_or(4 << 20),
         }
     }

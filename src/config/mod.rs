@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::graphql::{Currency, PageLimits};
 use crate::roles::Roles;
 pub use jwt::{JwtAlgorithm, JwtFlags, JwtSettings};
-pub use limits::{LimitSettings, Limits, Rate};
+pub use limits::{CLOCK_AHEAD, LimitSettings, Limits, Rate};
 
 /// Where settings come from besides flags and environment.
 #[derive(Args, Clone, Debug, Default)]

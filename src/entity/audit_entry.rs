@@ -74,6 +74,10 @@ pub enum AuditAction {
     ChatUserRemoved,
     /// A user who had been hidden was shown again.
     ChatUserRestored,
+    /// The text and the attachments of a message were removed.
+    MessageRedacted,
+    /// A message was removed.
+    MessageRemoved,
     /// An agent was made.
     AgentCreated,
     /// The name, the description or the idle time of an agent was changed.

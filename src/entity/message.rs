@@ -41,6 +41,8 @@ pub struct Model {
     pub by_rule: i64,
     /// The id under which the user was known then, where that one has been merged into another; external ids are unique with it.
     pub sent_as: Option<Uuid>,
+    /// When its text and attachments were removed.
+    pub redacted_at: Option<Timestamp>,
     /// Whether what was said has been left out of this row. No column.
     #[sea_orm(ignore)]
     pub withheld: bool,

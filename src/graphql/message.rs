@@ -121,7 +121,12 @@ impl Message {
         self.0.role
     }
 
-    /// What was said. May be empty, when there is only an attachment. Null without `messages:read`.
+    /// When its text and its attachments were removed by `redactMessage`; null for a message that is as it came.
+    fn redacted_at(&self) -> Option<Timestamp> {
+        self.0.redacted_at
+    }
+
+    /// What was said. May be empty, when there is only an attachment, or when the message was redacted. Null without `messages:read`.
     fn text(&self) -> Option<&str> {
         (!self.0.withheld).then_some(&self.0.text)
     }

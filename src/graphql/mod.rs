@@ -13,6 +13,7 @@ pub mod json;
 pub mod loader;
 mod merge;
 mod message;
+mod message_change;
 mod money;
 mod mutation;
 mod node;
@@ -30,6 +31,7 @@ mod update;
 mod viewer;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_graphql::{Data, ServerError, Variables};
 
@@ -57,6 +59,8 @@ pub struct Means {
     pub currency: Currency,
     /// What roles there are.
     pub roles: Roles,
+    /// How far ahead of the clock the times of recorded events may be.
+    pub clock_ahead: Duration,
     /// Where it is noted whose personal data was read, when that is wanted.
     pub reads: Option<ReadLog>,
 }
@@ -72,6 +76,7 @@ struct Request {
     pages: PageLimits,
     currency: Currency,
     roles: Roles,
+    clock_ahead: Duration,
     /// Whether it asks for an object twice under one key.
     repeats: bool,
     batches: Batches,
@@ -112,6 +117,7 @@ pub async fn execute(
         pages: means.pages,
         currency: means.currency,
         roles: means.roles.clone(),
+        clock_ahead: means.clock_ahead,
         repeats: operation.repeats,
         batches: batches.clone(),
         loaders: OnceLock::new(),
@@ -154,6 +160,11 @@ fn writer(context: &async_graphql::Context<'_>) -> Changes {
 /// When the request came: the same for all of it.
 fn now(context: &async_graphql::Context<'_>) -> Timestamp {
     request(context).now
+}
+
+/// The latest time that an event may tell of.
+fn latest(context: &async_graphql::Context<'_>) -> Timestamp {
+    now(context).after(request(context).clock_ahead)
 }
 
 /// Who asks.

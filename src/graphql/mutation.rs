@@ -10,6 +10,9 @@ use super::deletion::{
     DeleteChatUserInput, DeleteChatUserPayload, RestoreChatUserInput, RestoreChatUserPayload,
 };
 use super::merge::{MergeChatUsersInput, MergeChatUsersPayload};
+use super::message_change::{
+    RedactMessageInput, RedactMessagePayload, RemoveMessageInput, RemoveMessagePayload,
+};
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
 use super::stopped::SetChatUserStoppedInput;
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
@@ -187,6 +190,25 @@ impl Mutation {
         #[graphql(desc = "The user.")] input: RestoreChatUserInput,
     ) -> Result<RestoreChatUserPayload> {
         super::deletion::restore(context, input).await
+    }
+
+    /// Removes the text and the attachments of a message. It keeps its place, and counts as before. Recorded again, it stays redacted.
+    async fn redact_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The message.")] input: RedactMessageInput,
+    ) -> Result<RedactMessagePayload> {
+        super::message_change::redact(context, input).await
+    }
+
+    /// Removes a message, and lowers all figures by it: as if it had not been recorded. A session that nothing else told of goes with
+    /// it. Recorded again, it is a new message; that is how one with a wrong time is corrected.
+    async fn remove_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The message.")] input: RemoveMessageInput,
+    ) -> Result<RemoveMessagePayload> {
+        super::message_change::remove(context, input).await
     }
 
     /// Changes some of the settings of a user, and leaves the others. For those with `users:pii`.

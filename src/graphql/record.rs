@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::scalar::JsonObject;
 use super::update::UserErrorCode;
-use super::{caller, loaders, writer};
+use super::{caller, latest, loaders, writer};
 use crate::clock::Timestamp;
 use crate::decimal::Decimal;
 use crate::entity;
@@ -190,7 +190,7 @@ pub(super) async fn record(
             Err((code, key, reason)) => payload.reject(at, code, key, reason),
         }
     }
-    let batch = Batch::of(&events, &caller(context).principal);
+    let batch = Batch::of(&events, &caller(context).principal).until(latest(context));
     let outcome = writer(context).transaction(&batch).await?;
     loaders(context).forget();
     for (at, fate) in places.into_iter().zip(outcome.fates) {

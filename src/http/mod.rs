@@ -138,6 +138,7 @@ impl Server {
                 pages,
                 currency: settings.currency()?,
                 roles: settings.roles()?,
+                clock_ahead: limits.clock_ahead,
                 reads,
             },
             keeper: Mutex::new(keeper),

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -12,6 +13,7 @@ use super::lines::{LIMIT, Line, Lines};
 use super::parse::{Flaw, parse};
 use super::reject::{Position, Reject, excerpt};
 use super::source::Source;
+use crate::clock::Timestamp;
 use crate::error::{Internal, Result};
 use crate::write::event::{Event, Rejection};
 
@@ -84,10 +86,10 @@ impl Batch {
         rejects
     }
 
-    fn add(&mut self, position: Position, line: &[u8], length: Line) {
+    fn add(&mut self, position: Position, line: &[u8], length: Line, latest: Timestamp) {
         let parsed = match length {
             Line::TooLong => Err(Flaw::whole(format!("is longer than {} MiB", LIMIT >> 20))),
-            Line::Whole | Line::End => parse(line),
+            Line::Whole | Line::End => parse(line, latest),
         };
         match parsed {
             Ok(event) => {
@@ -109,6 +111,15 @@ impl Batch {
     }
 }
 
+/// What an import takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    /// The power of two that the window of a zstd file may have at most.
+    pub window_log: u32,
+    /// How far ahead of the clock the times of events may be.
+    pub clock_ahead: Duration,
+}
+
 /// An import being read.
 #[derive(Debug)]
 pub struct Reading {
@@ -118,16 +129,15 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Begins to read. It stops by itself when this value is dropped. `window_log` is the power of two that the window of a zstd file may
-    /// have at most.
-    pub fn start(sources: Vec<Source>, window_log: u32) -> Result<Self> {
+    /// Begins to read. It stops by itself when this value is dropped.
+    pub fn start(sources: Vec<Source>, allowed: Allowed) -> Result<Self> {
         let (sender, batches) = channel(AHEAD);
         let bytes = Arc::new(AtomicU64::new(0));
         let reader = Reader {
             batch: Batch::default(),
             sender,
             bytes: Arc::clone(&bytes),
-            window_log,
+            allowed,
         };
         let thread = std::thread::Builder::new()
             .name("import".to_owned())
@@ -167,7 +177,7 @@ struct Reader {
     batch: Batch,
     sender: Sender<Batch>,
     bytes: Arc<AtomicU64>,
-    window_log: u32,
+    allowed: Allowed,
 }
 
 impl Reader {
@@ -189,7 +199,7 @@ impl Reader {
         };
         let lines = source
             .open(&self.bytes)
-            .and_then(|packed| decompress(packed, self.window_log))
+            .and_then(|packed| decompress(packed, self.allowed.window_log))
             .map(|text| Lines::new(text, LIMIT));
         let result = match lines {
             Ok(mut lines) => self.lines(&mut lines, &mut position)?,
@@ -222,7 +232,8 @@ impl Reader {
             };
             position.line = lines.number();
             if !line.trim_ascii().is_empty() || length == Line::TooLong {
-                self.batch.add(*position, &line, length);
+                let latest = Timestamp::now().after(self.allowed.clock_ahead);
+                self.batch.add(*position, &line, length, latest);
             }
             if self.batch.is_full() {
                 self.send()?;
@@ -243,8 +254,13 @@ mod tests {
     use std::path::Path;
 
     use super::{Batch, Reading};
-    use crate::import::{Position, Source, WINDOW_LOG};
+    use crate::import::{Allowed, Position, Source, WINDOW_LOG};
     use crate::write::event::reject;
+
+    const ALLOWED: Allowed = Allowed {
+        window_log: WINDOW_LOG,
+        clock_ahead: std::time::Duration::ZERO,
+    };
 
     fn line(message: &str) -> String {
         format!(
@@ -259,7 +275,7 @@ mod tests {
     }
 
     async fn read(sources: Vec<Source>) -> Vec<Batch> {
-        let mut reading = Reading::start(sources, WINDOW_LOG).unwrap();
+        let mut reading = Reading::start(sources, ALLOWED).unwrap();
         let mut batches = Vec::new();
         while let Some(batch) = reading.next().await.unwrap() {
             batches.push(batch);
@@ -383,8 +399,7 @@ mod tests {
         let many: String = (0..20_000)
             .map(|number| line(&number.to_string()) + "\n")
             .collect();
-        let mut reading =
-            Reading::start(vec![file(folder.path(), "many", many)], WINDOW_LOG).unwrap();
+        let mut reading = Reading::start(vec![file(folder.path(), "many", many)], ALLOWED).unwrap();
         assert!(reading.next().await.unwrap().is_some());
         let thread = reading.thread.take().unwrap();
         drop(reading);

@@ -13,7 +13,7 @@ mod reject;
 mod source;
 mod strict;
 
-pub use batch::{Batch, Broken, Reading};
+pub use batch::{Allowed, Batch, Broken, Reading};
 pub use decompress::{MAX_WINDOW_LOG, WINDOW_LOG};
 pub use reject::{Position, Reject, RejectsFile};
 pub use source::{Source, total_bytes};

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
 use super::strict::Strict;
+use crate::clock::Timestamp;
 use crate::exact;
 use crate::write::event::{Event, Rejection};
 
@@ -47,12 +48,13 @@ impl From<Rejection> for Flaw {
     }
 }
 
-/// The event of a line that can be stored, as far as the line alone tells.
-pub(super) fn parse(line: &[u8]) -> Result<Event, Flaw> {
+/// The event of a line that can be stored, as far as the line alone tells, and that tells of no later time than the latest.
+pub(super) fn parse(line: &[u8], latest: Timestamp) -> Result<Event, Flaw> {
     let text = std::str::from_utf8(line).map_err(|error| not_utf8(line, error))?;
     // Keeping track of keys costs; a line that is good has no use for it.
     let event = read(text).map_err(|error| explain(text, &error))?;
     event.validate()?;
+    event.is_until(latest)?;
     if event.user.settings.is_some() {
         keeps_settings(text)?;
     }
@@ -257,12 +259,17 @@ fn presentable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Flaw, parse};
+    use super::Flaw;
     use crate::clock::Timestamp;
     use crate::entity::platform::Platform;
     use crate::entity::role::MessageRole;
+    use crate::write::event::Event;
 
     const GOOD: &str = r#"{"agent":{"external_id":"a1","name":"Ada"},"user":{"platform":"WEB","platform_id":"u1","name":null,"settings":{"x":[1]}},"session":{"external_id":"s1"},"message":{"external_id":"m1","role":"user","text":"Hi","sent_at":"2026-01-01T00:00:05Z","attachments":[{"kind":"image","size":7}]}}"#;
+
+    fn parse(line: &[u8]) -> Result<Event, Flaw> {
+        super::parse(line, Timestamp(i64::MAX))
+    }
 
     fn flaw(line: impl AsRef<[u8]>) -> Flaw {
         parse(line.as_ref()).unwrap_err()

@@ -53,6 +53,7 @@ impl Noun for Entity {
             sentiment_thousandths: row.next()?,
             by_rule: row.next()?,
             sent_as: row.next()?,
+            redacted_at: row.next()?,
             withheld: row.lacks(Permission::MessagesRead),
         })
     }

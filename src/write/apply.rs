@@ -67,6 +67,17 @@ impl<'e> Batch<'e> {
         let valid = events.iter().map(|event| event.validate()).collect();
         Self { events, valid, by }
     }
+
+    /// The batch without the events that tell of a later time.
+    #[must_use]
+    pub fn until(mut self, latest: Timestamp) -> Self {
+        for (event, valid) in self.events.iter().zip(&mut self.valid) {
+            if valid.is_ok() {
+                *valid = event.is_until(latest);
+            }
+        }
+        self
+    }
 }
 
 impl Asked for Batch<'_> {

@@ -237,6 +237,29 @@ impl Event {
             .map_or(started_at, |message| started_at.min(message.sent_at))
     }
 
+    /// Whether none of its times is later than this one: what a clock that runs ahead tells would keep a user on top for good.
+    pub fn is_until(&self, latest: Timestamp) -> Result<(), Rejection> {
+        let times = [
+            (
+                "message.sent_at",
+                self.message.as_ref().map(|message| message.sent_at),
+            ),
+            ("session.started_at", self.session.started_at),
+            ("session.ended_at", self.session.ended_at),
+            ("user.stopped_at", self.user.stopped_at),
+        ];
+        match times.into_iter().find(|(_, time)| *time > Some(latest)) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let reason = format!(
+                    "is further ahead of the clock than allowed (clock-ahead-limit): the latest now is {}",
+                    latest.to_rfc3339()
+                );
+                Err(reject(key, reason))
+            }
+        }
+    }
+
     /// Whether the event can be stored at all, whatever is stored already.
     pub fn validate(&self) -> Result<(), Rejection> {
         id("agent.external_id", &self.agent.external_id)?;

@@ -14,6 +14,7 @@ pub mod idle;
 mod lanes;
 pub mod merge;
 mod message;
+pub mod message_change;
 mod platforms;
 pub mod profile;
 pub mod reading;

@@ -665,7 +665,7 @@ pub(crate) async fn clear(world: &World) {
     }
 }
 
-async fn kept(world: &World) -> Vec<Vec<String>> {
+pub(crate) async fn kept(world: &World) -> Vec<Vec<String>> {
     let mut kept = Vec::new();
     for (tables, columns) in KEPT {
         kept.push(lines(world, tables, columns).await);

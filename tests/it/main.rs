@@ -34,6 +34,7 @@ mod ingest;
 mod issuer;
 mod jwt;
 mod merges;
+mod message_changes;
 mod model;
 mod oracle;
 mod personal;
