@@ -17,6 +17,7 @@ mod m0011_folding;
 mod m0012_trimmed_tags;
 mod m0013_no_answers;
 mod m0014_redacted_messages;
+mod m0015_deletion_lists;
 
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_trimmed_tags::Migration),
             Box::new(m0013_no_answers::Migration),
             Box::new(m0014_redacted_messages::Migration),
+            Box::new(m0015_deletion_lists::Migration),
         ]
     }
 }

@@ -40,7 +40,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// What is to become of a user who is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Enum, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
     db_type = "Text",
@@ -48,6 +48,7 @@ impl ActiveModelBehavior for ActiveModel {}
 )]
 pub enum DeletionMode {
     /// Hidden everywhere, and kept: the user can be restored.
+    #[default]
     Soft,
     /// Everything personal is erased. Rows, times, figures and costs stay, of somebody without a name.
     Erase,

@@ -1,15 +1,24 @@
 //! Users who are deleted and restored, the receipt, and the check that nothing is left.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptyMutation, Enum, ID, InputObject, Object, SimpleObject};
+use macros::plain_fields;
 
 use super::chat_user::ChatUser;
+use super::connection::{Listed, PageArguments};
+use super::render::List;
 use super::update::{UpdateChatUserPayload, UserError, payload};
 use super::{caller, loaders, reader, stored, writer};
 use crate::clock::Timestamp;
-use crate::entity::deletion::{DeletionMode, Model};
+use crate::entity::chat_user;
+use crate::entity::deletion::{DeletionMode, Entity, Model};
+use crate::entity::platform::Platform;
 use crate::error::Result;
 use crate::id::Noun;
-use crate::read::erasure;
+use crate::read::deletion::{DeletionFilter, DeletionOrderField};
+use crate::read::page::Order;
+use crate::read::{Scope, erasure};
 use crate::write::deletion::{self, DeleteUser, RestoreUser, Taken};
 use crate::write::profile::Refused;
 
@@ -49,12 +58,77 @@ pub(super) struct RestoreChatUserPayload {
     user_errors: Vec<UserError>,
 }
 
-/// The deletion of a user: who asked for it and how, how far it is, and what it was.
-pub(super) struct Deletion(Model);
+/// A list of deletions.
+pub(super) type DeletionConnection = List<Entity>;
 
-impl From<Model> for Deletion {
-    fn from(row: Model) -> Self {
+/// The deletion of a user: who asked for it and how, how far it is, and what it was.
+pub(super) struct Deletion(Arc<Model>);
+
+impl From<Arc<Model>> for Deletion {
+    fn from(row: Arc<Model>) -> Self {
         Self(row)
+    }
+}
+
+impl Listed for Entity {
+    type Node = Deletion;
+    type Extras = EmptyMutation;
+    const NAME: &'static str = "Deletion";
+    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+        ("chatUserId", &["chat_user_id"]),
+        ("hiddenChatUser", &["chat_user_id", "mode"]),
+        ("rows", &["counts"]),
+        ("status", &["finished_at"]),
+    ];
+
+    fn extras(_: Scope, _: &DeletionFilter) -> EmptyMutation {
+        EmptyMutation
+    }
+}
+
+/// A list of deletions, the newest first.
+pub(super) fn list(
+    context: &Context<'_>,
+    scope: Scope,
+    filter: DeletionFilter,
+    page: PageArguments,
+) -> Result<DeletionConnection> {
+    let order = Order {
+        field: DeletionOrderField::RequestedAt,
+        descending: true,
+    };
+    List::new(context, scope, filter, order, page)
+}
+
+/// A user who was deleted softly: hidden everywhere else, and kept. `restoreChatUser` shows them again.
+pub(super) struct HiddenChatUser(Arc<chat_user::Model>);
+
+/// A user who was deleted softly: hidden everywhere else, and kept. `restoreChatUser` shows them again.
+#[Object]
+impl HiddenChatUser {
+    /// The user's id.
+    async fn id(&self) -> ID {
+        Noun::ChatUser.encode(self.0.id).into()
+    }
+
+    /// The name. Masked without `users:pii`.
+    async fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// The e-mail address. Masked without `users:pii`.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// The platform.
+    async fn platform(&self) -> Platform {
+        self.0.platform
+    }
+
+    /// When the user last wrote, or last began a session.
+    async fn last_interaction_at(&self) -> Timestamp {
+        self.0.last_interaction_at
     }
 }
 
@@ -68,6 +142,7 @@ pub(super) enum DeletionStatus {
 }
 
 /// A table, and a number of its rows.
+#[plain_fields]
 #[derive(SimpleObject)]
 pub(super) struct TableRows {
     /// The table.
@@ -77,6 +152,7 @@ pub(super) struct TableRows {
 }
 
 /// The deletion of a user: who asked for it and how, how far it is, and what it was.
+#[plain_fields]
 #[Object]
 impl Deletion {
     /// The id: opaque, and unique in the whole graph.
@@ -87,6 +163,15 @@ impl Deletion {
     /// The id of the user.
     fn chat_user_id(&self) -> ID {
         Noun::ChatUser.encode(self.0.chat_user_id).into()
+    }
+
+    /// The user, while they are hidden and can be restored. Null for whoever was restored, erased or removed.
+    async fn hidden_chat_user(&self, context: &Context<'_>) -> Result<Option<HiddenChatUser>> {
+        if self.0.mode != DeletionMode::Soft {
+            return Ok(None);
+        }
+        let user = loaders(context).restorable(self.0.chat_user_id).await?;
+        Ok(user.map(HiddenChatUser))
     }
 
     /// What is to become of the user.
@@ -201,7 +286,7 @@ pub(super) async fn restore(
 
 /// A deletion by its id.
 pub(super) async fn find(context: &Context<'_>, id: uuid::Uuid) -> Result<Option<Deletion>> {
-    let row = loaders(context).deletion(id).await?;
+    let row = loaders(context).by_id::<Entity>(id).await?;
     Ok(row.map(Deletion::from))
 }
 

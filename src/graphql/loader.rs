@@ -22,13 +22,13 @@ use uuid::Uuid;
 use super::connection::{Listed, asked};
 use crate::db::Reader;
 use crate::db::tally;
-use crate::entity::deletion;
+use crate::entity::chat_user::Model as ChatUser;
 use crate::entity::message;
 use crate::error::{Client, Error, Result};
 use crate::id;
 use crate::read::chat_user::{self, ChatUserFilter, Platforms};
 use crate::read::columns::Columns;
-use crate::read::deletion::by_ids as deletions;
+use crate::read::deletion::restorable;
 use crate::read::message::by_external_ids;
 use crate::read::page::{Query, Slice};
 use crate::read::{Noun, batch, search};
@@ -56,9 +56,9 @@ pub(super) struct PlatformsOf(Uuid, ChatUserFilter);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ByExternalId(Uuid, Option<Uuid>, String);
 
-/// The deletion of a user, by its own id.
+/// A user who is hidden and can be restored, by their id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct DeletionById(Uuid);
+pub(super) struct Restorable(Uuid);
 
 /// Whether a text is the complete e-mail address of a user of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -162,9 +162,9 @@ impl Loaders {
         self.0.load_one(key).await
     }
 
-    /// The deletion of a user, by its own id.
-    pub(super) async fn deletion(&self, id: Uuid) -> Result<Option<deletion::Model>> {
-        self.0.load_one(DeletionById(id)).await
+    /// A user who is hidden and can be restored.
+    pub(super) async fn restorable(&self, user: Uuid) -> Result<Option<Arc<ChatUser>>> {
+        self.0.load_one(Restorable(user)).await
     }
 
     /// Whether a text is the complete e-mail address of a user of one agent.
@@ -293,17 +293,14 @@ impl Loader<ByExternalId> for Batch {
     }
 }
 
-impl Loader<DeletionById> for Batch {
-    type Value = deletion::Model;
+impl Loader<Restorable> for Batch {
+    type Value = Arc<ChatUser>;
     type Error = Error;
 
-    async fn load(&self, keys: &[DeletionById]) -> Result<HashMap<DeletionById, Self::Value>> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = deletions(&self.reader, &ids).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (DeletionById(row.id), row))
-            .collect())
+    async fn load(&self, keys: &[Restorable]) -> Result<HashMap<Restorable, Self::Value>> {
+        let users: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = restorable(&self.reader, &users).await?.into_iter();
+        Ok(rows.map(|(user, row)| (Restorable(user), row)).collect())
     }
 }
 

@@ -9,7 +9,7 @@ use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
 use super::block::BlockStatus;
 use super::chat_user::{ChatUser, ChatUserConnection, ChatUserOrder};
 use super::connection::{OrderDirection, PageArguments};
-use super::deletion::{self, Deletion, ErasureCheck};
+use super::deletion::{self, Deletion, DeletionConnection, ErasureCheck};
 use super::merge::MergePreview;
 use super::node::{self, Node};
 use super::render::List;
@@ -20,6 +20,7 @@ use super::{caller, loaders, personal, reader};
 use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity;
+use crate::entity::deletion::DeletionMode;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
 use crate::id::Noun;
@@ -27,6 +28,7 @@ use crate::read::Scope;
 use crate::read::agent::{AgentFilter, AgentOrderField, AgentWhere};
 use crate::read::audit_entry::AuditEntryWhere;
 use crate::read::chat_user::{self, ChatUserWhere};
+use crate::read::deletion::DeletionFilter;
 use crate::read::page::{Order, within_agent};
 use crate::read::search::Term;
 use crate::read::session::SessionWhere;
@@ -79,6 +81,44 @@ impl Query {
             .asked::<entity::agent::Entity>(context, id)
             .await?
             .map(Agent::from))
+    }
+
+    /// Deletions of users, the newest first: everywhere, or of one agent. Users who were deleted softly are named, so that they can be
+    /// restored.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn deletions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only those of users of this agent.")] agent_id: Option<ID>,
+        #[graphql(desc = "Only deletions of this kind.")] mode: Option<DeletionMode>,
+        #[graphql(
+            desc = "Only deletions of users who can be restored; with false, only the others."
+        )]
+        is_restorable: Option<bool>,
+        #[graphql(desc = "This many from the start.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "This many from the end.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Skip this many rows, counted from the cursor or the end of the list that the page is counted from."
+        )]
+        offset: Option<i32>,
+    ) -> Result<DeletionConnection> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+            offset,
+        };
+        let filter = DeletionFilter {
+            mode,
+            is_restorable,
+        };
+        deletion::list(context, scope(context, agent_id.as_ref()), filter, page)
     }
 
     /// The deletion of a user. Null when no deletion has this id.

@@ -20,11 +20,12 @@ use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
 use crate::db::{self, Disclosed, FromRow, Readable, Reader, Values};
 use crate::entity::audit_entry::AuditAction;
+use crate::entity::deletion::DeletionMode;
 use crate::entity::personal;
 use crate::entity::platform::{Platform, Platforms};
 use crate::entity::role::MessageRole;
 use crate::entity::shape::Shape;
-use crate::entity::{agent, chat_user, session, subscription, token};
+use crate::entity::{agent, chat_user, deletion, session, subscription, token};
 use crate::error::Result;
 
 /// A set of columns of a noun; its id is always among them.
@@ -188,7 +189,7 @@ macro_rules! from_stored {
     };
 }
 
-from_stored!(agent, chat_user, session, subscription, token);
+from_stored!(agent, chat_user, deletion, session, subscription, token);
 
 /// A set of columns, as somebody sees them.
 #[derive_where(Debug)]
@@ -431,3 +432,4 @@ impl Maskable for Option<Uuid> {}
 impl Maskable for Platform {}
 impl Maskable for MessageRole {}
 impl Maskable for AuditAction {}
+impl Maskable for DeletionMode {}

@@ -1,14 +1,22 @@
-//! Deletions: by id, and those with work left to do.
+//! Deletions: their list, the users who can be restored, and those with work left to do.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
-use sea_orm::{IdenStatic, Iterable};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::Enum;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order, Query};
+use sea_orm::{ActiveEnum, DbErr};
 use uuid::Uuid;
 
-use super::own;
-use crate::caller::{Permission, Principal};
-use crate::db::{Reader, by_name};
-use crate::entity::deletion::{Column, Model};
-use crate::error::Result;
+use super::columns::{Columns, Row};
+use super::page::{Key, SortColumn, SortField};
+use super::{Filter, Noun, own};
+use crate::caller::Permission;
+use crate::db::Reader;
+use crate::entity::chat_user;
+use crate::entity::deletion::{DeletionMode, Entity, Model};
+use crate::error::{Result, permitted};
+use crate::id;
 
 /// How many users one look finds who are not deleted yet.
 const LOOK: u64 = 100;
@@ -16,26 +24,125 @@ const LOOK: u64 = 100;
 /// What one has to be allowed to see who was deleted.
 pub(super) const READ: [Permission; 2] = [Permission::UsersRead, Permission::UsersDelete];
 
-/// The deletions that somebody may see, and no column yet.
-fn visible(principal: &Principal) -> SelectStatement {
-    let mut select = Query::select().from("deletions").to_owned();
-    if !READ.iter().all(|&read| principal.may(read)) {
-        select.and_where(Expr::cust("1 = 0"));
+/// That the user whose id is in a column is hidden by a soft deletion, and can be restored.
+const RESTORABLE: &str = "EXISTS (SELECT 1 FROM hidden_chat_users WHERE hidden_chat_users.chat_user_id = {user}) \
+    AND NOT EXISTS (SELECT 1 FROM deletions AS running WHERE running.chat_user_id = {user} AND running.finished_at IS NULL)";
+
+impl Noun for Entity {
+    type Filter = DeletionFilter;
+    type Field = DeletionOrderField;
+    const NOUN: id::Noun = id::Noun::Deletion;
+    const TABLE: &'static str = "deletions";
+    const READ: &'static [Permission] = &[Permission::UsersDelete];
+    const AGENT: &'static str = "deletions.agent_id";
+
+    fn id(row: &Model) -> Uuid {
+        row.id
     }
-    if let Some(own) = own::condition(&principal.agents, "deletions.agent_id") {
-        select.and_where(own);
+
+    fn decode(row: &Row<'_>) -> Result<Model, DbErr> {
+        Ok(Model {
+            id: row.next()?,
+            agent_id: row.next()?,
+            chat_user_id: row.next()?,
+            mode: row.next()?,
+            actor: row.next()?,
+            request_id: row.next()?,
+            requested_at: row.next()?,
+            finished_at: row.next()?,
+            counts: row.next()?,
+            stage: row.next()?,
+            stage_at: row.next()?,
+            stage_id: row.next()?,
+        })
     }
-    select
+
+    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+        (parent == id::Noun::Agent).then_some("agent_id")
+    }
 }
 
-/// Deletions by id; ids that name nothing are missing from the answer.
-pub async fn by_ids(reader: &Reader, ids: &[Uuid]) -> Result<Vec<Model>> {
-    let among = reader.dialect().among("deletions.id", ids.iter().copied());
-    let mut select = visible(reader.principal());
+/// What a list of deletions is filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DeletionFilter {
+    /// Only deletions of this kind.
+    pub mode: Option<DeletionMode>,
+    /// Only deletions of users who can be restored, or only others.
+    pub is_restorable: Option<bool>,
+}
+
+impl Filter for DeletionFilter {
+    fn condition(&self, _: &Reader) -> Result<Condition> {
+        let mode = |mode: DeletionMode| Expr::col((Entity::TABLE, "mode")).eq(mode.into_value());
+        let restorable = || {
+            let hidden = Expr::cust(RESTORABLE.replace("{user}", "deletions.chat_user_id"));
+            Condition::all().add(mode(DeletionMode::Soft)).add(hidden)
+        };
+        Ok(Condition::all()
+            .add_option(self.mode.map(mode))
+            .add_option(self.is_restorable.map(|wanted| match wanted {
+                true => restorable(),
+                false => restorable().not(),
+            })))
+    }
+
+    fn is_open(&self) -> bool {
+        false
+    }
+}
+
+/// What a list of deletions is ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum DeletionOrderField {
+    /// When they were asked for.
+    RequestedAt,
+}
+
+impl SortField for DeletionOrderField {
+    type Row = Model;
+
+    fn column(self) -> SortColumn {
+        SortColumn::Int("requested_at")
+    }
+
+    fn key(self, row: &Model) -> Option<Key> {
+        Some(row.requested_at.into())
+    }
+
+    fn naturally_descending(self) -> bool {
+        true
+    }
+
+    fn is_time(self) -> bool {
+        true
+    }
+}
+
+/// Those of these users who can be restored, as whoever asks may see them.
+pub async fn restorable(
+    reader: &Reader,
+    users: &[Uuid],
+) -> Result<HashMap<Uuid, Arc<chat_user::Model>>> {
+    for read in READ {
+        permitted(reader.principal(), read)?;
+    }
+    let mut select = Query::select().from("chat_users").to_owned();
     select
-        .columns(Column::iter().map(|column| ("deletions", column.as_str())))
-        .and_where(among);
-    reader.fetch(reader.dialect().statement(&select)).await
+        .and_where(
+            reader
+                .dialect()
+                .among("chat_users.id", users.iter().copied()),
+        )
+        .and_where(Expr::cust(RESTORABLE.replace("{user}", "chat_users.id")));
+    if let Some(own) = own::condition(&reader.principal().agents, "chat_users.agent_id") {
+        select.and_where(own);
+    }
+    let columns = Columns::<chat_user::Entity>::all();
+    let rows = columns.fetch(reader, select).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, Arc::new(row)))
+        .collect())
 }
 
 /// Users whose deletion is not finished, some of them. Nobody is shown them: the program asks, for what it has to do.
@@ -54,18 +161,3 @@ pub async fn unfinished(reader: &Reader) -> Result<Vec<Uuid>> {
         .map(|row| row.try_get("", "chat_user_id"))
         .collect::<Result<_, _>>()?)
 }
-
-by_name!(Model {
-    id,
-    agent_id,
-    chat_user_id,
-    mode,
-    actor,
-    request_id,
-    requested_at,
-    finished_at,
-    counts,
-    stage,
-    stage_at,
-    stage_id
-});

@@ -539,7 +539,7 @@ async fn without_the_rules_of_documents_nothing_is_read_or_changed_either() {
         let before = world.ask(EVERYTHING, Value::Null).await;
         let data = run(world, &nobody, EVERYTHING).await;
         assert_eq!(data["errors"], json!([]), "{data}");
-        for list in ["agents", "chatUsers", "sessions", "auditLog"] {
+        for list in ["agents", "chatUsers", "sessions", "auditLog", "deletions"] {
             assert_eq!(data["data"][list]["totalCount"], 0, "{list}");
             assert_eq!(data["data"][list]["nodes"], json!([]), "{list}");
         }
@@ -551,6 +551,7 @@ async fn without_the_rules_of_documents_nothing_is_read_or_changed_either() {
                     | "chatUsers"
                     | "sessions"
                     | "auditLog"
+                    | "deletions"
                     | "nodes"
                     | "node"
                     | "blockStatus"
@@ -581,7 +582,8 @@ async fn without_the_rules_of_documents_nothing_is_read_or_changed_either() {
 }
 
 const EVERYTHING: &str = "{ agents { totalCount nodes { id name } } chatUsers { totalCount nodes { id version tags isBlocked facet: name } facets { platform { count } } }
-    sessions { totalCount nodes { id } } auditLog { totalCount nodes { id action } } }";
+    sessions { totalCount nodes { id } } auditLog { totalCount nodes { id action } }
+    deletions { totalCount nodes { id } } }";
 
 /// An input with which a mutation would do something.
 fn valid(nodes: &[(String, String)], mutation: &str) -> String {

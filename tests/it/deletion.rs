@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parlour::caller::{Caller, Principal};
+use parlour::caller::{Agents, Caller, Permission, Principal, Role};
 use parlour::entity::deletion::DeletionMode;
 use parlour::id::Noun;
 use parlour::write::deletion::{DeleteUser, Progress, Step, finish_all};
@@ -393,6 +393,46 @@ async fn who_is_hidden_is_nowhere_until_they_are_restored() {
         assert_eq!(delete(world, &user, "SOFT").await["deletion"]["status"], "DONE");
         assert_eq!(world.ask(ONE, of).await, none);
         assert_eq!(restore(world, &user).await["chatUser"]["name"], Value::Null);
+        sound(world).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_deleted_softly_is_found_again_and_restored() {
+    const LIST: &str = "query ($agent: ID, $is: Boolean) { deletions(agentId: $agent, isRestorable: $is) { totalCount nodes {
+        mode status chatUserId rows { table } hiddenChatUser { id name email platform lastInteractionAt } } } }";
+    everywhere(Start::Audience, async |world| {
+        let data = world.ask("{ chatUsers(first: 5, where: {name: {isNull: false}}) { nodes { id name email platform lastInteractionAt agent { id } } } }", json!({})).await;
+        let users = data["chatUsers"]["nodes"].as_array().unwrap();
+        for (user, mode) in users.iter().zip(["SOFT", "ERASE", "HARD", "SOFT", "SOFT"]) {
+            delete(world, &user["id"], mode).await;
+        }
+        restore(world, &users[4]["id"]).await;
+        let all = world.ask(LIST, json!({})).await["deletions"].take();
+        let seen: Vec<_> = all["nodes"].as_array().unwrap().iter().map(|one| (one["chatUserId"].clone(), one["hiddenChatUser"]["name"].clone())).collect();
+        let expected: Vec<_> = [4, 3, 2, 1, 0].map(|at| {
+            let name = if [0, 3].contains(&at) { users[at]["name"].clone() } else { Value::Null };
+            (users[at]["id"].clone(), name)
+        }).into();
+        assert_eq!((&all["totalCount"], seen), (&json!(5), expected));
+        let mut hidden = users[3].clone();
+        hidden.as_object_mut().unwrap().remove("agent");
+        let restorable = world.ask(LIST, json!({ "is": true })).await["deletions"].take();
+        assert_eq!((&restorable["totalCount"], &restorable["nodes"][0]["hiddenChatUser"]), (&json!(2), &hidden));
+        assert_eq!(world.ask(LIST, json!({ "is": false })).await["deletions"]["totalCount"], 3);
+        let agent = &users[3]["agent"]["id"];
+        let of_agent = users.iter().filter(|user| user["agent"]["id"] == *agent).count();
+        assert_eq!(world.ask(LIST, json!({ "agent": agent })).await["deletions"]["totalCount"], of_agent);
+        // Who may restore, and may not see what is personal, sees that somebody is there.
+        let permissions = [Permission::UsersRead, Permission::UsersDelete, Permission::FiguresRead].into_iter().collect();
+        let principal = Principal { permissions, ..Principal::with_role("somebody", Role::Admin, Agents::All) };
+        let masked = world.seen_by(principal).ask(LIST, json!({})).await;
+        let user = &masked["deletions"]["nodes"][1]["hiddenChatUser"];
+        assert_eq!((&user["id"], &user["name"]), (&hidden["id"], &json!("•••")));
+        // Found, they are restored.
+        restore(world, &restorable["nodes"][0]["hiddenChatUser"]["id"]).await;
+        assert_eq!(world.ask(LIST, json!({ "is": true })).await["deletions"]["totalCount"], 1);
         sound(world).await;
     })
     .await;

@@ -8,8 +8,10 @@ use super::plan::{Asked, Selected, Step, plan};
 use crate::clock::Timestamp;
 use crate::decimal::Decimal;
 use crate::entity::audit_entry::AuditAction;
+use crate::entity::deletion::DeletionMode;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
+use crate::graphql::deletion::DeletionStatus;
 use crate::graphql::json::Json;
 use crate::graphql::scalar::{self, JsonObject};
 use crate::read::filter::SessionStatus;
@@ -158,6 +160,8 @@ plain! {
     scalar::Json: |value, json| json.write(&value.0),
     JsonObject: |value, json| json.write(&value.0),
     AuditAction: |value, json| name(value, json),
+    DeletionMode: |value, json| name(value, json),
+    DeletionStatus: |value, json| name(value, json),
     MessageRole: |value, json| name(value, json),
     Platform: |value, json| name(value, json),
     SessionStatus: |value, json| name(value, json),
