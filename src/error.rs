@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
-use sea_orm::{DbErr, RuntimeErr, SqlxError};
+use sea_orm::{DbErr, RuntimeErr};
 
 use crate::caller::{Permission, Principal};
 
@@ -75,13 +75,13 @@ pub fn permitted(principal: &Principal, permission: Permission) -> Result<()> {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Internal {
     /// The database refused or failed a statement.
-    #[error("database: {}", told(.0))]
+    #[error("database: {}", .0)]
     Database(#[from] Arc<DbErr>),
     /// A statement took longer than it may.
-    #[error("statement timeout: {}", told(.0))]
+    #[error("statement timeout: {}", .0)]
     TimedOut(Arc<DbErr>),
     /// The database could not be reached, or had no connection to spare.
-    #[error("database unavailable: {}", told(.0))]
+    #[error("database unavailable: {}", .0)]
     Unavailable(Arc<DbErr>),
     /// Stored data is not what the program writes.
     #[error("stored data: {0}")]
@@ -121,6 +121,18 @@ impl Error {
         .into()
     }
 
+    /// Whether it is a database that could not be reached, or is another program's: it may be there soon.
+    pub fn passes(&self) -> bool {
+        let Self::Internal(Internal::Unavailable(error)) = self else {
+            return false;
+        };
+        match &**error {
+            DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
+            DbErr::Query(RuntimeErr::Internal(text)) => text.contains("is locked"),
+            _ => false,
+        }
+    }
+
     /// The code in `extensions.code` of the answer.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -142,35 +154,18 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let error = Arc::new(error);
-        // PostgreSQL's query_canceled and SQLite's SQLITE_INTERRUPT.
-        match (database_code(&error).as_deref(), &*error) {
-            (Some("57014" | "9"), _) => Internal::TimedOut(error).into(),
-            (Some(code), _) if says_unavailable(code) => Internal::Unavailable(error).into(),
-            (_, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => {
-                Internal::Unavailable(error).into()
-            }
-            (_, other) if is_broken(other) => Internal::Unavailable(error).into(),
-            _ => Internal::Database(error).into(),
+        match *error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Internal::Unavailable(error),
+            _ => Internal::Database(error),
         }
+        .into()
     }
 }
 
-/// Whether a code of PostgreSQL says that the server goes, or has no room.
+/// Whether a code of PostgreSQL says that the server goes, has no room, only reads, cannot reach its files, or holds a lock for others.
 fn says_unavailable(code: &str) -> bool {
-    let mut classes = ["57P", "53", "08"].iter();
+    let mut classes = ["57P", "53", "08", "58", "25006", "55P03"].iter();
     classes.any(|class| code.starts_with(class))
-}
-
-/// What may be told of an error of the database: all of it, unless its text may quote values.
-pub fn told(error: &DbErr) -> String {
-    let Some(database) = driver_error(error).and_then(SqlxError::as_database_error) else {
-        return error.to_string();
-    };
-    let code = database.code().unwrap_or_default();
-    if quotes_values(&code) {
-        return unquoted(&code);
-    }
-    format!("{} (error {code})", database.message())
 }
 
 fn unquoted(code: &str) -> String {
@@ -196,9 +191,18 @@ impl From<rusqlite::Error> for Error {
         let error = Arc::new(DbErr::Query(RuntimeErr::Internal(text)));
         match code {
             Some(ErrorCode::OperationInterrupted) => Internal::TimedOut(error),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::CannotOpen) => {
-                Internal::Unavailable(error)
-            }
+            // Another program has it, or the disk does not take or give what is asked of it.
+            Some(
+                ErrorCode::CannotOpen
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::OutOfMemory
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure,
+            ) => Internal::Unavailable(error),
             _ => Internal::Database(error),
         }
         .into()
@@ -219,6 +223,19 @@ impl From<tokio_postgres::Error> for Error {
         }
         .into()
     }
+}
+
+/// An error of a connection that could not be made: one that the server refused will be refused again.
+pub fn unconnected(error: &tokio_postgres::Error) -> Error {
+    let text = RuntimeErr::Internal(said(error));
+    let code = error.code().map(tokio_postgres::error::SqlState::code);
+    let passes = is_lost(error) || code.is_some_and(says_unavailable);
+    let error = if passes {
+        DbErr::Conn(text)
+    } else {
+        DbErr::Query(text)
+    };
+    Internal::Unavailable(Arc::new(error)).into()
 }
 
 /// What may be told of an error of PostgreSQL, or of the way to it: all of it, unless its text may quote values.
@@ -246,36 +263,6 @@ pub fn is_lost(error: &tokio_postgres::Error) -> bool {
             .is_some_and(|code| code.code().starts_with("57P"))
 }
 
-/// The database's own code of an error, if it is one of the database's.
-pub fn database_code(error: &DbErr) -> Option<String> {
-    driver_error(error)?
-        .as_database_error()?
-        .code()
-        .map(Cow::into_owned)
-}
-
-/// Whether the connection broke under a statement.
-fn is_broken(error: &DbErr) -> bool {
-    matches!(
-        driver_error(error),
-        Some(
-            SqlxError::Io(_)
-                | SqlxError::Protocol(_)
-                | SqlxError::PoolTimedOut
-                | SqlxError::PoolClosed
-        )
-    )
-}
-
-fn driver_error(error: &DbErr) -> Option<&SqlxError> {
-    match error {
-        DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error))
-        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
-        _ => None,
-    }
-}
-
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Internal::Io(error.to_string()).into()
@@ -284,7 +271,42 @@ impl From<std::io::Error> for Error {
 
 #[cfg(test)]
 mod tests {
-    use super::quotes_values;
+    use rusqlite::ffi;
+
+    use super::{Error, quotes_values, says_unavailable};
+
+    #[test]
+    fn what_the_database_cannot_take_right_now_is_unavailable() {
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_READONLY_DBMOVED,
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_LOCKED,
+            ffi::SQLITE_NOMEM,
+            ffi::SQLITE_PERM,
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(Error::from(error).code(), "UNAVAILABLE", "{code}");
+        }
+        for code in [
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_CONSTRAINT,
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(Error::from(error).code(), "INTERNAL_SERVER_ERROR", "{code}");
+        }
+        for code in [
+            "53100", "53200", "53300", "57P01", "57P03", "58030", "25006", "08006",
+        ] {
+            assert!(says_unavailable(code), "{code}");
+        }
+        assert!(!says_unavailable("42P01"));
+    }
 
     #[test]
     fn texts_that_may_quote_values_are_known_by_their_codes() {

@@ -1,12 +1,6 @@
 //! Agents, their audience, sessions and messages, with an index for every order and every look-up.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::{extension, is_postgres, run};
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// A message's user is its session's: one reference holds both, and a second would cost a look-up per message.
 const TABLES: [&str; 4] = [
@@ -141,31 +135,25 @@ const SEARCH_POSTGRES: [&str; 3] = [
     "CREATE INDEX chat_users_search_trigrams ON chat_users USING gin (agent_id, search_text gin_trgm_ops)",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &TABLES).await?;
-        run(manager, &INDEXES).await?;
-        if is_postgres(manager) {
-            extension(manager, "pg_trgm").await?;
-            extension(manager, "btree_gin").await?;
-            run(manager, &SEARCH_POSTGRES).await
-        } else {
-            run(manager, &SEARCH_SQLITE).await
-        }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&TABLES);
+    script.run(&INDEXES);
+    if script.is_postgres() {
+        script.extension("pg_trgm");
+        script.extension("btree_gin");
+        script.run(&SEARCH_POSTGRES);
+    } else {
+        script.run(&SEARCH_SQLITE);
     }
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(
-            manager,
-            &[
-                "DROP TABLE chat_user_grams",
-                "DROP TABLE messages",
-                "DROP TABLE sessions",
-                "DROP TABLE chat_users",
-                "DROP TABLE agents",
-            ],
-        )
-        .await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&[
+            "DROP TABLE chat_user_grams",
+            "DROP TABLE messages",
+            "DROP TABLE sessions",
+            "DROP TABLE chat_users",
+            "DROP TABLE agents",
+        ],
+    );
 }

@@ -1,12 +1,6 @@
 //! Changes made by people: the version of a profile, who is blocked, who subscribes to what, and who changed what.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// An entry outlives what it tells of, so it refers to nothing.
 const UP: [&str; 11] = [
@@ -49,13 +43,10 @@ const DOWN: [&str; 8] = [
     "ALTER TABLE chat_users DROP COLUMN version",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

@@ -1,12 +1,6 @@
 //! Users who are deleted: who is hidden, which deletions were asked for and how far they are, who was erased.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// A deletion outlives its user, so it refers to nothing. `stage`, `stage_at` and `stage_id` are the place up to which its
 /// work is done.
@@ -40,13 +34,10 @@ const DOWN: [&str; 3] = [
     "ALTER TABLE chat_users DROP COLUMN erased_at",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

@@ -1,12 +1,6 @@
 //! What messages carry beside their text, agents that are put away, and sessions that follow from the times of messages.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 const UP: [&str; 8] = [
     "ALTER TABLE agents ADD COLUMN archived_at {int}",
@@ -31,13 +25,10 @@ const DOWN: [&str; 8] = [
     "ALTER TABLE agents DROP COLUMN archived_at",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

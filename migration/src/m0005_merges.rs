@@ -1,12 +1,6 @@
 //! Users who were merged into others, users by tag, users who stopped the bot, and subscriptions as a list with pages.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// An alias leads straight to the user, however often users were merged. A message keeps the id under which its user was
 /// known when it was sent (`sent_as`): external ids are unique with that one. `chat_user_tags` has what `chat_users.tags` has,
@@ -75,13 +69,10 @@ const DOWN: [&str; 13] = [
     "ALTER TABLE subscriptions_without_ids RENAME TO subscriptions",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

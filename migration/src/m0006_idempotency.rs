@@ -1,12 +1,6 @@
 //! Mutations that were sent with a key: what came of them, so that sending one again does nothing twice.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// A row is kept for a day. `outcomes` has what came of each transaction of the request, by its place in it.
 const UP: [&str; 2] = [
@@ -23,13 +17,10 @@ const UP: [&str; 2] = [
     "CREATE INDEX idempotency_keys_by_created_at ON idempotency_keys (created_at)",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &["DROP TABLE idempotency_keys"]).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&["DROP TABLE idempotency_keys"]);
 }

@@ -1,12 +1,6 @@
 //! Tokens: what programs, and people without a provider of identities, prove with who they are.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// `hash` is all that is kept of the secret. `agents` is NULL for a token that is for all of them. Names are unique among
 /// the tokens that are not revoked: a name in the log means one token at a time.
@@ -32,13 +26,10 @@ const UP: [&str; 5] = [
 
 const DOWN: [&str; 2] = ["DROP VIEW token_agents", "DROP TABLE tokens"];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

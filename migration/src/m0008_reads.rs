@@ -1,12 +1,6 @@
 //! Reads of personal data in the audit log: which operation, and whose data.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// `chat_user_ids` is a JSON array of ids in their text form: whose data was read.
 const UP: [&str; 2] = [
@@ -19,13 +13,10 @@ const DOWN: [&str; 2] = [
     "ALTER TABLE audit_entries DROP COLUMN operation",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

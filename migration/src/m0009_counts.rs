@@ -1,13 +1,7 @@
 //! Counts that are stored: the users of an agent on each platform. On PostgreSQL the index that searches by trigrams knows the
 //! platform.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::{is_postgres, run};
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// Those who are hidden are counted too, as in `agents.total_users`.
 const UP: [&str; 2] = [
@@ -31,20 +25,16 @@ const DOWN_POSTGRES: [&str; 2] = [
     "CREATE INDEX chat_users_search_trigrams ON chat_users USING gin (agent_id, search_text gin_trgm_ops)",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await?;
-        if is_postgres(manager) {
-            run(manager, &UP_POSTGRES).await?;
-        }
-        Ok(())
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+    if script.is_postgres() {
+        script.run(&UP_POSTGRES);
     }
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if is_postgres(manager) {
-            run(manager, &DOWN_POSTGRES).await?;
-        }
-        run(manager, &["DROP TABLE agent_platforms"]).await
+pub(crate) fn down(script: &mut Script) {
+    if script.is_postgres() {
+        script.run(&DOWN_POSTGRES);
     }
+    script.run(&["DROP TABLE agent_platforms"]);
 }

@@ -1,13 +1,7 @@
 //! The indexes that search know the users of an agent on a platform by one key. `SQLite`'s index of grams is emptied here; the program,
 //! which knows how its words are made, fills it in the same transaction.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::{is_postgres, run};
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 const UP_POSTGRES: [&str; 2] = [
     "DROP INDEX chat_users_search_trigrams",
@@ -20,21 +14,17 @@ const DOWN_POSTGRES: [&str; 2] = [
     "CREATE INDEX chat_users_search_trigrams ON chat_users USING gin (agent_id, platform, search_text gin_trgm_ops)",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if is_postgres(manager) {
-            return run(manager, &UP_POSTGRES).await;
-        }
-        let empty = "INSERT INTO chat_user_grams (chat_user_grams) VALUES ('delete-all')";
-        run(manager, &[empty]).await
+pub(crate) fn up(script: &mut Script) {
+    if script.is_postgres() {
+        return script.run(&UP_POSTGRES);
     }
+    let empty = "INSERT INTO chat_user_grams (chat_user_grams) VALUES ('delete-all')";
+    script.run(&[empty]);
+}
 
-    /// One word more in `SQLite`'s index than is asked for does no harm.
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if is_postgres(manager) {
-            run(manager, &DOWN_POSTGRES).await?;
-        }
-        Ok(())
+/// One word more in `SQLite`'s index than is asked for does no harm.
+pub(crate) fn down(script: &mut Script) {
+    if script.is_postgres() {
+        script.run(&DOWN_POSTGRES);
     }
 }

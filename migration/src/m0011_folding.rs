@@ -1,13 +1,7 @@
 //! How far the folded texts of each table are: names, addresses and search texts are folded by the program, and folded again, step by
 //! step, where a later version folds otherwise. The rows that are there were folded before versions were kept.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 const UP: [&str; 2] = [
     "CREATE TABLE text_foldings (
@@ -18,13 +12,10 @@ const UP: [&str; 2] = [
     "INSERT INTO text_foldings (table_name, version) VALUES ('agents', 0), ('chat_users', 0)",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &["DROP TABLE text_foldings"]).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&["DROP TABLE text_foldings"]);
 }

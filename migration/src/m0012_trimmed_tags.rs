@@ -1,12 +1,6 @@
 //! Tags without blanks around them, however they came in.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::{is_postgres, run};
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 /// What Unicode calls white space, as `str::trim` takes it off. As a text of SQL.
 const BLANKS: &str = "'\u{9}\u{a}\u{b}\u{c}\u{d} \u{85}\u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}'";
@@ -31,24 +25,19 @@ const LISTS: [&str; 2] = [
         ON CONFLICT DO NOTHING",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (update, trim) = if is_postgres(manager) {
-            (POSTGRES, "btrim")
-        } else {
-            (SQLITE, "trim")
-        };
-        let updates = ["chat_users", "sessions"].map(|table| update.replace("{table}", table));
-        let lists = LISTS.map(|sql| sql.replace("{trim}", trim));
-        for sql in updates.iter().chain(&lists) {
-            run(manager, &[&sql.replace("{blanks}", BLANKS)]).await?;
-        }
-        Ok(())
+pub(crate) fn up(script: &mut Script) {
+    let (update, trim) = if script.is_postgres() {
+        (POSTGRES, "btrim")
+    } else {
+        (SQLITE, "trim")
+    };
+    let updates = ["chat_users", "sessions"].map(|table| update.replace("{table}", table));
+    let lists = LISTS.map(|sql| sql.replace("{trim}", trim));
+    for sql in updates.iter().chain(&lists) {
+        script.run(&[&sql.replace("{blanks}", BLANKS)]);
     }
+}
 
-    /// Nobody needs the blanks again.
-    async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
-        Ok(())
-    }
+/// Nobody needs the blanks again.
+pub(crate) const fn down(_: &mut Script) {
 }

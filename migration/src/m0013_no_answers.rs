@@ -1,13 +1,7 @@
 //! Answers of mutations that were sent with a key are not kept any more, and keys only as hashes. Keys from before are forgotten: they
 //! would have been kept for a day.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 const UP: [&str; 3] = [
     "DELETE FROM idempotency_keys",
@@ -21,13 +15,10 @@ const DOWN: [&str; 3] = [
     "ALTER TABLE idempotency_keys ADD COLUMN answer {text}",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

@@ -1,22 +1,13 @@
 //! When a message was redacted: its text and attachments are gone, and it still counts.
 
-use sea_orm_migration::prelude::*;
+use crate::script::Script;
 
-use crate::dialect::run;
+pub(crate) fn up(script: &mut Script) {
+    let add = "ALTER TABLE messages ADD COLUMN redacted_at {int}";
+    script.run(&[add]);
+}
 
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let add = "ALTER TABLE messages ADD COLUMN redacted_at {int}";
-        run(manager, &[add]).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let remove = "ALTER TABLE messages DROP COLUMN redacted_at";
-        run(manager, &[remove]).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    let remove = "ALTER TABLE messages DROP COLUMN redacted_at";
+    script.run(&[remove]);
 }

@@ -1,12 +1,6 @@
 //! Lists of deletions: everywhere, and of one agent.
 
-use sea_orm_migration::prelude::*;
-
-use crate::dialect::run;
-
-/// See the file's head.
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+use crate::script::Script;
 
 const UP: [&str; 2] = [
     "CREATE INDEX deletions_by_requested_at ON deletions (requested_at, id)",
@@ -18,13 +12,10 @@ const DOWN: [&str; 2] = [
     "DROP INDEX deletions_by_requested_at",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &UP).await
-    }
+pub(crate) fn up(script: &mut Script) {
+    script.run(&UP);
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DOWN).await
-    }
+pub(crate) fn down(script: &mut Script) {
+    script.run(&DOWN);
 }

@@ -14,12 +14,14 @@ mod token;
 mod verify;
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
+use sea_orm::{DbErr, RuntimeErr};
 
 use crate::config::{ConfigFile, DatabaseSettings};
 use crate::db::{Database, DatabaseOptions};
-use crate::error::{Error, Internal, Result, told};
+use crate::error::{Error, Internal, Result};
 
 /// A GraphQL gateway to the people who talk to chatbots.
 #[derive(Debug, Parser)]
@@ -67,6 +69,12 @@ struct OnDatabase<T: Args> {
     database: DatabaseSettings,
 }
 
+/// How long a command waits for a connection.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// How long opening a database takes at most, where it is not waited for longer; and between two tries.
+const ATTEMPT: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Stack of a worker, in bytes. Only what is used of it takes memory.
 const STACK: usize = 32 << 20;
 
@@ -82,9 +90,12 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    runtime
+    let code = runtime
         .block_on(cli.run())
-        .unwrap_or_else(|error| fail(&error))
+        .unwrap_or_else(|error| fail(&error));
+    // What still blocks a thread is not waited for.
+    runtime.shutdown_background();
+    code
 }
 
 impl Cli {
@@ -112,15 +123,54 @@ impl Cli {
     }
 }
 
-/// Opens the database of a command that works on all of it: without a limit on the time that a statement takes.
+/// Opens the database of a command that works on all of it: without a limit on the time that a statement takes, or a connection.
 async fn open(config: &ConfigFile, settings: &DatabaseSettings) -> Result<Database> {
-    let options = config.complete(settings)?.options();
-    Database::open(&DatabaseOptions {
-        statement_timeout: std::time::Duration::ZERO,
+    let settings = config.complete(settings)?;
+    let options = DatabaseOptions {
+        statement_timeout: Duration::ZERO,
+        acquire_timeout: PATIENCE,
         bulk: true,
-        ..options
-    })
-    .await
+        ..settings.options()
+    };
+    wait_for(&options, settings.wait()).await
+}
+
+/// Opens a database, and waits while it is not available: it may be starting.
+async fn wait_for(options: &DatabaseOptions, most: Duration) -> Result<Database> {
+    let start = Instant::now();
+    let mut told = None;
+    loop {
+        let opened = async {
+            let database = Database::open(options).await?;
+            database.reader.ping().await?;
+            Ok(database)
+        };
+        let opened = tokio::time::timeout(most.max(ATTEMPT), opened).await;
+        let error = match opened {
+            Ok(Ok(database)) => return Ok(database),
+            Ok(Err(error)) => error,
+            Err(_elapsed) => silent(),
+        };
+        let left = most.saturating_sub(start.elapsed());
+        if !error.passes() || left.is_zero() {
+            return Err(error);
+        }
+        let why = explain(&error);
+        if told.as_ref() != Some(&why) {
+            eprintln!(
+                "parlour: waiting for the database, {} s at most: {why}",
+                left.as_secs()
+            );
+            told = Some(why);
+        }
+        tokio::time::sleep(AGAIN.min(left)).await;
+    }
+}
+
+/// A database that does not answer.
+fn silent() -> Error {
+    let text = "it does not answer".to_owned();
+    DbErr::Conn(RuntimeErr::Internal(text)).into()
 }
 
 /// Opens the database of a command that needs the newest schema, and brings it there.
@@ -142,7 +192,7 @@ fn explain(error: &Error) -> String {
         Error::Internal(
             Internal::Database(error) | Internal::Unavailable(error) | Internal::TimedOut(error),
         ) => {
-            format!("database: {}", told(error))
+            format!("database: {}", error)
         }
         Error::Internal(internal) => internal.to_string(),
     }

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::demo;
 use crate::authentication::{Authentication, Jwt, Tokens};
@@ -46,11 +47,14 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     let jwt = config.jwt(&arguments.jwt)?;
     let limits = config.complete(&arguments.limits)?.limits();
     // A statement that nobody waits for any more ends with its request.
+    let database = config.complete(&arguments.database)?;
     let options = DatabaseOptions {
         statement_timeout: limits.request_timeout,
-        ..config.complete(&arguments.database)?.options()
+        // Whoever gets none in time is told so before their own time is over.
+        acquire_timeout: (limits.request_timeout * 9 / 10).max(AT_LEAST),
+        ..database.options()
     };
-    let database = Database::open(&options).await?;
+    let database = super::wait_for(&options, database.wait()).await?;
     migrate(&database, &settings).await?;
     if rule == AuthenticationRule::Required && jwt.is_none() {
         somebody_may_come(&database, address.ip()).await?;
@@ -84,7 +88,7 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     };
     let server = http::Server::with(authentication, database.clone(), &settings, limits)?;
     // Whoever reads the line may ask at once.
-    let stop = asked_to_stop()?;
+    let stop = asked_to_stop(settings.drain_timeout())?;
     println!("Parlour is ready at http://{address} ({told})");
     std::io::stdout().flush()?;
     let finishing = tokio::spawn({
@@ -102,18 +106,31 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     server.run(listener, stop).await?;
     // A step that it is in the middle of is undone, and taken up again at the next start.
     finishing.abort();
-    finishing.await.ok();
     folding.abort();
-    folding.await.ok();
     noting.abort();
-    noting.await.ok();
-    if let Err(error) = tokens.note().await {
-        tracing::warn!(%error, "the latest use of tokens could not be written down");
+    let closing = async {
+        finishing.await.ok();
+        folding.await.ok();
+        noting.await.ok();
+        if let Err(error) = tokens.note().await {
+            tracing::warn!(%error, "the latest use of tokens could not be written down");
+        }
+        database.close().await
+    };
+    match tokio::time::timeout(CLOSING, closing).await {
+        Ok(closed) => closed?,
+        Err(_elapsed) => tracing::warn!("the database does not answer, and is left as it is"),
     }
-    database.close().await?;
     telemetry.shut_down().await;
     Ok(ExitCode::SUCCESS)
 }
+
+/// How long whoever wants a connection may wait for it at least.
+const AT_LEAST: Duration = Duration::from_secs(1);
+/// How long the database has to let go of the connections, after the drain.
+const CLOSING: Duration = Duration::from_secs(2);
+/// How long after the drain the process ends, whatever holds it.
+const END: Duration = Duration::from_secs(5);
 
 /// Brings the schema up to date, or refuses.
 async fn migrate(database: &Database, settings: &ServeSettings) -> Result<()> {
@@ -160,14 +177,32 @@ async fn fill(database: &Database, settings: &ServeSettings) -> Result<()> {
     Ok(())
 }
 
-/// Resolves on SIGTERM or SIGINT, for which it listens as soon as it is called.
-fn asked_to_stop() -> Result<impl Future<Output = ()>> {
+/// Resolves on SIGTERM or SIGINT, for which it listens as soon as it is called. From then on the process ends in time, whatever holds
+/// it: at once with a second signal, and some seconds after the drain in any case.
+fn asked_to_stop(drain: Duration) -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        next(&mut terminate, &mut interrupt).await;
+        tokio::spawn(async move {
+            tokio::select! {
+                number = next(&mut terminate, &mut interrupt) => {
+                    tracing::warn!("a second signal: the process ends at once");
+                    std::process::exit(128 + number);
+                }
+                () = tokio::time::sleep(drain + END) => {
+                    tracing::error!("the process did not come to its end in time, and is ended");
+                    std::process::exit(1);
+                }
+            }
+        });
     })
+}
+
+/// The number of the next signal.
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> i32 {
+    tokio::select! {
+        _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
+        _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+    }
 }

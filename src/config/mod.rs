@@ -49,6 +49,9 @@ pub struct DatabaseSettings {
     /// Connections that write; SQLite has one [default: 4]
     #[arg(long, env = "PARLOUR_WRITERS", value_name = "N", global = true)]
     pub writers: Option<u32>,
+    /// Time that a command, or the start of the server, waits for a database that is not available [default: 30000]
+    #[arg(long, env = "PARLOUR_DATABASE_WAIT", value_name = "MS", global = true)]
+    pub database_wait: Option<u64>,
 }
 
 /// Settings of the server.
@@ -167,6 +170,11 @@ impl DatabaseSettings {
             writers: self.writers.unwrap_or(defaults.writers),
             ..defaults
         }
+    }
+
+    /// How long a database is waited for that is not available.
+    pub fn wait(&self) -> Duration {
+        Duration::from_millis(self.database_wait.unwrap_or(30_000))
     }
 }
 
@@ -305,8 +313,12 @@ impl ConfigFile {
         };
         let wrong = |reason: String| Error::bad_input(path.display().to_string(), reason);
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        let settings: Map<String, Value> =
-            toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        // The error's own text shows the line, which may have a password in it.
+        let settings: Map<String, Value> = toml::from_str(&text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start));
+            let line = before.unwrap_or_default().matches('\n').count() + 1;
+            wrong(format!("line {line}: {}", error.message()))
+        })?;
         let mut known = names(&DatabaseSettings::default());
         known.extend(names(&ServeSettings::default()));
         known.extend(names(&LimitSettings::default()));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::dialect::Dialect;
 use super::reader::Connections;
-use super::schema::{Migrate, Schema};
-use super::{Reader, Writer, postgres, sqlite};
+use super::schema::{self, Migrate};
+use super::{Reader, Row, Transaction, Undone, Work, Writer, postgres, sqlite};
 use crate::error::{Error, Result};
 
 /// A database, by what may be done with it.
@@ -15,7 +15,6 @@ pub struct Database {
     pub reader: Reader,
     /// Writes.
     pub writer: Writer,
-    schema: Schema,
 }
 
 /// How to open a database.
@@ -99,6 +98,27 @@ const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
 /// large an agent is on average, and would rather read all of a small one and sort.
 const IN_ORDER: (&str, &str) = ("enable_sort", "off");
 
+/// What a database of PostgreSQL is not suited for: another encoding than UTF-8, and extensions where no statement finds them.
+const UNSUITED: &str = "SELECT 'encoding'::text AS what, current_setting('server_encoding') AS place \
+     WHERE current_setting('server_encoding') <> 'UTF8' UNION ALL \
+     SELECT extname::text, nspname::text FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace \
+     WHERE extname IN ('pg_trgm', 'btree_gin') AND NOT nspname = ANY (current_schemas(true))";
+
+/// Looks for what is unsuited, and where it is.
+struct Unsuited;
+
+impl Work for Unsuited {
+    type Output = Option<(String, String)>;
+
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+        let rows = transaction
+            .rows(transaction.dialect().raw(UNSUITED, []))
+            .await?;
+        let found = |row: &Row| Ok((row.try_get("", "what")?, row.try_get("", "place")?));
+        rows.first().map(found).transpose()
+    }
+}
+
 impl Database {
     /// Opens a database; a `SQLite` file is made when there is none.
     pub async fn open(options: &DatabaseOptions) -> Result<Self> {
@@ -146,7 +166,6 @@ impl Database {
                 Dialect::Sqlite,
             ),
             writer: Writer::sqlite(writer),
-            schema: Schema::new(options, Dialect::Sqlite),
         })
     }
 
@@ -175,15 +194,35 @@ impl Database {
             pool(short, options.readers, true),
             pool(apart, options.readers, false)
         )?;
-        Ok(Self {
+        let database = Self {
             reader: Reader::new(
                 Connections::Postgres(short),
                 Connections::Postgres(apart),
                 Dialect::Postgres,
             ),
             writer: Writer::postgres(writer, options.writers),
-            schema: Schema::new(options, Dialect::Postgres),
-        })
+        };
+        database.suits().await?;
+        Ok(database)
+    }
+
+    /// Refuses a database of PostgreSQL in which texts or searches would fail, with the statement that mends it.
+    async fn suits(&self) -> Result<()> {
+        // On a connection whose statements have all the time they take.
+        if let Some((what, place)) = self.writer.transaction(&Unsuited).await? {
+            let reason = match what.as_str() {
+                "encoding" => format!(
+                    "the database is encoded in {place}, and texts need UTF8: make another one with \
+                     `CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0;`"
+                ),
+                extension => format!(
+                    "the extension `{extension}` is in the schema `{place}`, which is not on the search path: run \
+                     `ALTER EXTENSION {extension} SET SCHEMA public;` in this database"
+                ),
+            };
+            return Err(Error::bad_input("database-url", reason));
+        }
+        Ok(())
     }
 
     /// Brings the schema up to date. Copies that start at once take turns: the whole change is one transaction behind one lock.
@@ -191,17 +230,17 @@ impl Database {
         if self.pending().await? == 0 {
             return Ok(());
         }
-        self.schema.change(Migrate::Up).await
+        schema::change(&self.writer, Migrate::Up).await
     }
 
     /// Takes the newest `steps` migrations back.
     pub async fn migrate_down(&self, steps: u32) -> Result<()> {
-        self.schema.change(Migrate::Down(steps)).await
+        schema::change(&self.writer, Migrate::Down(steps)).await
     }
 
     /// Each migration with whether it is applied, oldest first. Writes nothing.
     pub async fn migrations(&self) -> Result<Vec<(String, bool)>> {
-        self.schema.migrations().await
+        schema::migrations(&self.reader, &self.writer).await
     }
 
     /// How many migrations are not applied yet.

@@ -359,6 +359,33 @@ impl Dialect {
         self.raw(sql, [rows.into_value()])
     }
 
+    /// The database that migrations are written for.
+    pub(super) const fn migrated(self) -> migration::Database {
+        match self {
+            Self::Sqlite => migration::Database::Sqlite,
+            Self::Postgres => migration::Database::Postgres,
+        }
+    }
+
+    /// A query with a row if there is a table of migrations.
+    pub(super) const fn migrations(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'"
+            }
+            Self::Postgres => "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL",
+        }
+    }
+
+    /// Takes the lock that copies of the program take turns by when they change the schema: "parlour" in hexadecimal. `SQLite` has one
+    /// writer.
+    pub(super) const fn migration_lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)"),
+        }
+    }
+
     /// The query for users behind the number `$1` whom an index that is empty does not know, in the order in which it takes them.
     /// Only `SQLite`'s is made anew by the program.
     pub(super) const fn unindexed(self) -> Option<&'static str> {

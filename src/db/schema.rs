@@ -1,29 +1,22 @@
-//! The schema and its migrations, on a connection of the migrations' own driver. It is there only while they are asked for.
+//! The schema: which migrations are applied, and applying them. A writer's transaction runs their statements, like any others.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
-use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use migration::{EXTENSION, MIGRATIONS};
+use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::DatabaseOptions;
+use super::by_name;
 use super::dialect::Dialect;
-use crate::error::Result;
+use super::undone::Undone;
+use super::writer::{Transaction, Work, Writer};
+use super::{Reader, Row};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
 
-/// The lock that migrations hold in PostgreSQL: "parlour" in hexadecimal.
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(x'7061726c6f7572'::bigint)";
-/// How long they wait for the one of `SQLite`.
-const BUSY: Duration = Duration::from_secs(30);
-
-/// Where the schema is.
-#[derive(Clone, Debug)]
-pub(super) struct Schema {
-    options: ConnectOptions,
-    dialect: Dialect,
-}
+/// The table of migrations that are applied, as SeaORM's own runner keeps it.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS seaql_migrations (version varchar NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)";
+const APPLIED: &str = "SELECT version FROM seaql_migrations";
 
 /// A change of the schema.
 #[derive(Clone, Copy, Debug)]
@@ -33,83 +26,131 @@ pub(super) enum Migrate {
     Down(u32),
 }
 
-impl Schema {
-    pub(super) fn new(from: &DatabaseOptions, dialect: Dialect) -> Self {
-        let mut options = ConnectOptions::new(&from.url);
-        options
-            .max_connections(1)
-            .acquire_timeout(from.acquire_timeout)
-            .sqlx_logging(false)
-            .set_application_name("parlour")
-            .map_sqlx_sqlite_opts(|sqlite| sqlite.foreign_keys(true).busy_timeout(BUSY));
-        Self { options, dialect }
-    }
+/// Each migration with whether it is applied, oldest first. Writes nothing.
+pub(super) async fn migrations(reader: &Reader, writer: &Writer) -> Result<Vec<(String, bool)>> {
+    let dialect = reader.dialect();
+    let applied = match dialect {
+        // Nobody is waited for who writes.
+        Dialect::Sqlite => {
+            let is_there = reader.rows(dialect.raw(dialect.migrations(), [])).await?;
+            if is_there.is_empty() {
+                HashSet::new()
+            } else {
+                versions(&reader.rows(dialect.raw(APPLIED, [])).await?)?
+            }
+        }
+        // However short the time of a reader's statements is.
+        Dialect::Postgres => writer.transaction(&Applied).await?,
+    };
+    let with_status = |name: &str| (name.to_owned(), applied.contains(name));
+    Ok(MIGRATIONS.iter().map(|one| with_status(one.name)).collect())
+}
 
-    /// Each migration with whether it is applied, oldest first. Writes nothing.
-    pub(super) async fn migrations(&self) -> Result<Vec<(String, bool)>> {
-        let connection = self.connect().await?;
-        let migrations = Migrator::get_migration_with_status_read_only(&connection).await;
-        connection.close().await?;
-        let is_applied = |status| status == MigrationStatus::Applied;
-        Ok(migrations?
-            .iter()
-            .map(|one| (one.name().to_owned(), is_applied(one.status())))
-            .collect())
-    }
+/// Changes the schema: all of it in one transaction, behind one lock.
+pub(super) async fn change(writer: &Writer, change: Migrate) -> Result<()> {
+    writer.transaction(&change).await
+}
 
-    /// Changes the schema: all of it in one transaction, behind one lock.
-    pub(super) async fn change(&self, change: Migrate) -> Result<()> {
-        let connection = self.connect().await?;
-        let changed = change.run(&connection, self.dialect).await;
-        connection.close().await?;
-        Ok(changed?)
-    }
+impl Work for Migrate {
+    type Output = ();
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the migrations' connection is made"
-    )]
-    async fn connect(&self) -> Result<DatabaseConnection> {
-        Ok(sea_orm::Database::connect(self.options.clone()).await?)
+    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+        let dialect = transaction.dialect();
+        if let Some(lock) = dialect.migration_lock() {
+            transaction.rows(dialect.raw(lock, [])).await?;
+        }
+        transaction.execute(dialect.raw(TABLE, [])).await?;
+        let applied = transaction.rows(dialect.raw(APPLIED, [])).await?;
+        let applied = versions(&applied)?;
+        let all = MIGRATIONS.iter();
+        match *self {
+            Self::Up => {
+                for migration in all.filter(|one| !applied.contains(one.name)) {
+                    run(transaction, migration.up(dialect.migrated())).await?;
+                    let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, $2)";
+                    let at = Timestamp::now().0 / 1_000_000;
+                    let values = [migration.name.into(), at.into()];
+                    transaction.execute(dialect.raw(sql, values)).await?;
+                }
+                index(transaction).await
+            }
+            Self::Down(steps) => {
+                let newest = all.rev().filter(|one| applied.contains(one.name));
+                for migration in newest.take(steps as usize) {
+                    run(transaction, migration.down(dialect.migrated())).await?;
+                    let sql = "DELETE FROM seaql_migrations WHERE version = $1";
+                    let values = [migration.name.into()];
+                    transaction.execute(dialect.raw(sql, values)).await?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 
-impl Migrate {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one transaction that is not a writer's"
-    )]
-    async fn run(self, connection: &DatabaseConnection, dialect: Dialect) -> Result<(), DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = connection.begin_with_options(options).await?;
-        if dialect == Dialect::Postgres {
-            transaction.execute_unprepared(MIGRATION_LOCK).await?;
+/// Looks for the migrations that are applied.
+struct Applied;
+
+impl Work for Applied {
+    type Output = HashSet<String>;
+
+    async fn run(&self, transaction: &Transaction) -> Result<HashSet<String>, Undone> {
+        let dialect = transaction.dialect();
+        let is_there = transaction
+            .rows(dialect.raw(dialect.migrations(), []))
+            .await?;
+        if is_there.is_empty() {
+            return Ok(HashSet::new());
         }
-        match self {
-            Self::Up => {
-                Migrator::up(&transaction, None).await?;
-                index(&transaction, dialect).await?;
-            }
-            Self::Down(steps) => Migrator::down(&transaction, Some(steps)).await?,
+        Ok(versions(
+            &transaction.rows(dialect.raw(APPLIED, [])).await?,
+        )?)
+    }
+}
+
+fn versions(rows: &[Row]) -> Result<HashSet<String>, DbErr> {
+    rows.iter().map(|row| row.try_get("", "version")).collect()
+}
+
+/// Runs the statements of a migration.
+async fn run(transaction: &Transaction, statements: Vec<String>) -> Result<(), Undone> {
+    for sql in statements {
+        let statement = transaction.dialect().raw(sql.as_str(), []);
+        if let Err(undone) = transaction.execute(statement).await {
+            return Err(explain(undone, &sql));
         }
-        transaction.commit().await
+    }
+    Ok(())
+}
+
+/// An extension that cannot be made available is made so by somebody else.
+fn explain(undone: Undone, sql: &str) -> Undone {
+    match (undone, sql.strip_prefix(EXTENSION)) {
+        (Undone::Failed(error), Some(name)) => {
+            let why = match error {
+                Error::Internal(internal) => internal.to_string(),
+                Error::Client(client) => client.to_string(),
+            };
+            let text = format!(
+                "the PostgreSQL extension `{name}` is needed for search and could not be created ({why}); \
+                 ask a superuser to run `{sql};` in this database once (package postgresql-contrib), then start again"
+            );
+            DbErr::Migration(text).into()
+        }
+        (undone, _) => undone,
     }
 }
 
 /// Puts the users into the index of grams that a migration has emptied, because what it knows of each has changed.
-async fn index(transaction: &impl ConnectionTrait, dialect: Dialect) -> Result<(), DbErr> {
+async fn index(transaction: &Transaction) -> Result<(), Undone> {
+    let dialect = transaction.dialect();
     let Some(sql) = dialect.unindexed() else {
         return Ok(());
     };
     let mut last = 0_i64;
     loop {
         let statement = dialect.raw(sql, [last.into()]);
-        let users: Vec<Unindexed> = Unindexed::find_by_statement(statement)
-            .all(transaction)
-            .await?;
+        let users: Vec<Unindexed> = transaction.fetch(statement).await?;
         let Some(user) = users.last() else {
             return Ok(());
         };
@@ -121,12 +162,11 @@ async fn index(transaction: &impl ConnectionTrait, dialect: Dialect) -> Result<(
                 (user.id, user.agent_id, platform, user.search_text.as_str())
             })
             .collect();
-        transaction.execute_raw(dialect.index(&users)).await?;
+        transaction.execute(dialect.index(&users)).await?;
     }
 }
 
 /// A user whom the index is to know.
-#[derive(FromQueryResult)]
 struct Unindexed {
     number: i64,
     id: Uuid,
@@ -134,3 +174,10 @@ struct Unindexed {
     platform: String,
     search_text: String,
 }
+by_name!(Unindexed {
+    number,
+    id,
+    agent_id,
+    platform,
+    search_text
+});

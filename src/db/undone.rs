@@ -12,6 +12,8 @@ pub enum Undone {
     Taken,
     /// Another writer was in the way.
     Conflict(Error),
+    /// Another program has the database to itself, and nothing was done yet.
+    Locked(Error),
     /// The connection broke.
     Lost(Error),
     /// It failed, and would again.
@@ -43,6 +45,16 @@ impl From<rusqlite::Error> for Undone {
     }
 }
 
+impl Undone {
+    /// Why a transaction could not begin.
+    pub(super) fn before(error: rusqlite::Error) -> Self {
+        match Self::from(error) {
+            Self::Conflict(error) => Self::Locked(error),
+            undone => undone,
+        }
+    }
+}
+
 impl From<Failure> for Undone {
     fn from(failure: Failure) -> Self {
         use tokio_postgres::error::SqlState;
@@ -69,7 +81,10 @@ impl From<Undone> for Error {
                 let error = DbErr::Query(RuntimeErr::Internal(text));
                 Internal::Database(error.into()).into()
             }
-            Undone::Conflict(error) | Undone::Lost(error) | Undone::Failed(error) => error,
+            Undone::Conflict(error)
+            | Undone::Locked(error)
+            | Undone::Lost(error)
+            | Undone::Failed(error) => error,
         }
     }
 }

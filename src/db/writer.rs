@@ -18,6 +18,10 @@ use crate::error::Result;
 /// How often a transaction is tried before its failure is reported.
 const TRIES: u32 = 6;
 
+/// How long a transaction waits for another program that has the database to itself, and between two tries.
+const LOCKED: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Writes.
 #[derive(Clone, Debug)]
 pub struct Writer {
@@ -108,6 +112,7 @@ impl Writer {
         work: &W,
         question: Option<&Statement>,
     ) -> Result<(W::Output, Vec<Row>)> {
+        let begun = Instant::now();
         let mut tried = 0;
         let mut offer = 0;
         // When a connection broke: then only one that is opened later will do.
@@ -122,6 +127,11 @@ impl Writer {
                 }
                 Err(Undone::Conflict(_)) if tried < TRIES => {
                     tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+                }
+                // Whoever waits here may go away, and others go on.
+                Err(Undone::Locked(_)) if begun.elapsed() < LOCKED => {
+                    tried -= 1;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(Undone::Lost(_)) if broken.is_none() => broken = Some(start),
                 result => return Ok(result?),
@@ -182,7 +192,7 @@ impl Transaction {
     ) -> Result<(W::Output, Vec<Row>), Undone> {
         let begun = match &self.held {
             // One that begins without a lock, and turns out to write, fails when another one wrote meanwhile. This one waits its turn.
-            Held::Sqlite(held) => held.batch("BEGIN IMMEDIATE").map_err(Undone::from),
+            Held::Sqlite(held) => held.begin().map_err(Undone::before),
             Held::Postgres(held) => {
                 held.begin().await;
                 Ok(())

@@ -1,7 +1,8 @@
 //! Lines that were not taken, and the file they are kept in: corrected, its `input` can be imported again.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -89,7 +90,12 @@ impl RejectsFile {
         if sources.iter().any(|source| source.is(path)) {
             return Err(failure(path, "is one of the files to import"));
         }
-        let file = File::create(path).map_err(|error| failure(path, error.to_string()))?;
+        // Rejected lines are personal: nobody but the owner reads a new file.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options
+            .open(path)
+            .map_err(|error| failure(path, error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
             file: BufWriter::new(file),

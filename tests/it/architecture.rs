@@ -129,7 +129,7 @@ fn only_the_dialects_ask_which_database_it_is() {
         })
         .map(|(file, _)| file)
         .collect();
-    assert_eq!(asking, ["db/dialect.rs", "dialect.rs"]);
+    assert_eq!(asking, ["db/dialect.rs"]);
 }
 
 #[test]
@@ -143,8 +143,7 @@ fn rows_are_decoded_where_they_are_masked() {
         })
         .map(|(file, _)| file)
         .collect();
-    // There is nothing personal in a receipt.
-    assert_eq!(by_hand, ["read/deletion.rs"]);
+    assert_eq!(by_hand, [""; 0]);
 }
 
 #[test]

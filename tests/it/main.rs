@@ -55,4 +55,5 @@ mod timeouts;
 mod tls;
 mod tokens;
 mod traces;
+mod unavailable;
 mod updates;

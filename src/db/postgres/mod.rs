@@ -5,6 +5,7 @@ mod bind;
 mod cell;
 mod connection;
 mod held;
+mod parameters;
 mod target;
 mod tls;
 mod turn;

@@ -1,13 +1,14 @@
 //! One connection of `SQLite`: how it is opened, and how a statement runs on it.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use percent_encoding::percent_decode_str;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Row, Rows, Transaction};
-use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{Statement, Value};
 use tokio::task::block_in_place;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ const LOOK: usize = 64;
 /// Steps between two looks at whether the moment is over.
 const FEW_STEPS: i32 = 1_000;
 /// How long a connection waits for a lock. Readers wait for none but that of a log that is being mended.
-const BUSY: Duration = Duration::from_secs(30);
+pub(super) const BUSY: Duration = Duration::from_secs(30);
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 256;
 
@@ -50,14 +51,18 @@ impl File {
         settings: impl IntoIterator<Item = &'a (&'a str, &'a str)>,
     ) -> Result<Self> {
         let wrong = |reason: String| Error::bad_input("database-url", reason);
-        let options =
-            SqliteConnectOptions::from_str(url).map_err(|error| wrong(error.to_string()))?;
         let (name, query) = url.split_once('?').unwrap_or((url, ""));
         let name = name
             .trim_start_matches("sqlite://")
             .trim_start_matches("sqlite:");
+        let name = percent_decode_str(name)
+            .decode_utf8()
+            .map_err(|_| wrong("its path is not UTF-8".to_owned()))?;
         if name.is_empty() || name == ":memory:" {
             return Err(wrong(NO_FILE.to_owned()));
+        }
+        if name.contains('\0') {
+            return Err(wrong("its path contains U+0000".to_owned()));
         }
         let (mut mode, mut cache) = (
             OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -78,10 +83,18 @@ impl File {
             .collect::<Vec<_>>()
             .concat();
         Ok(Self {
-            path: options.get_filename().to_owned(),
+            path: PathBuf::from(&*name),
             flags: mode | cache | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             settings,
         })
+    }
+
+    /// Makes the file if there is none, for nobody but its owner; its log and its shared memory get the same permissions. What is in the
+    /// way `SQLite` tells when it opens the file.
+    fn make(&self) {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        options.open(&self.path).ok();
     }
 
     /// The same file, which is made when there is none.
@@ -95,6 +108,9 @@ impl File {
 
     /// A new connection.
     pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        if self.flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+            self.make();
+        }
         let connection = Connection::open_with_flags(&self.path, self.flags)?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);

@@ -1,6 +1,7 @@
 //! A connection of `SQLite` that somebody has to themselves for some statements.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use sea_orm::Statement;
@@ -8,6 +9,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::block_in_place;
 
+use super::connection::BUSY;
 use super::{Shared, Table, connection, lock};
 
 /// A connection, until it is let go of: then what was not committed is undone.
@@ -30,6 +32,16 @@ impl Held {
             connection: Mutex::new(Some(connection)),
             _place: place,
         }
+    }
+
+    /// Begins a transaction that writes, unless another program has the lock: that one is not waited for.
+    pub(crate) fn begin(&self) -> rusqlite::Result<()> {
+        self.with(|connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            let begun = connection.execute_batch("BEGIN IMMEDIATE");
+            connection.busy_timeout(BUSY)?;
+            begun
+        })
     }
 
     /// Runs statements that have no values.
