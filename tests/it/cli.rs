@@ -539,6 +539,33 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+#[test]
+fn a_clock_that_a_preloaded_library_moves_is_the_programs_clock() {
+    const LIBRARIES: [&str; 2] = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    ];
+    let Some(library) = LIBRARIES.into_iter().find(|file| Path::new(file).exists()) else {
+        eprintln!("skipped: libfaketime is not installed");
+        return;
+    };
+    let folder = Folder::new();
+    // Far ahead of the clock of the machine, and not of this one.
+    let line = exchange("1", "{}").replace("2026-01-01T00:00:00Z", "2041-06-01T00:00:00Z");
+    let file = folder.write("lines", &line);
+    let mut import = folder.parlour();
+    import
+        .args(["import", "--json", "--database-url", "sqlite://moved.db"])
+        .arg(&file);
+    let refused: Value = serde_json::from_slice(&import.output().unwrap().stdout).unwrap();
+    assert_eq!(refused["rejected"], 1);
+    import
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME", "@2041-06-01 12:00:00");
+    let taken: Value = serde_json::from_slice(&import.output().unwrap().stdout).unwrap();
+    assert_eq!(taken["recorded"], 1);
+}
+
 /// A line of the exchange format, with settings.
 fn exchange(message: &str, settings: &str) -> String {
     format!(
