@@ -214,9 +214,12 @@ impl Agents {
 }
 
 impl Principal {
+    /// What whoever comes is called where nobody has to say who they are.
+    pub const ANYONE: &str = "anyone";
+
     /// Whoever asks where nobody has to say who they are: on their own machine, everybody may do everything.
     pub fn anyone() -> Self {
-        Self::unlimited("anyone")
+        Self::unlimited(Self::ANYONE)
     }
 
     /// The program itself: what it does at a command or on its own account.

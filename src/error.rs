@@ -47,6 +47,9 @@ pub enum Client {
         /// The limit, in rows.
         limit: u64,
     },
+    /// The answer would have more text than one may have.
+    #[error("{ANSWER_TOO_LARGE}")]
+    AnswerTooLarge,
     /// A key that is for one request came with another.
     #[error(
         "another request came with this Idempotency-Key within the last 24 hours; give each request a key of its own"
@@ -59,6 +62,9 @@ pub enum Client {
     #[error("this is for those who may see every agent")]
     ForbiddenToLimited,
 }
+
+/// What is told of an answer that would have too much text.
+pub const ANSWER_TOO_LARGE: &str = "the answer is larger than allowed (answer-limit); ask for smaller pages, or for long texts fewer times";
 
 /// Refuses what somebody may not do.
 pub fn permitted(principal: &Principal, permission: Permission) -> Result<()> {
@@ -138,6 +144,7 @@ impl Error {
         match self {
             Self::Client(Client::BadUserInput { .. }) => "BAD_USER_INPUT",
             Self::Client(Client::TooManyRows { .. }) => "COST_LIMIT_EXCEEDED",
+            Self::Client(Client::AnswerTooLarge) => "ANSWER_TOO_LARGE",
             Self::Client(Client::KeyTaken) => "CONFLICT",
             Self::Client(
                 Client::ForbiddenArgument { .. }
@@ -154,7 +161,10 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let error = Arc::new(error);
-        match *error {
+        match &*error {
+            DbErr::Custom(text) if text == ANSWER_TOO_LARGE => {
+                return Client::AnswerTooLarge.into();
+            }
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Internal::Unavailable(error),
             _ => Internal::Database(error),
         }

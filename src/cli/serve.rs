@@ -61,6 +61,7 @@ pub(super) async fn run(config: &ConfigFile, arguments: &Arguments) -> Result<Ex
     }
     fill(&database, &settings).await?;
 
+    raise_file_limit();
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Error::bad_input("listen", format!("{address}: {error}")))?;
@@ -131,6 +132,14 @@ const AT_LEAST: Duration = Duration::from_secs(1);
 const CLOSING: Duration = Duration::from_secs(2);
 /// How long after the drain the process ends, whatever holds it.
 const END: Duration = Duration::from_secs(5);
+
+/// Lets the process have as many files open as the machine allows it: each connection is one.
+fn raise_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::info!(limit, "files that may be open"),
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
+}
 
 /// Brings the schema up to date, or refuses.
 async fn migrate(database: &Database, settings: &ServeSettings) -> Result<()> {

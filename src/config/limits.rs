@@ -63,6 +63,18 @@ pub struct LimitSettings {
     /// Time that a request's body may take to arrive [default: 10000]
     #[arg(long, env = "PARLOUR_BODY_TIMEOUT", value_name = "MS")]
     pub body_timeout: Option<u64>,
+    /// Connections at once; more wait in the queue of the operating system [default: 4096]
+    #[arg(long, env = "PARLOUR_CONNECTION_LIMIT", value_name = "N")]
+    pub connection_limit: Option<usize>,
+    /// Time that a connection may be without a complete head of a request [default: 30000]
+    #[arg(long, env = "PARLOUR_IDLE_TIMEOUT", value_name = "MS")]
+    pub idle_timeout: Option<u64>,
+    /// Time that a client may go without reading what it is sent [default: 10000]
+    #[arg(long, env = "PARLOUR_WRITE_TIMEOUT", value_name = "MS")]
+    pub write_timeout: Option<u64>,
+    /// Size of an answer at most, and of the texts that are read for it [default: 16777216]
+    #[arg(long, env = "PARLOUR_ANSWER_LIMIT", value_name = "BYTES")]
+    pub answer_limit: Option<u64>,
     /// How far ahead of the server's clock the times of recorded events may be [default: 86400]
     #[arg(long, env = "PARLOUR_CLOCK_AHEAD_LIMIT", value_name = "SECONDS")]
     pub clock_ahead_limit: Option<u64>,
@@ -110,6 +122,14 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Time that a body may take to arrive.
     pub body_timeout: Duration,
+    /// Connections at once.
+    pub connections: usize,
+    /// Time that a connection may be without a complete head of a request.
+    pub idle_timeout: Duration,
+    /// Time that a client may go without reading what it is sent.
+    pub write_timeout: Duration,
+    /// Bytes of an answer, and of the texts that are read for it.
+    pub answer: u64,
     /// How far ahead of the server's clock the times of recorded events may be.
     pub clock_ahead: Duration,
     /// Bytes of documents that are kept checked.
@@ -141,6 +161,10 @@ impl LimitSettings {
             parallel: self.parallel_limit.unwrap_or_else(several_per_core).max(1),
             request_timeout: Duration::from_millis(self.request_timeout.unwrap_or(10_000)),
             body_timeout: Duration::from_millis(self.body_timeout.unwrap_or(10_000)),
+            connections: self.connection_limit.unwrap_or(4_096).max(1),
+            idle_timeout: Duration::from_millis(self.idle_timeout.unwrap_or(30_000)),
+            write_timeout: Duration::from_millis(self.write_timeout.unwrap_or(10_000)),
+            answer: self.answer_limit.unwrap_or(16 << 20),
             clock_ahead: Duration::from_secs(self.clock_ahead_limit.unwrap_or(CLOCK_AHEAD)),
             document_cache: self.document_cache.unwrap_or(4 << 20),
         }

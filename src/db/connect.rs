@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::dialect::Dialect;
 use super::reader::Connections;
 use super::schema::{self, Migrate};
+use super::share::Shares;
 use super::{Reader, Row, Transaction, Undone, Work, Writer, postgres, sqlite};
 use crate::error::{Error, Result};
 
@@ -164,6 +165,7 @@ impl Database {
                 readers(Duration::ZERO, true).await?,
                 readers(options.statement_timeout, false).await?,
                 Dialect::Sqlite,
+                Shares::of(options.readers),
             ),
             writer: Writer::sqlite(writer),
         })
@@ -199,6 +201,7 @@ impl Database {
                 Connections::Postgres(short),
                 Connections::Postgres(apart),
                 Dialect::Postgres,
+                Shares::of(options.readers),
             ),
             writer: Writer::postgres(writer, options.writers),
         };

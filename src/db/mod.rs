@@ -10,6 +10,7 @@ mod reader;
 mod row;
 mod rows;
 mod schema;
+mod share;
 mod sqlite;
 pub mod tally;
 mod undone;

@@ -11,6 +11,7 @@ use super::dialect::Dialect;
 use super::disclosed::Disclosed;
 use super::learned::Learned;
 use super::row::{FromRow, Row, Values};
+use super::share::{Share, Shares};
 use super::tally::Watch;
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
@@ -30,6 +31,8 @@ pub struct Reader {
     personal: Platforms,
     /// Of which searches an index had to be asked.
     rare: Arc<Learned>,
+    shares: Arc<Shares>,
+    share: Share,
 }
 
 /// Connections that only read.
@@ -40,7 +43,12 @@ pub(super) enum Connections {
 }
 
 impl Reader {
-    pub(super) fn new(connections: Connections, apart: Connections, dialect: Dialect) -> Self {
+    pub(super) fn new(
+        connections: Connections,
+        apart: Connections,
+        dialect: Dialect,
+        shares: Shares,
+    ) -> Self {
         Self {
             connections,
             apart,
@@ -49,6 +57,8 @@ impl Reader {
             disclosed: None,
             personal: Platforms::ALL,
             rare: Arc::default(),
+            shares: Arc::new(shares),
+            share: Share::program(),
         }
     }
 
@@ -56,6 +66,7 @@ impl Reader {
     #[must_use]
     pub fn seen_by(&self, principal: Arc<Principal>) -> Self {
         Self {
+            share: self.shares.share(&principal),
             principal,
             ..self.clone()
         }
@@ -143,6 +154,7 @@ impl Reader {
         statement: Statement,
         decode: impl Fn(&dyn Values) -> Result<T, DbErr> + Send,
     ) -> Result<Vec<T>> {
+        let _turn = self.share.turn().await;
         let watch = Watch::start(self.dialect, &statement);
         let all = self.connections.each(statement, decode);
         watch.over(all, Vec::len).await
@@ -157,6 +169,7 @@ impl Reader {
         parent: usize,
         decode: impl Fn(&dyn Values) -> Result<T, DbErr> + Send,
     ) -> Result<Vec<Vec<T>>> {
+        let _turn = self.share.turn().await;
         let watch = Watch::start(self.dialect, &statement);
         let lists = self.connections.lists(statement, parents, parent, decode);
         let rows = |lists: &Vec<Vec<T>>| lists.iter().map(Vec::len).sum();
@@ -165,6 +178,7 @@ impl Reader {
 
     /// The rows of a statement, undecoded.
     pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>> {
+        let _turn = self.share.turn().await;
         let watch = Watch::start(self.dialect, &statement);
         watch.over(self.connections.rows(statement), Vec::len).await
     }

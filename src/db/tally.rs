@@ -1,6 +1,7 @@
 //! What one request asked of the database: the figures of its log line, and the budget that its test is held to.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use sea_orm::Statement;
@@ -24,7 +25,19 @@ pub struct Figures {
 #[derive(Debug, Default)]
 pub struct Tally {
     figures: Mutex<Figures>,
+    /// How much text may be read and written, in bytes, where that is limited.
+    texts: OnceLock<Texts>,
     recorded: Option<Mutex<Vec<Statement>>>,
+}
+
+/// The text that a request reads and writes.
+#[derive(Debug)]
+struct Texts {
+    /// Bytes at most.
+    limit: u64,
+    /// How often the answer has each text at most.
+    copies: u64,
+    used: AtomicU64,
 }
 
 tokio::task_local! {
@@ -54,6 +67,31 @@ impl Tally {
             .unwrap_or_default()
     }
 
+    /// Limits the text of an answer to so many bytes, in which each text that is read stands so many times at most.
+    pub fn limit_text(&self, limit: u64, copies: u64) {
+        let texts = Texts {
+            limit,
+            copies,
+            used: AtomicU64::new(0),
+        };
+        self.texts.set(texts).ok();
+    }
+
+    /// Whether the answer has become too large.
+    pub fn is_too_large(&self) -> bool {
+        let texts = self.texts.get();
+        texts.is_some_and(|texts| texts.used.load(Ordering::Relaxed) > texts.limit)
+    }
+
+    /// Counts a text that was read; whether there is room for it.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.texts.get().is_none_or(|texts| {
+            let bytes = (bytes as u64).saturating_mul(texts.copies);
+            let used = texts.used.fetch_add(bytes, Ordering::Relaxed);
+            used.saturating_add(bytes) <= texts.limit
+        })
+    }
+
     fn add(&self, rows: u64, waited: Duration) {
         let mut figures = lock(&self.figures);
         figures.statements += 1;
@@ -66,6 +104,13 @@ impl Tally {
             lock(kept).push(statement.clone());
         }
     }
+}
+
+/// Counts a text that was read for the request of this task; whether there is room for it in the answer.
+pub fn has_room(bytes: usize) -> bool {
+    TALLY
+        .try_with(|tally| tally.has_room(bytes))
+        .unwrap_or(true)
 }
 
 /// A statement under way, for the figures of its task and its trace.

@@ -21,7 +21,7 @@ pub(super) async fn execute(
     caller: &super::Caller<'_>,
     once: Option<Arc<graphql::Once>>,
 ) -> Result<Answer, Refusal> {
-    let name = operation.typed.name.as_ref();
+    let name = Some(operation.name()).filter(|name| !name.is_empty());
     // Its state is large, and connections that wait for a request need none of it.
     let answering = AssertUnwindSafe(Box::pin(graphql::execute(
         &shared.graph,
@@ -29,7 +29,7 @@ pub(super) async fn execute(
         crate::caller::Caller {
             principal: caller.principal.clone(),
             request_id: caller.id.to_owned(),
-            operation: name.map(ToString::to_string),
+            operation: name.map(str::to_owned),
         },
         once,
         &operation.executable,

@@ -4,6 +4,7 @@
 
 mod access;
 mod authenticate;
+mod connections;
 mod cost;
 mod document;
 mod execute;
@@ -34,7 +35,6 @@ use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -44,7 +44,7 @@ use crate::caller::Principal;
 use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
 use crate::db::tally::{TALLY, Tally};
-use crate::error::Result;
+use crate::error::{Client, Error, Result};
 use crate::graphql::{Graph, Keeper, Means, ReadLog};
 use crate::span;
 use crate::telemetry::RequestLine;
@@ -184,22 +184,19 @@ impl Server {
     ) -> Result<()> {
         let (stopping, stopped) = tokio::sync::oneshot::channel();
         let shared = self.0.clone();
-        // Or else the end of a long answer waits until its start has been acknowledged.
-        let listener = listener.tap_io(|connection| {
-            connection.set_nodelay(true).ok();
-        });
-        let serving = axum::serve(listener, self.routes()).with_graceful_shutdown(async move {
+        let stop = async move {
             stop.await;
             shared.draining.store(true, Ordering::Relaxed);
             stopping.send(()).ok();
-        });
+        };
+        let serving = connections::serve(listener, self.routes(), &self.0.limits, stop);
         // Connections that never end must not keep the process: the deadline counts from the signal.
         let deadline = async {
             stopped.await.ok();
             tokio::time::sleep(self.0.drain_timeout).await;
         };
         tokio::select! {
-            served = serving => served?,
+            () = serving => {}
             () = deadline => tracing::warn!("requests were still under way at the end of the drain timeout"),
         }
         self.finish().await;
@@ -272,20 +269,41 @@ async fn respond_to(shared: &Shared, request: Request) -> Response {
     let id = negotiate::request_id(request.headers());
     let form = negotiate::answer_form(request.headers());
     let start = Instant::now();
-    let mut response = match (form, shared.room.enter()) {
-        (None, _) => refuse(shared, Form::Json, Asker::unknown(&id), unacceptable()),
-        (Some(form), None) => shared.room.refuse(form, &id, start),
-        (Some(form), Some(_place)) => {
-            shared.metrics.in_flight.inc();
-            let _leaving = Leaving(shared);
-            match authenticate::principal(shared, request.headers()).await {
-                Ok(principal) => all(shared, request, form, &id, principal).await,
-                Err(refusal) => refuse(shared, form, Asker::unknown(&id), refusal),
-            }
-        }
+    let mut response = match form {
+        None => refuse(shared, Form::Json, Asker::unknown(&id), unacceptable()),
+        Some(form) if shared.room.is_full() => shared.room.refuse(form, &id, start),
+        // A place is taken when all of the request is there: one that comes slowly holds none.
+        Some(form) => match negotiate::arrived(request, &shared.limits).await {
+            Ok(request) => arrived(shared, request, form, &id, start).await,
+            Err(refusal) => refuse(shared, form, Asker::unknown(&id), refusal),
+        },
     };
     complete(&mut response, &id);
     response
+}
+
+/// Answers a request all of which is there, if there is a place for it.
+async fn arrived(
+    shared: &Shared,
+    request: Request,
+    form: Form,
+    id: &str,
+    start: Instant,
+) -> Response {
+    let Some(_place) = shared.room.enter() else {
+        return shared.room.refuse(form, id, start);
+    };
+    shared.metrics.in_flight.inc();
+    let _leaving = Leaving(shared);
+    let principal = match authenticate::principal(shared, request.headers()).await {
+        Ok(principal) => principal,
+        Err(refusal) => return refuse(shared, form, Asker::unknown(id), refusal),
+    };
+    let share = (!shared.authentication.is_open()).then(|| shared.room.share(&principal.name));
+    if matches!(share, Some(None)) {
+        return shared.room.refuse(form, id, start);
+    }
+    all(shared, request, form, id, principal).await
 }
 
 /// Counts a request out, also when its client has hung up.
@@ -473,9 +491,16 @@ async fn answer(
     let charge = rates
         .map(|rates| rates.charge(&caller.principal.name, cost))
         .transpose()?;
+    TALLY
+        .try_with(|tally| tally.limit_text(shared.limits.answer, operation.copies))
+        .ok();
     let running = async |once| {
         let running = execute::execute(shared, operation, variables, caller, once);
         let mut answer = running.await?;
+        let limit = shared.limits.answer;
+        if answer.size() > limit {
+            return Err(Error::from(Client::AnswerTooLarge).into());
+        }
         if caller.wants_cost || charge.is_some() {
             let actual = cost::actual(&operation.priced, &answer.response.data);
             tell_cost(&mut answer, caller, charge.as_ref(), [cost, actual, max]);

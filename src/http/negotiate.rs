@@ -196,6 +196,16 @@ pub(super) fn wants_cost(headers: &HeaderMap) -> bool {
     headers.get(COST).is_some_and(|value| value == "1")
 }
 
+/// Waits for all of a request to be there.
+pub(super) async fn arrived(request: Request, limits: &Limits) -> Result<Request, Refusal> {
+    if *request.method() != Method::POST {
+        return Ok(request);
+    }
+    let (head, rest) = request.into_parts();
+    let bytes = body(rest, limits).await?;
+    Ok(Request::from_parts(head, bytes.into()))
+}
+
 /// Reads what is asked: from the address on GET, from a JSON body on POST.
 pub(super) async fn asked(request: Request, limits: &Limits) -> Result<Asked, Refusal> {
     match *request.method() {

@@ -13,9 +13,12 @@ use super::cost::{self, Priced};
 use super::metrics::Series;
 use super::negotiate::Variables;
 use super::respond::Refusal;
-use super::values;
+use super::{size, values};
 use crate::caller::Principal;
 use crate::graphql::{self, PageLimits};
+
+/// How much of a name is kept, in characters.
+const MAX_NAME: usize = 100;
 
 /// See the file's head.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct Operation {
     telling: Vec<Node<VariableDefinition>>,
     /// What it may cost at most, where no variable changes that.
     cost: Option<u64>,
+    /// How often its answer has one text at most.
+    pub(super) copies: u64,
     /// What its answer is priced by.
     pub(super) priced: Vec<Priced>,
     /// Its figures, once it has been answered.
@@ -58,15 +63,17 @@ impl Operation {
             null_conditions: values::null_conditions(schema, document, typed),
             telling: telling.cloned().collect(),
             cost: cost::fixed(document, typed, pages),
+            copies: size::copies(typed, &document.fragments),
             priced: cost::priced(document, typed),
             series: OnceLock::new(),
             typed: typed.clone(),
         }))
     }
 
-    /// Its name; empty when it has none.
+    /// Its name, as it is kept in logs, figures and traces: cut to [`MAX_NAME`]. Empty when it has none.
     pub(super) fn name(&self) -> &str {
-        self.typed.name.as_deref().unwrap_or_default()
+        let name = self.typed.name.as_deref().unwrap_or_default();
+        name.get(..MAX_NAME).unwrap_or(name)
     }
 
     /// Refuses it to who may not have what it asks for with these variables.

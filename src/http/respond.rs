@@ -202,6 +202,11 @@ impl Answer {
         self
     }
 
+    /// Bytes of its lists, about.
+    pub(super) fn size(&self) -> u64 {
+        size(&self.response.data) as u64
+    }
+
     /// Its body.
     pub(super) fn body(&self) -> String {
         self.json().into_text()

@@ -1,6 +1,8 @@
 //! Before step one: whether there is room for one more request. Who finds none is refused at once, and for next to nothing: a
 //! server that is asked for more than it can do must spend its time on answers, not on refusals.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::http::header::RETRY_AFTER;
@@ -21,9 +23,13 @@ const CODE: &str = "UNAVAILABLE";
 /// Stands for the request id in the refusal that is kept.
 const ID: &str = "request-id";
 
-/// One place for each request that may be here at once.
+/// One place for each request that may be here at once, half of them for one caller at most.
 pub(super) struct Room {
     places: Semaphore,
+    /// Places that one caller may have.
+    share: usize,
+    /// How many each caller has.
+    taken: Mutex<HashMap<String, usize>>,
     /// The refusal as JSON, before and after the request id.
     refusal: (String, String),
     refused: Refused,
@@ -34,6 +40,8 @@ impl Room {
     pub(super) fn new(places: usize, metrics: &Metrics) -> Self {
         Self {
             places: Semaphore::new(places),
+            share: places.div_ceil(2),
+            taken: Mutex::default(),
             refusal: refusal(places),
             refused: metrics.refused(STATUS, CODE, LIMIT),
         }
@@ -42,6 +50,27 @@ impl Room {
     /// A place, if there is one. It is given back when it is dropped.
     pub(super) fn enter(&self) -> Option<SemaphorePermit<'_>> {
         self.places.try_acquire().ok()
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_full(&self) -> bool {
+        self.places.available_permits() == 0
+    }
+
+    /// One of a caller's share of the places, if there is one left. It is given back when it is dropped.
+    pub(super) fn share(&self, caller: &str) -> Option<Share<'_>> {
+        let mut taken = lock(&self.taken);
+        match taken.get_mut(caller) {
+            Some(count) if *count >= self.share => return None,
+            Some(count) => *count += 1,
+            None => {
+                taken.insert(caller.to_owned(), 1);
+            }
+        }
+        Some(Share {
+            room: self,
+            caller: caller.to_owned(),
+        })
     }
 
     /// Refuses a request, counts it and leaves its line.
@@ -64,6 +93,28 @@ impl Room {
         let again = (RETRY_AFTER, HeaderValue::from_static("1"));
         (STATUS, content_type(form), [again], body).into_response()
     }
+}
+
+/// A place of a caller's share.
+pub(super) struct Share<'a> {
+    room: &'a Room,
+    caller: String,
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        let mut taken = lock(&self.room.taken);
+        if let Some(count) = taken.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.caller);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The refusal as any other would be written, cut where the request id stands.

@@ -92,6 +92,65 @@ pub(super) fn check(
     Ok(size)
 }
 
+/// How often an answer has the value of one field of one object at most: how often it stands in one selection, under whatever aliases.
+pub(super) fn copies(operation: &Operation, fragments: &FragmentMap) -> u64 {
+    let mut copies = Copies {
+        fragments,
+        known: HashMap::new(),
+        most: 1,
+    };
+    copies.selection(&operation.selection_set);
+    copies.most
+}
+
+/// Counts fields without a selection by their names, selection by selection.
+struct Copies<'a> {
+    fragments: &'a FragmentMap,
+    known: HashMap<&'a str, HashMap<&'a str, u64>>,
+    most: u64,
+}
+
+impl<'a> Copies<'a> {
+    fn selection(&mut self, set: &'a SelectionSet) -> HashMap<&'a str, u64> {
+        let mut counts: HashMap<&str, u64> = HashMap::new();
+        let mut add = |name: &'a str, count: u64| {
+            let sum = counts.entry(name).or_default();
+            *sum = sum.saturating_add(count);
+        };
+        for selection in &set.selections {
+            match selection {
+                Selection::Field(field) if field.selection_set.is_empty() => add(&field.name, 1),
+                Selection::Field(field) => {
+                    self.selection(&field.selection_set);
+                }
+                Selection::InlineFragment(fragment) => {
+                    let inner = self.selection(&fragment.selection_set);
+                    inner.into_iter().for_each(|(name, count)| add(name, count));
+                }
+                Selection::FragmentSpread(spread) => {
+                    let inner = self.fragment(&spread.fragment_name);
+                    inner.into_iter().for_each(|(name, count)| add(name, count));
+                }
+            }
+        }
+        self.most = counts.values().copied().fold(self.most, u64::max);
+        counts
+    }
+
+    /// A fragment, looked at once however often it is spread.
+    fn fragment(&mut self, name: &str) -> HashMap<&'a str, u64> {
+        let Some((name, fragment)) = self.fragments.get_key_value(name) else {
+            return HashMap::new();
+        };
+        if let Some(known) = self.known.get(name.as_str()) {
+            return known.clone();
+        }
+        let counts = self.selection(&fragment.selection_set);
+        self.known.insert(name.as_str(), counts.clone());
+        counts
+    }
+}
+
 pub(super) const DEPTH: &str = "DEPTH_LIMIT_EXCEEDED";
 pub(super) const COST: &str = "COST_LIMIT_EXCEEDED";
 

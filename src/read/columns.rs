@@ -18,7 +18,7 @@ use super::Noun;
 use super::page::{Page, Slice};
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
-use crate::db::{self, Disclosed, FromRow, Readable, Reader, Values};
+use crate::db::{self, Disclosed, FromRow, Readable, Reader, Values, tally};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::deletion::DeletionMode;
 use crate::entity::personal;
@@ -26,7 +26,7 @@ use crate::entity::platform::{Platform, Platforms};
 use crate::entity::role::MessageRole;
 use crate::entity::shape::Shape;
 use crate::entity::{agent, chat_user, deletion, session, subscription, token};
-use crate::error::Result;
+use crate::error::{ANSWER_TOO_LARGE, Result};
 
 /// A set of columns of a noun; its id is always among them.
 #[derive_where(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,6 +115,7 @@ impl<N: Noun> Columns<N> {
             plain,
             mask,
             disclosed,
+            is_shown: true,
         }
     }
 
@@ -175,6 +176,7 @@ fn stored<N: Noun>(result: &dyn Values) -> Result<N::Model, DbErr> {
         plain: all.bits,
         mask: None,
         disclosed: None,
+        is_shown: false,
     };
     seen.decode(result)
 }
@@ -191,6 +193,9 @@ macro_rules! from_stored {
 
 from_stored!(agent, chat_user, deletion, session, subscription, token);
 
+/// Texts that are no longer than this are not counted: the number of rows bounds them.
+const SHORT: usize = 256;
+
 /// A set of columns, as somebody sees them.
 #[derive_where(Debug)]
 pub struct Seen<'a, N> {
@@ -201,6 +206,8 @@ pub struct Seen<'a, N> {
     mask: Option<Mask>,
     /// Told whose rows they are, when there is something personal in them.
     disclosed: Option<&'a Disclosed>,
+    /// Whether it is read for an answer, whose texts are counted.
+    is_shown: bool,
 }
 
 impl<N: Noun> Seen<'_, N> {
@@ -220,6 +227,7 @@ impl<N: Noun> Seen<'_, N> {
             bits: self.columns.bits,
             plain: self.plain,
             mask: self.mask.as_ref(),
+            is_shown: self.is_shown,
             place: Cell::default(),
             read: Cell::default(),
         })
@@ -324,6 +332,7 @@ pub struct Row<'a> {
     bits: u64,
     plain: u64,
     mask: Option<&'a Mask>,
+    is_shown: bool,
     /// The next column of the entity, and the next value of the row.
     place: Cell<u32>,
     read: Cell<usize>,
@@ -352,6 +361,14 @@ impl Row<'_> {
 
     fn value<T: Readable>(&self) -> Result<T, DbErr> {
         let at = self.read.replace(self.read.get() + 1);
+        if T::IS_TEXT
+            && self.is_shown
+            && let Ok(db::Cell::Text(text)) = self.result.found(at)
+            && text.len() > SHORT
+            && !tally::has_room(text.len())
+        {
+            return Err(DbErr::Custom(ANSWER_TOO_LARGE.to_owned()));
+        }
         self.result.try_get_by_index(at)
     }
 

@@ -27,6 +27,7 @@ mod everything;
 mod folding;
 mod gate;
 mod harness;
+mod hostile;
 mod http;
 mod idempotency;
 mod idle;

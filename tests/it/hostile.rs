@@ -1,0 +1,211 @@
+//! Clients that name without end, send slowly, do not read, or ask for more text than there may be: each resource has a bound.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Start, World, everywhere};
+use crate::ingest::{fates, line};
+use crate::served::{Served, at, exchange};
+
+/// A server with these flags.
+fn serve(world: &World, flags: &[&str]) -> Served {
+    let mut command = at(world);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(flags);
+    Served::start(command)
+}
+
+/// A connection to a server, on which something was sent.
+fn sent(server: &Served, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream
+}
+
+/// A request without the end of its body.
+fn half_a_body(server: &Served) -> TcpStream {
+    let head = "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"query\":";
+    sent(server, head)
+}
+
+fn is_alive(server: &Served) -> bool {
+    let answer = exchange(server.address(), "GET /health/live HTTP/1.1\r\n", "");
+    answer.is_some_and(|answer| answer.status == 200)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_cut_where_they_are_kept() {
+    everywhere(Start::Audience, async |world| {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut command = at(world);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--audit-reads", "true"]);
+        command.stderr(Stdio::from(log.reopen().unwrap()));
+        command.env("RUST_LOG", "info");
+        let server = Served::start(command);
+        for at in 0..8 {
+            let name = format!("N{at}{}", "x".repeat(500_000));
+            let query = format!("query {name} {{ chatUsers(first: 1) {{ nodes {{ name }} }} }}");
+            let answer = server.post("application/json", &json!({ "query": query }).to_string());
+            assert_eq!(
+                answer.json()["errors"],
+                Value::Null,
+                "{}",
+                &answer.body[..200.min(answer.body.len())]
+            );
+            let other =
+                json!({ "query": "query A { agents { totalCount } }", "operationName": name });
+            let answer = server.post("application/json", &other.to_string());
+            assert!(answer.body.len() < 4_000, "{}", answer.body.len());
+        }
+        let metrics = server.get("/metrics").body;
+        assert!(
+            metrics.len() < 200_000 && metrics.contains("N7xxx"),
+            "{}",
+            metrics.len()
+        );
+        server.stop();
+        let log = std::fs::read(log.path()).unwrap().len();
+        assert!(log < 200_000, "{log}");
+        let entries = world
+            .ask(
+                "{ auditLog(where: {action: {eq: PERSONAL_DATA_READ}}) { nodes { operation } } }",
+                json!({}),
+            )
+            .await;
+        let entries = entries["auditLog"]["nodes"].as_array().unwrap();
+        assert_eq!(entries.len(), 8);
+        assert!(
+            entries
+                .iter()
+                .all(|entry| entry["operation"].as_str().unwrap().len() == 100)
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_say_nothing_are_closed_and_make_room() {
+    everywhere(Start::Empty, async |world| {
+        let server = serve(
+            world,
+            &["--connection-limit", "20", "--idle-timeout", "1000"],
+        );
+        let silent: Vec<_> = (0..15).map(|_| sent(&server, "")).collect();
+        let half: Vec<_> = (0..15)
+            .map(|_| sent(&server, "GET /health/live HTTP/1.1\r\nHost: "))
+            .collect();
+        assert!(
+            is_alive(&server),
+            "somebody else comes in once they are closed"
+        );
+        for mut stream in silent.into_iter().chain(half) {
+            stream
+                .set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            let mut text = Vec::new();
+            stream.read_to_end(&mut text).ok();
+            assert!(!text.starts_with(b"HTTP/1.1 200"));
+        }
+        server.stop();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_sent_bodies_take_no_places() {
+    everywhere(Start::Empty, async |world| {
+        let server = serve(
+            world,
+            &["--concurrency-limit", "2", "--body-timeout", "60000"],
+        );
+        let halves: Vec<_> = (0..30).map(|_| half_a_body(&server)).collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for _ in 0..5 {
+            let answer = server.post(
+                "application/json",
+                r#"{"query":"{ agents { totalCount } }"}"#,
+            );
+            assert_eq!(
+                answer.json()["data"]["agents"]["totalCount"],
+                0,
+                "{}",
+                answer.body
+            );
+        }
+        drop(halves);
+        server.stop();
+    })
+    .await;
+}
+
+/// Messages with texts of so many bytes.
+async fn texts(world: &World, count: usize, bytes: usize) {
+    let message = |at: usize| {
+        let mut line = line();
+        line["message"]["external_id"] = at.to_string().into();
+        line["message"]["text"] = "é".repeat(bytes / 2).into();
+        line
+    };
+    let lines: Vec<_> = (0..count).map(message).collect();
+    assert!(
+        fates(world, &lines)
+            .await
+            .iter()
+            .all(|fate| *fate == "recorded")
+    );
+}
+
+fn list(selection: &str) -> String {
+    json!({ "query": format!("{{ chatUsers {{ nodes {{ messages {{ nodes {{ {selection} }} }} }} }} }}") }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_has_no_more_text_than_it_may_have() {
+    everywhere(Start::Empty, async |world| {
+        texts(world, 5, 600_000).await;
+        let server = serve(world, &["--answer-limit", "4000000"]);
+        let whole = server.post("application/json", &list("text"));
+        assert!(whole.status == 200 && whole.body.len() > 3_000_000, "{}", whole.body.len());
+        let aliases: String = (0..100).map(|at| format!("a{at}: text ")).collect();
+        let fragments = format!("text ... on Message {{ b: text }} {}", "c: text");
+        for selection in [aliases.as_str(), fragments.as_str()] {
+            let answer = server.post("application/json", &list(selection));
+            assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "ANSWER_TOO_LARGE", "{}", answer.body.len());
+            assert!(answer.body.len() < 10_000, "{}", answer.body.len());
+        }
+        let lists = json!({ "query": "{ a: chatUsers { nodes { messages { nodes { text } } } } b: chatUsers { nodes { messages { nodes { text } } } } }" });
+        let answer = server.post("application/json", &lists.to_string());
+        assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "ANSWER_TOO_LARGE");
+        // What is short may be named any number of times.
+        let names: String = (0..100).map(|at| format!("a{at}: externalId ")).collect();
+        assert_eq!(server.post("application/json", &list(&names)).json()["errors"], Value::Null);
+        server.stop();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_let_go_of() {
+    everywhere(Start::Empty, async |world| {
+        texts(world, 12, 1_000_000).await;
+        let server = serve(world, &["--write-timeout", "500"]);
+        let body = list("text");
+        let head = format!("POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let streams: Vec<_> = (0..4).map(|_| sent(&server, &head)).collect();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        for mut stream in streams {
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let mut text = Vec::new();
+            stream.read_to_end(&mut text).ok();
+            assert!(text.len() < 11_000_000, "{} bytes came", text.len());
+        }
+        assert!(is_alive(&server));
+        server.stop();
+    })
+    .await;
+}
