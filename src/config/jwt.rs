@@ -139,6 +139,9 @@ impl ConfigFile {
     }
 }
 
+/// Seconds between two looks at the keys at most: a key that is removed is good no longer than a minute.
+const MAX_REFRESH: u64 = 60;
+
 impl JwtSettings {
     /// The settings of an issuer, all else as it is by default.
     pub fn of(issuer: &str, audience: &str) -> Self {
@@ -186,8 +189,11 @@ impl JwtSettings {
                 format!("is more than {MAX_LEEWAY} seconds"),
             ));
         }
-        if self.refresh == 0 {
-            return Err(wrong("refresh", "is less than a second".to_owned()));
+        if !(1..=MAX_REFRESH).contains(&self.refresh) {
+            let reason = format!(
+                "is not 1 to {MAX_REFRESH} seconds: so long a key is good that was removed"
+            );
+            return Err(wrong("refresh", reason));
         }
         Ok(())
     }
@@ -233,7 +239,7 @@ fn role_claim() -> String {
 }
 
 fn refresh() -> u64 {
-    900
+    50
 }
 
 /// A list, or what would be its only item.
@@ -297,6 +303,7 @@ mod tests {
             ("algorithms = []", "jwt.algorithms"),
             ("leeway = 3600", "jwt.leeway"),
             ("refresh = 0", "jwt.refresh"),
+            ("refresh = 61", "jwt.refresh"),
             ("jwks = \"http://id.example/keys\"", "jwt.jwks"),
             ("role_clam = \"roles\"", "role_clam"),
         ] {

@@ -78,7 +78,7 @@ pub struct LimitSettings {
     /// How far ahead of the server's clock the times of recorded events may be [default: 86400]
     #[arg(long, env = "PARLOUR_CLOCK_AHEAD_LIMIT", value_name = "SECONDS")]
     pub clock_ahead_limit: Option<u64>,
-    /// Documents that are kept parsed and checked, in bytes of their text [default: 4194304]
+    /// Memory for documents that are kept parsed and checked, each about a hundred times its text [default: 67108864]
     #[arg(long, env = "PARLOUR_DOCUMENT_CACHE", value_name = "BYTES")]
     pub document_cache: Option<u64>,
 }
@@ -132,7 +132,7 @@ pub struct Limits {
     pub answer: u64,
     /// How far ahead of the server's clock the times of recorded events may be.
     pub clock_ahead: Duration,
-    /// Bytes of documents that are kept checked.
+    /// Bytes of memory for documents that are kept checked.
     pub document_cache: u64,
 }
 
@@ -166,7 +166,7 @@ impl LimitSettings {
             write_timeout: Duration::from_millis(self.write_timeout.unwrap_or(10_000)),
             answer: self.answer_limit.unwrap_or(16 << 20),
             clock_ahead: Duration::from_secs(self.clock_ahead_limit.unwrap_or(CLOCK_AHEAD)),
-            document_cache: self.document_cache.unwrap_or(4 << 20),
+            document_cache: self.document_cache.unwrap_or(64 << 20),
         }
     }
 }

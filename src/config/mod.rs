@@ -303,6 +303,9 @@ impl ConfigFile {
         );
         serde_path_to_error::deserialize(Value::Object(settings)).map_err(|error| {
             let (key, reason) = (error.path().to_string(), error.inner().to_string());
+            // What was found may be a password in the wrong place.
+            let expected = reason.rsplit_once(", expected ");
+            let reason = expected.map_or(reason.clone(), |(_, what)| format!("is not {what}"));
             Error::bad_input(key, reason)
         })
     }
