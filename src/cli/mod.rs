@@ -192,7 +192,7 @@ fn explain(error: &Error) -> String {
         Error::Internal(
             Internal::Database(error) | Internal::Unavailable(error) | Internal::TimedOut(error),
         ) => {
-            format!("database: {}", error)
+            format!("database: {error}")
         }
         Error::Internal(internal) => internal.to_string(),
     }

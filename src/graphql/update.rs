@@ -132,10 +132,10 @@ async fn single(context: &Context<'_>, asked: Asked) -> Result<UpdateChatUserPay
         together: true,
         dry_run: false,
     };
-    let mut made = make(context, vec![asked], mode, |_| Vec::new()).await?;
+    let mut outcome = make(context, vec![asked], mode, |_| Vec::new()).await?;
     Ok(UpdateChatUserPayload {
-        chat_user: made.users.pop().flatten(),
-        user_errors: made.errors,
+        chat_user: outcome.users.pop().flatten(),
+        user_errors: outcome.errors,
     })
 }
 
@@ -154,10 +154,10 @@ pub(super) async fn many(
         together: input.all_or_nothing,
         dry_run: input.dry_run,
     };
-    let made = make(context, asked.collect(), mode, path).await?;
+    let outcome = make(context, asked.collect(), mode, path).await?;
     Ok(UpdateChatUsersPayload {
-        chat_users: made.users,
-        user_errors: made.errors,
+        chat_users: outcome.users,
+        user_errors: outcome.errors,
     })
 }
 

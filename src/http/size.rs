@@ -125,11 +125,15 @@ impl<'a> Copies<'a> {
                 }
                 Selection::InlineFragment(fragment) => {
                     let inner = self.selection(&fragment.selection_set);
-                    inner.into_iter().for_each(|(name, count)| add(name, count));
+                    for (name, count) in inner {
+                        add(name, count);
+                    }
                 }
                 Selection::FragmentSpread(spread) => {
                     let inner = self.fragment(&spread.fragment_name);
-                    inner.into_iter().for_each(|(name, count)| add(name, count));
+                    for (name, count) in inner {
+                        add(name, count);
+                    }
                 }
             }
         }

@@ -80,9 +80,12 @@ impl Filter for DeletionFilter {
         };
         Ok(Condition::all()
             .add_option(self.mode.map(mode))
-            .add_option(self.is_restorable.map(|wanted| match wanted {
-                true => restorable(),
-                false => restorable().not(),
+            .add_option(self.is_restorable.map(|wanted| {
+                if wanted {
+                    restorable()
+                } else {
+                    restorable().not()
+                }
             })))
     }
 

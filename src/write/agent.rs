@@ -250,7 +250,7 @@ pub(super) async fn refold(
             let (name_key, search_text) = named(agent.id, &agent.external_id, name);
             let same = (name, &name_key, &search_text)
                 == (agent.name.as_deref(), &agent.name_key, &agent.search_text);
-            (!same).then(|| (Key(agent.id), name, name_key, search_text))
+            (!same).then_some((Key(agent.id), name, name_key, search_text))
         })
         .collect();
     if !rows.is_empty() {

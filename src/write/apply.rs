@@ -163,10 +163,8 @@ async fn store(
         .iter()
         .filter_map(|one| Said::new(one, &users))
         .collect();
-    let recorded = {
-        let mut drafts: Vec<_> = said.iter_mut().map(|one| &mut one.draft).collect();
-        message::identify(transaction, &mut drafts).await?
-    };
+    let mut drafts: Vec<_> = said.iter_mut().map(|one| &mut one.draft).collect();
+    let recorded = message::identify(transaction, &mut drafts).await?;
     idle::gather(&mut sessions, &users, &mut said, &recorded);
     let new_sessions = sessions.identify(transaction.offer());
     for one in &mut said {

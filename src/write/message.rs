@@ -88,7 +88,7 @@ pub(super) async fn identify(
     let mut places: HashMap<(Uuid, Timestamp), u32> = HashMap::new();
     let is_new = drafts.iter_mut().enumerate().map(|(at, draft)| {
         let stored = stored.get(&at);
-        let is_new = seen.insert(draft.key()) && stored.is_none_or(|stored| !stored.is_stored);
+        let is_new = seen.insert(draft.key()) && stored.is_none_or(|stored| !stored.has_message);
         if is_new {
             let latest = || stored.and_then(|stored| stored.latest);
             let next = places
@@ -106,13 +106,13 @@ pub(super) async fn identify(
 struct Stored {
     draft: i64,
     /// Whether the message is.
-    is_stored: bool,
+    has_message: bool,
     /// The id of the latest message with the same time. Left out where the message itself is stored.
     latest: Option<Uuid>,
 }
 by_name!(Stored {
     draft,
-    is_stored,
+    has_message,
     latest
 });
 
@@ -151,7 +151,7 @@ async fn find(
         let rows = Rows::new(&COLUMNS, &rows);
         let wanted = rows.subquery(transaction.dialect(), "$1");
         let sql = format!(
-            "SELECT found.draft, found.id IS NOT NULL AS is_stored, CASE WHEN found.id IS NULL THEN \
+            "SELECT found.draft, found.id IS NOT NULL AS has_message, CASE WHEN found.id IS NULL THEN \
                  (SELECT messages.id FROM messages WHERE messages.chat_user_id = found.user AND messages.sent_at = found.at \
                   ORDER BY messages.id DESC LIMIT 1) END AS latest \
              FROM (SELECT wanted.draft, wanted.user, wanted.at, \

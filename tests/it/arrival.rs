@@ -16,10 +16,10 @@ const COUNT: usize = 24;
 fn conversation(names_session: bool) -> Vec<Value> {
     let message = |at: usize| {
         let mut line = line();
-        line["session"] = match names_session {
-            true => json!({ "external_id": format!("session {}", at % 2) }),
-            false => Value::Null,
-        };
+        line["session"] = Value::Null;
+        if names_session {
+            line["session"] = json!({ "external_id": format!("session {}", at % 2) });
+        }
         line["message"] = json!({
             "external_id": format!("m{:03}", 999 - at), "role": (["user", "agent"][at / 2 % 2]), "text": at.to_string(),
             "sent_at": format!("2026-01-01T00:00:{:02}Z", at / 8),

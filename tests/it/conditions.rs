@@ -67,12 +67,12 @@ fn quoted(literal: &str) -> String {
     let mut json = String::new();
     for word in literal.split(' ') {
         match word.strip_suffix(':') {
-            Some(name) => json.push_str(&format!("\"{name}\":")),
+            Some(name) => json.extend(["\"", name, "\":"]),
             None => match word
                 .strip_prefix("[{")
                 .and_then(|rest| rest.strip_suffix(':'))
             {
-                Some(name) => json.push_str(&format!("[{{\"{name}\":")),
+                Some(name) => json.extend(["[{\"", name, "\":"]),
                 None => json.push_str(word),
             },
         }

@@ -171,7 +171,7 @@ async fn an_answer_has_no_more_text_than_it_may_have() {
         let server = serve(world, &["--answer-limit", "4000000"]);
         let whole = server.post("application/json", &list("text"));
         assert!(whole.status == 200 && whole.body.len() > 3_000_000, "{}", whole.body.len());
-        let aliases: String = (0..100).map(|at| format!("a{at}: text ")).collect();
+        let aliases = (0..100).map(|at| format!("a{at}: text")).collect::<Vec<_>>().join(" ");
         let fragments = format!("text ... on Message {{ b: text }} {}", "c: text");
         for selection in [aliases.as_str(), fragments.as_str()] {
             let answer = server.post("application/json", &list(selection));
@@ -182,7 +182,7 @@ async fn an_answer_has_no_more_text_than_it_may_have() {
         let answer = server.post("application/json", &lists.to_string());
         assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "ANSWER_TOO_LARGE");
         // What is short may be named any number of times.
-        let names: String = (0..100).map(|at| format!("a{at}: externalId ")).collect();
+        let names = (0..100).map(|at| format!("a{at}: externalId")).collect::<Vec<_>>().join(" ");
         assert_eq!(server.post("application/json", &list(&names)).json()["errors"], Value::Null);
         server.stop();
     })

@@ -257,7 +257,7 @@ async fn tags_are_trimmed_on_every_way_in() {
         let payload = tag(world, "untagChatUsers", json!({ "ids": [user["id"]], "tags": [" vip"] })).await;
         assert_eq!(payload["count"], 1);
         let outcomes = parlour::write::apply(&world.database.writer, &[event(r#"[" "]"#)]).await.unwrap();
-        assert!(format!("{:?}", outcomes).contains("user.tags"), "{outcomes:?}");
+        assert!(format!("{outcomes:?}").contains("user.tags"), "{outcomes:?}");
     })
     .await;
 }

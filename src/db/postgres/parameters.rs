@@ -249,7 +249,7 @@ fn ip(part: &str, host: String) -> Result<String, String> {
 fn number(part: &str, text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err(format!("{part} is not a number from 1 to 65535")),
-        Ok(port) => Ok(port),
+        Ok(number) => Ok(number),
     }
 }
 
