@@ -97,7 +97,7 @@ pub fn derive(at: Timestamp, seed: &[&[u8]]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(at.millis(), &hash(seed)).into_uuid()
 }
 
-/// As [`derive`], for things of which several belong to one moment and are told apart by their order: the first 18 of the 74 bits are
+/// As [`derive()`], for things of which several belong to one moment and are told apart by their order: the first 18 of the 74 bits are
 /// `place`, a counter as RFC 9562 describes for `UUIDv7` (section 6.2, method 1), so that ids of one moment sort by it. A place beyond
 /// [`MAX_PLACE`] counts as that.
 pub fn derive_at_place(at: Timestamp, place: u32, seed: &[&[u8]]) -> Uuid {
