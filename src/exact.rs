@@ -1,7 +1,10 @@
 //! JSON whose values are kept as they are written: no key of an object twice, no number that 64 bits do not hold. JSON allows both, and
 //! readers keep one of the values, or another number, in silence (RFC 8259, sections 4 and 6).
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+
+use memchr::memchr2;
 
 /// A value that would not be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +70,62 @@ fn length(bytes: usize) -> i64 {
 struct Scan<'a> {
     json: &'a str,
     at: usize,
-    path: Vec<String>,
+    path: Vec<Step<'a>>,
+}
+
+/// A step on the way to a value.
+enum Step<'a> {
+    Key(Cow<'a, str>),
+    Item(usize),
+}
+
+impl Step<'_> {
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Key(key) => Cow::Borrowed(key),
+            Self::Item(number) => Cow::Owned(number.to_string()),
+        }
+    }
+}
+
+/// A key, without its quotation marks and what stands for others in it.
+fn key(quoted: &str) -> Cow<'_, str> {
+    if quoted.contains('\\') {
+        return Cow::Owned(serde_json::from_str(quoted).unwrap_or_default());
+    }
+    let inside = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    Cow::Borrowed(inside.unwrap_or_default())
+}
+
+/// The keys of an object that were there so far: few in a row, many in a set.
+enum Keys<'a> {
+    Few(Vec<Cow<'a, str>>),
+    Many(HashSet<Cow<'a, str>>),
+}
+
+impl<'a> Keys<'a> {
+    /// How many are few.
+    const FEW: usize = 16;
+
+    /// Whether a key is new.
+    fn insert(&mut self, key: Cow<'a, str>) -> bool {
+        match self {
+            Self::Few(keys) if keys.contains(&key) => false,
+            Self::Few(keys) if keys.len() < Self::FEW => {
+                keys.push(key);
+                true
+            }
+            Self::Few(keys) => {
+                let mut many: HashSet<_> = keys.drain(..).collect();
+                let is_new = many.insert(key);
+                *self = Self::Many(many);
+                is_new
+            }
+            Self::Many(keys) => keys.insert(key),
+        }
+    }
 }
 
 impl<'a> Scan<'a> {
@@ -92,11 +150,11 @@ impl<'a> Scan<'a> {
     }
 
     fn object(&mut self) -> Result<(), Inexact> {
-        let mut keys = HashSet::new();
+        let mut keys = Keys::Few(Vec::new());
         self.at += 1;
         while self.next() == Some(b'"') {
-            let key: String = serde_json::from_str(self.string()).unwrap_or_default();
-            self.path.push(key.clone());
+            let key = key(self.string());
+            self.path.push(Step::Key(key.clone()));
             if !keys.insert(key) {
                 return Err(self.inexact(REPEATED));
             }
@@ -115,7 +173,7 @@ impl<'a> Scan<'a> {
             if matches!(self.next(), Some(b']') | None) {
                 break;
             }
-            self.path.push(item.to_string());
+            self.path.push(Step::Item(item));
             self.value()?;
             self.path.pop();
             self.skip(b',');
@@ -141,14 +199,18 @@ impl<'a> Scan<'a> {
     /// A string, with its quotation marks.
     fn string(&mut self) -> &'a str {
         let start = self.at;
-        let mut is_escaped = false;
-        let rest = self.json.as_bytes().iter().skip(start + 1);
-        let inside = rest.take_while(|byte| {
-            let goes_on = is_escaped || **byte != b'"';
-            is_escaped = !is_escaped && **byte == b'\\';
-            goes_on
-        });
-        self.at = (start + inside.count() + 2).min(self.json.len());
+        self.at += 1;
+        while let Some(rest) = self.json.as_bytes().get(self.at..) {
+            match memchr2(b'"', b'\\', rest) {
+                Some(found) if rest.get(found) == Some(&b'"') => {
+                    self.at += found + 1;
+                    break;
+                }
+                Some(found) => self.at += found + 2,
+                None => self.at = self.json.len() + 1,
+            }
+        }
+        self.at = self.at.min(self.json.len());
         self.json.get(start..self.at).unwrap_or_default()
     }
 
@@ -164,7 +226,12 @@ impl<'a> Scan<'a> {
 
     fn inexact(&self, reason: &'static str) -> Inexact {
         Inexact {
-            path: self.path.join("."),
+            path: self
+                .path
+                .iter()
+                .map(Step::text)
+                .collect::<Vec<_>>()
+                .join("."),
             reason,
         }
     }

@@ -41,9 +41,21 @@ impl dyn Values + '_ {
     }
 
     /// The value at this place in the list of columns.
+    #[inline]
     pub fn try_get_by_index<T: Readable>(&self, index: usize) -> Result<T, DbErr> {
-        let cell = self.found(index);
-        cell.and_then(T::read).map_err(|why| self.wrong(index, why))
+        self.try_get_if(index, |_| Ok(()))
+    }
+
+    /// The same, unless something is to be said against it.
+    #[inline]
+    pub fn try_get_if<T: Readable>(
+        &self,
+        index: usize,
+        check: impl FnOnce(&Cell<'_>) -> Result<(), DbErr>,
+    ) -> Result<T, DbErr> {
+        let cell = self.found(index).map_err(|why| self.wrong(index, why))?;
+        check(&cell)?;
+        T::read(cell).map_err(|why| self.wrong(index, why))
     }
 
     /// What is wrong with a value.

@@ -33,9 +33,6 @@ pub enum Cell<'a> {
 
 /// What a value of a row can be read as.
 pub trait Readable: Sized {
-    /// Whether it may be a long text.
-    const IS_TEXT: bool = false;
-
     /// The value, or what is wrong with it.
     fn read(cell: Cell<'_>) -> Result<Self, &'static str>;
 }
@@ -51,8 +48,6 @@ const fn unfit(cell: Cell<'_>) -> &'static str {
 }
 
 impl<T: Readable> Readable for Option<T> {
-    const IS_TEXT: bool = T::IS_TEXT;
-
     fn read(cell: Cell<'_>) -> Result<Self, &'static str> {
         match cell {
             Cell::Null => Ok(None),
@@ -96,8 +91,6 @@ impl Readable for f64 {
 }
 
 impl Readable for String {
-    const IS_TEXT: bool = true;
-
     fn read(cell: Cell<'_>) -> Result<Self, &'static str> {
         match cell {
             Cell::Text(text) => Ok(text.to_owned()),

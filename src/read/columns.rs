@@ -196,6 +196,15 @@ from_stored!(agent, chat_user, deletion, session, subscription, token);
 /// Texts that are no longer than this are not counted: the number of rows bounds them.
 const SHORT: usize = 256;
 
+/// Counts a text for the answer, unless that has no room for it.
+#[cold]
+fn room_for(text: &str) -> Result<(), DbErr> {
+    if tally::has_room(text.len()) {
+        return Ok(());
+    }
+    Err(DbErr::Custom(ANSWER_TOO_LARGE.to_owned()))
+}
+
 /// A set of columns, as somebody sees them.
 #[derive_where(Debug)]
 pub struct Seen<'a, N> {
@@ -361,15 +370,10 @@ impl Row<'_> {
 
     fn value<T: Readable>(&self) -> Result<T, DbErr> {
         let at = self.read.replace(self.read.get() + 1);
-        if T::IS_TEXT
-            && self.is_shown
-            && let Ok(db::Cell::Text(text)) = self.result.found(at)
-            && text.len() > SHORT
-            && !tally::has_room(text.len())
-        {
-            return Err(DbErr::Custom(ANSWER_TOO_LARGE.to_owned()));
-        }
-        self.result.try_get_by_index(at)
+        self.result.try_get_if(at, |cell| match cell {
+            db::Cell::Text(text) if text.len() > SHORT && self.is_shown => room_for(text),
+            _ => Ok(()),
+        })
     }
 
     fn masked<T: Maskable>(&self, place: u32) -> Result<T, DbErr> {
