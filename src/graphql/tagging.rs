@@ -1,5 +1,7 @@
 //! Tags for users: for those in a list of ids, or for all for whom a condition holds.
 
+use std::time::{Duration, Instant};
+
 use async_graphql::{Context, ID, InputObject, SimpleObject};
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
@@ -13,10 +15,14 @@ use crate::id::Noun;
 use crate::read::chat_user::ChatUserWhere;
 use crate::read::filter::Builder;
 use crate::write::profile::Change;
-use crate::write::tagging::TagNext;
+use crate::write::tagging::{BATCH, TagNext};
 
 /// How many users one mutation tags by a condition.
 const MAX_USERS: u64 = 10_000;
+/// How long one step of a change by condition is to take, waiting included, in microseconds.
+const MOMENT: u64 = 30_000;
+/// Users of a step at least.
+const SHORTEST: u64 = 10;
 /// How many users may be refused before a mutation stops.
 const MAX_REFUSED: usize = 250;
 
@@ -27,7 +33,7 @@ pub(super) struct TagChatUsersInput {
     ids: Option<Vec<ID>>,
     /// The agent whose users are meant.
     agent_id: Option<ID>,
-    /// The users for whom this holds. A condition that holds for every user is refused. Users are changed in steps of 250, each by
+    /// The users for whom this holds. A condition that holds for every user is refused. Users are changed in steps of up to 250, each by
     /// itself; at most 10,000 at once, see `hasMore`.
     #[graphql(name = "where")]
     conditions: Option<Box<ChatUserWhere>>,
@@ -118,6 +124,7 @@ impl Bulk {
             except,
             expected: None,
             at_most: MAX_USERS,
+            step: BATCH,
             by: caller(context),
         }
     }
@@ -147,8 +154,11 @@ impl Bulk {
         let mut refused = Vec::new();
         let mut count = 0;
         let mut first = true;
+        let mut step = BATCH;
         loop {
+            let start = Instant::now();
             let work = TagNext {
+                step,
                 expected: self.expected.filter(|_| first),
                 at_most: most - count - refused.len() as u64,
                 ..self.next(context, &refused)
@@ -158,6 +168,7 @@ impl Bulk {
                 payload.user_errors.push(no_agent());
                 break;
             };
+            step = next_step(step, start.elapsed());
             if let (Some(expected), Some(found)) = (self.expected, tagged.unexpected) {
                 payload.user_errors.push(unexpected(expected, found));
                 break;
@@ -181,6 +192,12 @@ impl Bulk {
         }));
         Ok(payload)
     }
+}
+
+/// How many users the next transaction tags, after one that took so long: short ones let others write in between.
+fn next_step(step: u64, took: Duration) -> u64 {
+    let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+    (step * MOMENT / took).clamp(SHORTEST, BATCH)
 }
 
 fn no_agent() -> UserError {

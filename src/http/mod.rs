@@ -271,38 +271,42 @@ async fn respond_to(shared: &Shared, request: Request) -> Response {
     let start = Instant::now();
     let mut response = match form {
         None => refuse(shared, Form::Json, Asker::unknown(&id), unacceptable()),
-        Some(form) if shared.room.is_full() => shared.room.refuse(form, &id, start),
-        // A place is taken when all of the request is there: one that comes slowly holds none.
-        Some(form) => match negotiate::arrived(request, &shared.limits).await {
-            Ok(request) => arrived(shared, request, form, &id, start).await,
-            Err(refusal) => refuse(shared, form, Asker::unknown(&id), refusal),
-        },
+        Some(form) => received(shared, request, form, &id, start).await,
     };
     complete(&mut response, &id);
     response
 }
 
-/// Answers a request all of which is there, if there is a place for it.
-async fn arrived(
+/// Finds out who asks, waits for the rest of the request, and answers it. It has a place for the first and for the last: one that comes
+/// slowly holds none meanwhile.
+async fn received(
     shared: &Shared,
     request: Request,
     form: Form,
     id: &str,
     start: Instant,
 ) -> Response {
-    let Some(_place) = shared.room.enter() else {
+    let Some(place) = shared.room.enter() else {
         return shared.room.refuse(form, id, start);
     };
-    shared.metrics.in_flight.inc();
-    let _leaving = Leaving(shared);
     let principal = match authenticate::principal(shared, request.headers()).await {
         Ok(principal) => principal,
         Err(refusal) => return refuse(shared, form, Asker::unknown(id), refusal),
     };
+    drop(place);
+    let request = match negotiate::arrived(request, &shared.limits).await {
+        Ok(request) => request,
+        Err(refusal) => {
+            let name = &principal.name;
+            return refuse(shared, form, Asker { id, name }, refusal);
+        }
+    };
     let share = (!shared.authentication.is_open()).then(|| shared.room.share(&principal.name));
-    if matches!(share, Some(None)) {
+    let Some(_place) = shared.room.enter().filter(|_| !matches!(share, Some(None))) else {
         return shared.room.refuse(form, id, start);
-    }
+    };
+    shared.metrics.in_flight.inc();
+    let _leaving = Leaving(shared);
     all(shared, request, form, id, principal).await
 }
 

@@ -52,11 +52,6 @@ impl Room {
         self.places.try_acquire().ok()
     }
 
-    /// Whether there is none.
-    pub(super) fn is_full(&self) -> bool {
-        self.places.available_permits() == 0
-    }
-
     /// One of a caller's share of the places, if there is one left. It is given back when it is dropped.
     pub(super) fn share(&self, caller: &str) -> Option<Share<'_>> {
         let mut taken = lock(&self.taken);

@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::read::Noun;
 use crate::read::columns::listed;
 
-/// How many users one transaction tags.
-const BATCH: u64 = 250;
+/// How many users one transaction tags at most.
+pub const BATCH: u64 = 250;
 
 /// Changes the tags of the next users of an agent for whom a condition holds and whom the change makes others.
 ///
@@ -36,6 +36,8 @@ pub struct TagNext<'a> {
     pub expected: Option<i64>,
     /// How many users may be changed at most.
     pub at_most: u64,
+    /// How many of them in this transaction, [`BATCH`] at most: whoever writes beside it waits until it ends.
+    pub step: u64,
     /// Who asks.
     pub by: &'a Caller,
 }
@@ -84,7 +86,8 @@ impl Work for TagNext<'_> {
                 }));
             }
         }
-        let limit = Ord::min(self.at_most, BATCH);
+        let step = Ord::min(self.step, BATCH);
+        let limit = Ord::min(self.at_most, step);
         let mut select = self.select(dialect);
         select
             .expr(Expr::cust(listed::<Entity>()))
@@ -92,7 +95,7 @@ impl Work for TagNext<'_> {
             .limit(limit);
         let found: Vec<Model> = transaction.fetch(dialect.statement(&select)).await?;
         let mut tagged = Tagged {
-            more: found.len() as u64 == BATCH,
+            more: found.len() as u64 == step,
             ..Tagged::default()
         };
         let mut made = Vec::with_capacity(found.len());
