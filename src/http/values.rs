@@ -93,6 +93,8 @@ impl Literals<'_> {
                 let read = match ty.map(named) {
                     Some("DateTime") => literal_time(other),
                     Some("Decimal") => literal_decimal(other),
+                    // Whatever number it is, it is nobody's.
+                    Some("ID") => Ok(()),
                     _ => literal_number(other),
                 };
                 if let Err(reason) = read {

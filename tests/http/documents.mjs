@@ -22,7 +22,7 @@ const DEFAULT_PAGE = 20;
 
 /** What the resolvers of reference.mjs leave out. */
 const LEFT_OUT = {
-  fields: ['facets', 'auditLog', 'block', 'blockStatus', 'subscriptions', 'replyTo', 'cost', 'totalCost', 'mergePreview', 'stoppedAt', 'deletion', 'erasureCheck', 'maskedEmail', 'maskedPhoneNumber', 'piiMasked', 'viewer', 'tokens'],
+  fields: ['facets', 'auditLog', 'block', 'blockStatus', 'subscriptions', 'replyTo', 'cost', 'totalCost', 'mergePreview', 'stoppedAt', 'deletion', 'deletions', 'erasureCheck', 'maskedEmail', 'maskedPhoneNumber', 'piiMasked', 'viewer', 'tokens'],
   arguments: ['search'],
   inputs: ['name', 'email', 'cost', 'totalCost', 'stoppedAt', 'blockedAt', 'blockedUntil'],
   orders: ['NAME', 'COST', 'TOTAL_MESSAGES_SENT'],

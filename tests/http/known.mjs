@@ -25,6 +25,14 @@ export const KNOWN = [
     shows: ({ parts: [, got] }, { query }) => got === 'null' && /u0000|\u0000/.test(query),
   },
 
+  // To the reference a condition is an input like any other, and null may stand in any field that is not required.
+  {
+    name: 'null for an operator of a condition is a mistake',
+    kind: 'refused',
+    request: { query: '{ chatUsers(where: { totalSessions: null }) { totalCount } }' },
+    shows: ({ messages }) => messages.some((text) => /no operator takes null/.test(text)),
+  },
+
   // ------------------------------------------------------------------------------------- the server is wrong
 
   // The schema file lacks `@specifiedBy` on the scalar, while introspection has its address.
