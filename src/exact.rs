@@ -166,12 +166,11 @@ impl<'a> Scan<'a> {
                     open += 1;
                     self.at += 1;
                 }
-                b'}' | b']' if open == 0 => return,
+                b'}' | b']' | b',' | b':' if open == 0 => return,
                 b'}' | b']' => {
                     open -= 1;
                     self.at += 1;
                 }
-                b',' | b':' if open == 0 => return,
                 b',' | b':' => self.at += 1,
                 _ => drop(self.word()),
             }

@@ -140,7 +140,7 @@ impl ConfigFile {
 }
 
 /// Seconds between two looks at the keys at most: a key that is removed is good no longer than a minute.
-const MAX_REFRESH: u64 = 60;
+const MAX_REFRESH: u64 = 55;
 
 impl JwtSettings {
     /// The settings of an issuer, all else as it is by default.

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Sleep, sleep};
+use tower_service::Service;
 
 use crate::config::Limits;
 
@@ -67,12 +68,21 @@ pub(super) async fn serve(
         // Or else the end of a long answer waits until its start has been acknowledged.
         stream.set_nodelay(true).ok();
         let io = TokioIo::new(Paced::new(stream, limits));
-        let service = TowerToHyperService::new(routes.clone());
+        let activity = Arc::new(Activity::default());
+        let service = Counted {
+            inner: routes.clone(),
+            activity: Arc::clone(&activity),
+        };
+        let service = TowerToHyperService::new(service);
         let connection = builder.serve_connection(io, service).into_owned();
         let connection = graceful.watch(connection);
+        let idle = limits.idle_timeout;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                },
+                () = activity.unused_for(idle * 2) => tracing::debug!("a connection was not used any more"),
             }
             drop(place);
         });
@@ -117,11 +127,109 @@ impl Refused {
     }
 }
 
+/// The requests of a connection.
+#[derive(Debug, Default)]
+struct Activity(Mutex<Uses>);
+
+/// How a connection is used: requests being answered, and since when there is none.
+#[derive(Debug)]
+struct Uses {
+    active: usize,
+    since: Instant,
+}
+
+impl Default for Uses {
+    fn default() -> Self {
+        Self {
+            active: 0,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Activity {
+    fn uses(&self) -> MutexGuard<'_, Uses> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when no request was answered for so long: neither a client that only keeps the connection alive nor one that does not
+    /// take its answer holds it for longer.
+    async fn unused_for(&self, time: Duration) {
+        loop {
+            let left = {
+                let uses = self.uses();
+                match uses.active {
+                    0 => time.saturating_sub(uses.since.elapsed()),
+                    _ => time,
+                }
+            };
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
+    }
+}
+
+/// A request that is being answered, until it is dropped.
+struct Active(Arc<Activity>);
+
+impl Active {
+    fn begin(activity: &Arc<Activity>) -> Self {
+        activity.uses().active += 1;
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        let mut uses = self.0.uses();
+        uses.active -= 1;
+        uses.since = Instant::now();
+    }
+}
+
+/// A service whose requests are counted.
+#[derive(Clone)]
+struct Counted<S> {
+    inner: S,
+    activity: Arc<Activity>,
+}
+
+impl<S, R> Service<R> for Counted<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let active = Active::begin(&self.activity);
+        let answering = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answering.await;
+            drop(active);
+            answer
+        })
+    }
+}
+
+/// How a connection of HTTP/2 begins. What could still become this says nothing yet.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// A stream whose client has to say something soon after it came, and to read on while it is written to.
 struct Paced {
     stream: TcpStream,
-    /// When the first byte has to be there; nothing once it is.
+    /// When something has to be said; nothing once it is.
     first: Option<Pin<Box<Sleep>>>,
+    /// Bytes of [`PREFACE`] that were read so far.
+    preface: usize,
     /// When the next byte has to be taken; nothing while nothing waits to be.
     write: Option<Pin<Box<Sleep>>>,
     write_timeout: Duration,
@@ -132,6 +240,7 @@ impl Paced {
         Self {
             stream,
             first: Some(Box::pin(sleep(limits.idle_timeout))),
+            preface: 0,
             write: None,
             write_timeout: limits.write_timeout,
         }
@@ -164,9 +273,15 @@ impl AsyncRead for Paced {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if read.is_ready() {
-            self.first = None;
+            let new = buffer.filled().get(before..).unwrap_or_default();
+            let rest = PREFACE.get(self.preface..).unwrap_or_default();
+            self.preface += new.len();
+            if new.len() >= rest.len() || !rest.starts_with(new) {
+                self.first = None;
+            }
             return read;
         }
         if let Some(first) = &mut self.first {

@@ -503,7 +503,8 @@ async fn answer(
         let mut answer = running.await?;
         let limit = shared.limits.answer;
         if answer.size() > limit {
-            return Err(Error::from(Client::AnswerTooLarge).into());
+            let refusal = Refusal::from(Error::from(Client::AnswerTooLarge));
+            return Err(refusal.limit("answer-limit", limit));
         }
         if caller.wants_cost || charge.is_some() {
             let actual = cost::actual(&operation.priced, &answer.response.data);

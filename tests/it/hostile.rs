@@ -103,6 +103,13 @@ async fn connections_that_say_nothing_are_closed_and_make_room() {
             is_alive(&server),
             "somebody else comes in once they are closed"
         );
+        // HTTP/2: half of how it begins, and a whole beginning after which nothing comes.
+        let settings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+        for text in ["P", "PRI * HTTP/2.0\r\n", settings] {
+            let others: Vec<_> = (0..25).map(|_| sent(&server, text)).collect();
+            assert!(is_alive(&server), "also when they speak HTTP/2: {text:?}");
+            drop(others);
+        }
         for mut stream in silent.into_iter().chain(half) {
             stream
                 .set_read_timeout(Some(Duration::from_secs(20)))
