@@ -12,7 +12,7 @@ use super::disclosed::Disclosed;
 use super::learned::Learned;
 use super::row::{FromRow, Row, Values};
 use super::share::{Share, Shares};
-use super::tally::Watch;
+use super::tally::{self, Watch};
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
 use crate::entity::personal;
@@ -229,7 +229,7 @@ impl Connections {
     ) -> Result<Vec<T>> {
         let rows: Vec<Row> = match self {
             // Where they are never kept.
-            Self::Sqlite(pool) => match pool.each_here(&statement, &decode) {
+            Self::Sqlite(pool) => match tally::attempt(|| pool.each_here(&statement, &decode)) {
                 Some(all) => return all,
                 None => pool.rows_there(statement).await?.into(),
             },
@@ -248,7 +248,9 @@ impl Connections {
     ) -> Result<Vec<Vec<T>>> {
         match self {
             Self::Sqlite(pool) => {
-                if let Some(lists) = pool.lists_here(&statement, parents, &decode) {
+                if let Some(lists) =
+                    tally::attempt(|| pool.lists_here(&statement, parents, &decode))
+                {
                     return lists;
                 }
                 let tables = pool.lists_there(statement, parents).await?.into_iter();

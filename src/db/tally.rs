@@ -1,7 +1,7 @@
 //! What one request asked of the database: the figures of its log line, and the budget that its test is held to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use sea_orm::Statement;
@@ -42,7 +42,7 @@ struct Texts {
 
 tokio::task_local! {
     /// The tally of the request that this task answers.
-    pub static TALLY: std::sync::Arc<Tally>;
+    pub static TALLY: Arc<Tally>;
 }
 
 impl Tally {
@@ -77,12 +77,6 @@ impl Tally {
         self.texts.set(texts).ok();
     }
 
-    /// Whether the answer has become too large.
-    pub fn is_too_large(&self) -> bool {
-        let texts = self.texts.get();
-        texts.is_some_and(|texts| texts.used.load(Ordering::Relaxed) > texts.limit)
-    }
-
     /// Counts a text that was read; whether there is room for it.
     fn has_room(&self, bytes: usize) -> bool {
         self.texts.get().is_none_or(|texts| {
@@ -104,6 +98,18 @@ impl Tally {
             lock(kept).push(statement.clone());
         }
     }
+}
+
+/// Runs a read that may give up and be run again. The texts of a read that gave up are not counted.
+pub(super) fn attempt<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
+    let tally = TALLY.try_with(Arc::clone).ok();
+    let texts = tally.as_ref().and_then(|tally| tally.texts.get());
+    let before = texts.map(|texts| texts.used.load(Ordering::Relaxed));
+    let found = read();
+    if let (None, Some(texts), Some(before)) = (&found, texts, before) {
+        texts.used.store(before, Ordering::Relaxed);
+    }
+    found
 }
 
 /// Counts a text that was read for the request of this task; whether there is room for it in the answer.

@@ -201,8 +201,8 @@ impl Mutation {
         super::message_change::redact(context, input).await
     }
 
-    /// Removes a message, and lowers all figures by it: as if it had not been recorded. A session that nothing else told of goes with
-    /// it. Recorded again, it is a new message; that is how one with a wrong time is corrected.
+    /// Removes a message, and lowers all figures by it: as if it had not been recorded. A session that no other event named is removed
+    /// with it. Recorded again, it is a new message; that is how one with a wrong time is corrected.
     async fn remove_message(
         &self,
         context: &Context<'_>,

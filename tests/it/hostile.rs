@@ -175,9 +175,16 @@ fn list(selection: &str) -> String {
 async fn an_answer_has_no_more_text_than_it_may_have() {
     everywhere(Start::Empty, async |world| {
         texts(world, 5, 600_000).await;
-        let server = serve(world, &["--answer-limit", "4000000"]);
-        let whole = server.post("application/json", &list("text"));
-        assert!(whole.status == 200 && whole.body.len() > 3_000_000, "{}", whole.body.len());
+        let server = serve(world, &["--answer-limit", "3100000"]);
+        // What is within the limit is answered each time, also when a read gives up its thread and is run again.
+        for _ in 0..20 {
+            let whole = server.post("application/json", &list("text"));
+            assert!(
+                whole.status == 200 && whole.body.len() > 3_000_000,
+                "{}",
+                &whole.body[..300.min(whole.body.len())]
+            );
+        }
         let aliases = (0..100).map(|at| format!("a{at}: text")).collect::<Vec<_>>().join(" ");
         let fragments = format!("text ... on Message {{ b: text }} {}", "c: text");
         for selection in [aliases.as_str(), fragments.as_str()] {
