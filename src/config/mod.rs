@@ -76,7 +76,7 @@ pub struct ServeSettings {
     /// Refuse to serve on an old schema instead of bringing it up to date
     #[arg(long, env = "PARLOUR_NO_MIGRATE", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_migrate: Option<bool>,
-    /// What to log: a level, or levels per target, as in `info,parlour=debug` [default: `info,sea_orm_migration=warn`]
+    /// What to log: a level, or levels per target, as in `info,parlour=debug` [default: `info`]
     #[arg(long, env = "PARLOUR_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// Form of the log [default: text]
@@ -188,7 +188,7 @@ impl ServeSettings {
     /// What to log.
     pub fn log(&self) -> (&str, LogFormat) {
         (
-            self.log.as_deref().unwrap_or("info,sea_orm_migration=warn"),
+            self.log.as_deref().unwrap_or("info"),
             self.log_format.unwrap_or(LogFormat::Text),
         )
     }
