@@ -66,6 +66,10 @@ pub enum Client {
 /// What is told of an answer that would have too much text.
 pub const ANSWER_TOO_LARGE: &str = "the answer is larger than allowed (answer-limit); ask for smaller pages, or for long texts fewer times";
 
+/// What is told when all answers together have as much text as they may.
+pub const ANSWERS_TOO_LARGE: &str =
+    "other answers take the memory that there is for all of them (answer-memory); try again";
+
 /// Refuses what somebody may not do.
 pub fn permitted(principal: &Principal, permission: Permission) -> Result<()> {
     if principal.may(permission) {
@@ -89,6 +93,9 @@ pub enum Internal {
     /// The database could not be reached, or had no connection to spare.
     #[error("database unavailable: {}", .0)]
     Unavailable(Arc<DbErr>),
+    /// Other answers take the memory that there is for all.
+    #[error("{ANSWERS_TOO_LARGE}")]
+    NoMemory,
     /// Stored data is not what the program writes.
     #[error("stored data: {0}")]
     Corrupt(String),
@@ -102,6 +109,7 @@ impl Internal {
     pub const fn shown(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "the database is not available right now; try again",
+            Self::NoMemory => ANSWERS_TOO_LARGE,
             Self::TimedOut(_) => "the database took too long; ask for less",
             _ => "something went wrong on our side",
         }
@@ -151,7 +159,7 @@ impl Error {
                 | Client::Forbidden(_)
                 | Client::ForbiddenToLimited,
             ) => "FORBIDDEN",
-            Self::Internal(Internal::Unavailable(_)) => "UNAVAILABLE",
+            Self::Internal(Internal::Unavailable(_) | Internal::NoMemory) => "UNAVAILABLE",
             Self::Internal(Internal::TimedOut(_)) => "TIMEOUT",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
@@ -165,6 +173,7 @@ impl From<DbErr> for Error {
             DbErr::Custom(text) if text == ANSWER_TOO_LARGE => {
                 return Client::AnswerTooLarge.into();
             }
+            DbErr::Custom(text) if text == ANSWERS_TOO_LARGE => Internal::NoMemory,
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Internal::Unavailable(error),
             _ => Internal::Database(error),
         }
@@ -191,6 +200,11 @@ fn quotes_values(code: &str) -> bool {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
+        if let rusqlite::Error::ToSqlConversionFailure(inner) = &error
+            && let Some(client) = inner.downcast_ref::<Client>()
+        {
+            return client.clone().into();
+        }
         let code = error.sqlite_error_code();
         let text = match error.sqlite_error() {
             Some(failure) if quotes_values(&failure.extended_code.to_string()) => {

@@ -45,6 +45,9 @@ pub struct LimitSettings {
     /// Copies of the program that share the work, and the rates with it [default: 1]
     #[arg(long, env = "PARLOUR_RATE_COPIES", value_name = "N")]
     pub rate_copies: Option<u64>,
+    /// Cost of a second that the database works for somebody, charged when the request is answered; 0 charges objects alone [default: 10000]
+    #[arg(long, env = "PARLOUR_RATE_DATABASE", value_name = "COST")]
+    pub rate_database: Option<u64>,
     /// Requests in one batch at most; 0 refuses batches [default: 0]
     #[arg(long, env = "PARLOUR_BATCH_LIMIT", value_name = "N")]
     pub batch_limit: Option<usize>,
@@ -75,6 +78,9 @@ pub struct LimitSettings {
     /// Size of an answer at most, and of the texts that are read for it [default: 16777216]
     #[arg(long, env = "PARLOUR_ANSWER_LIMIT", value_name = "BYTES")]
     pub answer_limit: Option<u64>,
+    /// Memory for the texts of all answers together, while they are made and sent [default: 268435456]
+    #[arg(long, env = "PARLOUR_ANSWER_MEMORY", value_name = "BYTES")]
+    pub answer_memory: Option<u64>,
     /// How far ahead of the server's clock the times of recorded events may be [default: 86400]
     #[arg(long, env = "PARLOUR_CLOCK_AHEAD_LIMIT", value_name = "SECONDS")]
     pub clock_ahead_limit: Option<u64>,
@@ -110,6 +116,8 @@ pub struct Limits {
     pub rate_burst: u64,
     /// Copies of the program that share the rates.
     pub rate_copies: u64,
+    /// Cost of a second that the database works.
+    pub rate_database: u64,
     /// Requests in a batch; 0 refuses batches.
     pub batch: usize,
     /// Errors in an answer.
@@ -130,6 +138,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Bytes of an answer, and of the texts that are read for it.
     pub answer: u64,
+    /// Bytes of the texts of all answers together.
+    pub answer_memory: u64,
     /// How far ahead of the server's clock the times of recorded events may be.
     pub clock_ahead: Duration,
     /// Bytes of memory for documents that are kept checked.
@@ -155,6 +165,7 @@ impl LimitSettings {
             rate: self.rate_limit,
             rate_burst: self.rate_burst.unwrap_or(100_000),
             rate_copies: self.rate_copies.unwrap_or(1),
+            rate_database: self.rate_database.unwrap_or(10_000),
             batch: self.batch_limit.unwrap_or(0),
             errors: self.error_limit.unwrap_or(20),
             concurrency: self.concurrency_limit.unwrap_or(128),
@@ -165,6 +176,7 @@ impl LimitSettings {
             idle_timeout: Duration::from_millis(self.idle_timeout.unwrap_or(30_000)),
             write_timeout: Duration::from_millis(self.write_timeout.unwrap_or(10_000)),
             answer: self.answer_limit.unwrap_or(16 << 20),
+            answer_memory: self.answer_memory.unwrap_or(256 << 20),
             clock_ahead: Duration::from_secs(self.clock_ahead_limit.unwrap_or(CLOCK_AHEAD)),
             document_cache: self.document_cache.unwrap_or(64 << 20),
         }
@@ -178,6 +190,8 @@ pub struct Rate {
     pub per_second: u64,
     /// What it holds.
     pub burst: u64,
+    /// Cost of a second that the database works.
+    pub database: u64,
 }
 
 impl Limits {
@@ -190,6 +204,7 @@ impl Limits {
         let rate = Rate {
             per_second,
             burst: self.rate_burst,
+            database: self.rate_database,
         };
         (per_second > 0).then(|| rate.divided(self.rate_copies, self.cost))
     }
@@ -203,6 +218,7 @@ impl Rate {
         Self {
             per_second: (self.per_second / copies).max(1),
             burst: (self.burst / copies).max(self.burst.min(largest)),
+            database: self.database,
         }
     }
 
@@ -210,6 +226,12 @@ impl Rate {
     pub fn time(self, cost: u64) -> Duration {
         let nanos = u128::from(cost) * 1_000_000_000 / u128::from(self.per_second.max(1));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// The cost of work of the database that took so long.
+    pub fn of_work(self, time: Duration) -> u64 {
+        let cost = time.as_nanos() * u128::from(self.database) / 1_000_000_000;
+        u64::try_from(cost).unwrap_or(u64::MAX)
     }
 
     /// The cost that leaks in a time.

@@ -19,6 +19,10 @@ pub struct Figures {
     pub rows: u64,
     /// Time spent waiting for the database.
     pub waited: Duration,
+    /// Time that the database worked for it, without waiting for a connection, for other statements, or for a lock.
+    pub worked: Duration,
+    /// Changes that could have been made, and were paid for, and were not.
+    pub spared: u64,
 }
 
 /// Counts for the request whose task it is set on.
@@ -38,6 +42,72 @@ struct Texts {
     /// How often the answer has each text at most.
     copies: u64,
     used: AtomicU64,
+    /// The memory of all answers, and how much of it this one has.
+    memory: Arc<Memory>,
+    held: AtomicU64,
+}
+
+/// Memory for the texts of all answers together.
+#[derive(Debug)]
+pub struct Memory {
+    /// Bytes at most.
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl Memory {
+    /// This many bytes.
+    pub const fn of(limit: u64) -> Self {
+        Self {
+            limit,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes some of it, if there is so much.
+    fn take(&self, bytes: u64) -> bool {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed);
+        let fits = used.saturating_add(bytes) <= self.limit;
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Texts {
+    /// Has memory for so many bytes, more or fewer than before, if there is so much.
+    fn hold(&self, bytes: u64) -> bool {
+        let held = self.held.swap(bytes, Ordering::Relaxed);
+        match bytes.checked_sub(held) {
+            None => self.memory.give_back(held - bytes),
+            Some(more) if !self.memory.take(more) => {
+                self.held.store(held, Ordering::Relaxed);
+                return false;
+            }
+            Some(_) => {}
+        }
+        true
+    }
+}
+
+impl Drop for Texts {
+    fn drop(&mut self) {
+        self.hold(0);
+    }
+}
+
+/// Why there is no room for a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// The answer has as much as one may have.
+    Answer,
+    /// All answers together have.
+    Memory,
 }
 
 tokio::task_local! {
@@ -68,22 +138,40 @@ impl Tally {
     }
 
     /// Limits the text of an answer to so many bytes, in which each text that is read stands so many times at most.
-    pub fn limit_text(&self, limit: u64, copies: u64) {
+    pub fn limit_text(&self, limit: u64, copies: u64, memory: Arc<Memory>) {
         let texts = Texts {
             limit,
             copies,
             used: AtomicU64::new(0),
+            memory,
+            held: AtomicU64::new(0),
         };
         self.texts.set(texts).ok();
     }
 
-    /// Counts a text that was read; whether there is room for it.
-    fn has_room(&self, bytes: usize) -> bool {
-        self.texts.get().is_none_or(|texts| {
-            let bytes = (bytes as u64).saturating_mul(texts.copies);
-            let used = texts.used.fetch_add(bytes, Ordering::Relaxed);
-            used.saturating_add(bytes) <= texts.limit
-        })
+    /// Counts a text that was read, if there is room for it.
+    fn make_room(&self, bytes: usize) -> Result<(), Full> {
+        let Some(texts) = self.texts.get() else {
+            return Ok(());
+        };
+        let bytes = (bytes as u64).saturating_mul(texts.copies);
+        let used = texts.used.fetch_add(bytes, Ordering::Relaxed);
+        let used = used.saturating_add(bytes);
+        let full = if used > texts.limit {
+            Full::Answer
+        } else if !texts.hold(used) {
+            Full::Memory
+        } else {
+            return Ok(());
+        };
+        // It is not kept. Whoever hears of it may read again, to tell where it is.
+        texts.used.fetch_sub(bytes, Ordering::Relaxed);
+        Err(full)
+    }
+
+    /// Has memory for an answer of so many bytes until this is dropped, if there is so much. What it had for texts goes back.
+    pub fn hold(&self, bytes: u64) -> bool {
+        self.texts.get().is_none_or(|texts| texts.hold(bytes))
     }
 
     fn add(&self, rows: u64, waited: Duration) {
@@ -91,6 +179,15 @@ impl Tally {
         figures.statements += 1;
         figures.rows += rows;
         figures.waited += waited;
+    }
+
+    /// Notes changes that the request has paid for, and were not made.
+    pub fn spare(&self, changes: u64) {
+        lock(&self.figures).spared += changes;
+    }
+
+    fn worked(&self, time: Duration) {
+        lock(&self.figures).worked += time;
     }
 
     fn keep(&self, statement: &Statement) {
@@ -112,11 +209,54 @@ pub(super) fn attempt<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
     found
 }
 
-/// Counts a text that was read for the request of this task; whether there is room for it in the answer.
-pub fn has_room(bytes: usize) -> bool {
+/// Counts a text that was read for the request of this task, if there is room for it in the answer.
+pub fn make_room(bytes: usize) -> Result<(), Full> {
     TALLY
-        .try_with(|tally| tally.has_room(bytes))
-        .unwrap_or(true)
+        .try_with(|tally| tally.make_room(bytes))
+        .unwrap_or(Ok(()))
+}
+
+/// Bytes that the rows of one statement may have for the request of this task: what is not text takes room, too.
+pub(super) fn rows_limit() -> u64 {
+    let limit = TALLY.try_with(|tally| tally.texts.get().map(|texts| texts.limit));
+    limit
+        .ok()
+        .flatten()
+        .map_or(u64::MAX, |limit| limit.saturating_mul(ROWS))
+}
+
+/// How many times the bytes of an answer's texts the rows of a statement may have.
+const ROWS: u64 = 4;
+
+/// Work of the database for the request of this task. It is counted when this is dropped, also when the request goes away.
+#[derive(Debug)]
+pub(super) struct Work {
+    start: Instant,
+    tally: Option<Arc<Tally>>,
+}
+
+impl Work {
+    pub(super) fn start() -> Self {
+        Self {
+            start: Instant::now(),
+            tally: TALLY.try_with(Arc::clone).ok(),
+        }
+    }
+
+    /// Counts no more than this.
+    pub(super) fn end_with(mut self, most: Duration) {
+        if let Some(tally) = self.tally.take() {
+            tally.worked(self.start.elapsed().min(most));
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(tally) = self.tally.take() {
+            tally.worked(self.start.elapsed());
+        }
+    }
 }
 
 /// A statement under way, for the figures of its task and its trace.

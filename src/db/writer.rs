@@ -1,5 +1,6 @@
 //! The one way to write: a transaction that takes its lock at once, tried again when two of them get in each other's way.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use sea_orm::Statement;
@@ -9,7 +10,7 @@ use super::dialect::Dialect;
 use super::row::{FromRow, Row};
 use super::rows::{Column, Rows};
 use super::sqlite::Table;
-use super::tally::Watch;
+use super::tally::{Watch, Work as Working};
 use super::undone::Undone;
 use super::{postgres, sqlite};
 use crate::clock::Timestamp;
@@ -41,6 +42,8 @@ enum Connections {
 pub struct Transaction {
     held: Held,
     offer: u8,
+    /// Its work, from when it has its lock: what it waits for before is the work of others.
+    working: OnceLock<Working>,
 }
 
 /// A connection that a transaction has to itself.
@@ -149,11 +152,11 @@ impl Writer {
         match &self.connections {
             Connections::Sqlite(pool) => {
                 let held = Held::Sqlite(pool.hold().await?);
-                sqlite::here(Transaction { held, offer }.of(work, question)).await
+                sqlite::here(Transaction::new(held, offer).of(work, question)).await
             }
             Connections::Postgres(pool) => {
                 let held = Held::Postgres(pool.hold(broken).await?);
-                Transaction { held, offer }.of(work, question).await
+                Transaction::new(held, offer).of(work, question).await
             }
         }
     }
@@ -184,6 +187,14 @@ fn any() -> u8 {
 }
 
 impl Transaction {
+    const fn new(held: Held, offer: u8) -> Self {
+        Self {
+            held,
+            offer,
+            working: OnceLock::new(),
+        }
+    }
+
     /// From its beginning to its end.
     async fn of<W: Work>(
         self,
@@ -199,6 +210,9 @@ impl Transaction {
             }
         };
         begun?;
+        if let Held::Sqlite(_) = self.held {
+            self.has_lock();
+        }
         match work.run(&self).await {
             Ok(value) => Ok((value, self.end(question).await?)),
             Err(undone) => {
@@ -236,6 +250,11 @@ impl Transaction {
         }
     }
 
+    /// Notes that it has its lock. On PostgreSQL it is asked for by the first statement that is waited for.
+    fn has_lock(&self) {
+        self.working.get_or_init(Working::start);
+    }
+
     /// How this database says things.
     pub const fn dialect(&self) -> Dialect {
         match self.held {
@@ -253,7 +272,9 @@ impl Transaction {
                 Held::Postgres(held) => Ok(held.answer(statement).await?.changed),
             }
         };
-        watch.over(result, |_| 0).await
+        let changed = watch.over(result, |_| 0).await;
+        self.has_lock();
+        changed
     }
 
     /// Runs a statement before the next one that is waited for, or at the end: what it changes nobody needs to know. PostgreSQL
@@ -301,7 +322,9 @@ impl Transaction {
                 Held::Postgres(held) => Ok(held.answer(statement).await?.rows),
             }
         };
-        watch.over(rows, Vec::len).await
+        let rows = watch.over(rows, Vec::len).await;
+        self.has_lock();
+        rows
     }
 
     /// Inserts a batch of rows and leaves out those that are there already. How many went in.

@@ -47,6 +47,7 @@ pub use connection::Limits as PageLimits;
 pub use executor::{Graph, Operation};
 use loader::{Batches, Loaders};
 pub use money::Currency;
+pub use tagging::MAX_CHANGED;
 
 /// What requests are answered with.
 #[derive(Clone, Debug)]

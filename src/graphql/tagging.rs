@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::chat_user::ChatUser;
 use super::update::{self, UserError, UserErrorCode};
 use super::{caller, loaders, reader, writer};
+use crate::db::tally::TALLY;
 use crate::entity;
 use crate::error::{Error, Result};
 use crate::id::Noun;
@@ -18,7 +19,7 @@ use crate::write::profile::Change;
 use crate::write::tagging::{BATCH, TagNext};
 
 /// How many users one mutation tags by a condition.
-const MAX_USERS: u64 = 10_000;
+pub const MAX_CHANGED: u64 = 10_000;
 /// How long one step of a change by condition is to take, waiting included, in microseconds.
 const MOMENT: u64 = 30_000;
 /// Users of a step at least.
@@ -123,7 +124,7 @@ impl Bulk {
             change: &self.change,
             except,
             expected: None,
-            at_most: MAX_USERS,
+            at_most: MAX_CHANGED,
             step: BATCH,
             by: caller(context),
         }
@@ -149,7 +150,7 @@ impl Bulk {
     /// Changes them, step by step. The first step counts them where a number is expected, and no later one goes beyond it.
     async fn run(&self, context: &Context<'_>) -> Result<TagChatUsersPayload> {
         let expected = self.expected.map(|count| u64::try_from(count).unwrap_or(0));
-        let most = expected.map_or(MAX_USERS, |count| count.min(MAX_USERS));
+        let most = expected.map_or(MAX_CHANGED, |count| count.min(MAX_CHANGED));
         let mut payload = TagChatUsersPayload::default();
         let mut refused = Vec::new();
         let mut count = 0;
@@ -181,6 +182,7 @@ impl Bulk {
                 break;
             }
         }
+        TALLY.try_with(|tally| tally.spare(most - count)).ok();
         loaders(context).forget();
         payload.count = i64::try_from(count).unwrap_or(i64::MAX);
         payload.user_errors.extend(refused.into_iter().map(|user| {

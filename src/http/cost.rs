@@ -1,7 +1,7 @@
 //! What an operation costs: what it may read at most, known before it reads anything.
 //!
 //! An object costs 1, and a list as many of its objects as its page has room for. Pages, edges and other wrappers are free.
-//! Counting, facets and search cost extra, for what they make the database do.
+//! What else a field makes the database do has its price, too (`work`).
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -19,14 +19,8 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use super::negotiate::Variables;
 use super::respond::Refusal;
 use super::size;
+use super::work::{Varying, Work};
 use crate::graphql::PageLimits;
-
-/// What counting a list costs, or what is left of a user.
-const COUNT: u64 = 10;
-/// What the facets of a list cost.
-const FACETS: u64 = 20;
-/// What a search costs.
-const SEARCH: u64 = 20;
 
 /// What an operation may cost at most, with these variables.
 pub(super) fn requested(
@@ -122,10 +116,17 @@ impl<'a> Estimate<'a> {
         } else {
             self.given(field, "ids")
         };
-        each.saturating_mul(times)
-            .saturating_add(extra(field, |name| {
-                !matches!(self.argument(field, name), Argument::Absent)
-            }))
+        each.saturating_mul(times).saturating_add(self.work(field))
+    }
+
+    /// What a field costs besides its objects.
+    fn work(&self, field: &Field) -> u64 {
+        let work = Work::of(field);
+        if !work.varying.is_empty() {
+            self.asked.set(true);
+        }
+        let varying = work.varying.iter().map(|one| one.cost(self.variables));
+        varying.fold(work.fixed, u64::saturating_add)
     }
 
     /// The size of the page that a field asks for.
@@ -197,14 +198,42 @@ impl From<&Json> for Argument {
     }
 }
 
-/// What an answer cost: the objects that are in it.
-pub(super) fn actual(priced: &[Priced], data: &Json) -> u64 {
-    object(priced, data)
+/// What the answer of an operation is priced by.
+#[derive(Debug)]
+pub(super) struct Prices {
+    fields: Vec<Priced>,
+    /// The arguments whose price depends on variables.
+    varying: Vec<Varying>,
 }
 
-/// What the answer of an operation is priced by.
-pub(super) fn priced(document: &ExecutableDocument, operation: &Operation) -> Vec<Priced> {
-    Priced::within(&document.fragments, &[&operation.selection_set])
+/// The same, when the variables are known.
+pub(super) struct KnownPrices<'a> {
+    fields: &'a [Priced],
+    varying: Vec<u64>,
+}
+
+impl Prices {
+    pub(super) fn of(document: &ExecutableDocument, operation: &Operation) -> Self {
+        let mut varying = Vec::new();
+        let sets = [&operation.selection_set];
+        let fields = Priced::within(&document.fragments, &sets, &mut varying);
+        Self { fields, varying }
+    }
+
+    pub(super) fn with(&self, variables: &Variables) -> KnownPrices<'_> {
+        let varying = self.varying.iter().map(|one| one.cost(variables));
+        KnownPrices {
+            fields: &self.fields,
+            varying: varying.collect(),
+        }
+    }
+}
+
+impl KnownPrices<'_> {
+    /// What an answer cost: the objects that are in it, and the work that it took.
+    pub(super) fn actual(&self, data: &Json) -> u64 {
+        object(self.fields, &self.varying, data)
+    }
 }
 
 /// A field that costs something, or has such within it. Made once, however many objects have it: what is answered of it then is a
@@ -214,37 +243,61 @@ pub(super) struct Priced {
     key: Name,
     price: u64,
     extra: u64,
+    /// The places of its arguments whose price depends on variables.
+    varying: Vec<usize>,
     within: Vec<Priced>,
 }
 
+/// A field, and what arguments with variables cost.
+#[derive(Clone, Copy)]
+struct Pricing<'a> {
+    priced: &'a Priced,
+    varying: &'a [u64],
+}
+
 impl Priced {
-    fn within(fragments: &FragmentMap, sets: &[&SelectionSet]) -> Vec<Self> {
+    fn within(
+        fragments: &FragmentMap,
+        sets: &[&SelectionSet],
+        varying: &mut Vec<Varying>,
+    ) -> Vec<Self> {
         let mut fields: Vec<(&Name, Vec<&Field>)> = Vec::new();
         for set in sets {
             collect(fragments, set, &mut fields);
         }
-        let priced = |(key, fields): (&Name, Vec<&Field>)| {
+        let mut priced = |(key, fields): (&Name, Vec<&Field>)| {
             let first = *fields.first()?;
             if first.name.starts_with("__") {
                 return None;
             }
             let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
+            let work = Work::of(first);
+            let places = (varying.len()..varying.len() + work.varying.len()).collect();
+            varying.extend(work.varying);
             let priced = Self {
                 key: key.clone(),
                 price: price(first),
-                extra: extra(first, |name| {
-                    first.specified_argument_by_name(name).is_some()
-                }),
-                within: Self::within(fragments, &sets),
+                extra: work.fixed,
+                varying: places,
+                within: Self::within(fragments, &sets, varying),
             };
-            let free = priced.price == 0 && priced.extra == 0 && priced.within.is_empty();
+            let free = priced.price == 0
+                && priced.extra == 0
+                && priced.varying.is_empty()
+                && priced.within.is_empty();
             (!free).then_some(priced)
         };
-        fields.into_iter().filter_map(priced).collect()
+        fields.into_iter().filter_map(&mut priced).collect()
+    }
+
+    /// What it costs besides its objects.
+    fn extra(&self, varying: &[u64]) -> u64 {
+        let costs = self.varying.iter().filter_map(|place| varying.get(*place));
+        costs.fold(self.extra, |sum, cost| sum.saturating_add(*cost))
     }
 }
 
-fn object(priced: &[Priced], value: &Json) -> u64 {
+fn object(priced: &[Priced], varying: &[u64], value: &Json) -> u64 {
     let Json::Object(object) = value else {
         return 0;
     };
@@ -252,29 +305,33 @@ fn object(priced: &[Priced], value: &Json) -> u64 {
         let Some(value) = object.get(priced.key.as_str()) else {
             return cost;
         };
-        cost.saturating_add(priced.extra)
-            .saturating_add(values(priced, value))
+        cost.saturating_add(priced.extra(varying))
+            .saturating_add(values(Pricing { priced, varying }, value))
     })
 }
 
-fn values(priced: &Priced, value: &Json) -> u64 {
+fn values(field: Pricing<'_>, value: &Json) -> u64 {
+    let Pricing { priced, varying } = field;
     match value {
         Json::List(list) => list
             .iter()
-            .fold(0, |cost, value| cost.saturating_add(values(priced, value))),
-        Json::Object(_) => priced.price.saturating_add(object(&priced.within, value)),
-        Json::Binary(text) => written(priced, text),
+            .fold(0, |cost, value| cost.saturating_add(values(field, value))),
+        Json::Object(_) => {
+            let within = object(&priced.within, varying, value);
+            priced.price.saturating_add(within)
+        }
+        Json::Binary(text) => written(field, text),
         _ => 0,
     }
 }
 
 /// The cost of what was written at once: its text is walked, and nothing is kept of it.
-fn written(priced: &Priced, text: &[u8]) -> u64 {
+fn written(field: Pricing<'_>, text: &[u8]) -> u64 {
     let mut text = serde_json::Deserializer::from_slice(text);
-    priced.deserialize(&mut text).unwrap_or(0)
+    field.deserialize(&mut text).unwrap_or(0)
 }
 
-impl<'de> DeserializeSeed<'de> for &Priced {
+impl<'de> DeserializeSeed<'de> for Pricing<'_> {
     type Value = u64;
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<u64, D::Error> {
@@ -283,7 +340,7 @@ impl<'de> DeserializeSeed<'de> for &Priced {
 }
 
 /// The cost of a value, as `values` has it.
-impl<'de> Visitor<'de> for &Priced {
+impl<'de> Visitor<'de> for Pricing<'_> {
     type Value = u64;
 
     fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
@@ -291,15 +348,17 @@ impl<'de> Visitor<'de> for &Priced {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<u64, A::Error> {
-        let mut cost = self.price;
+        let Self { priced, varying } = self;
+        let mut cost = priced.price;
         // Keys are names, of which none is escaped.
         while let Some(key) = object.next_key::<&str>()? {
-            let Some(priced) = self.within.iter().find(|priced| priced.key == key) else {
+            let Some(priced) = priced.within.iter().find(|priced| priced.key == key) else {
                 object.next_value::<IgnoredAny>()?;
                 continue;
             };
-            let within = object.next_value_seed(priced)?;
-            cost = cost.saturating_add(priced.extra).saturating_add(within);
+            let within = object.next_value_seed(Pricing { priced, varying })?;
+            let extra = priced.extra(varying);
+            cost = cost.saturating_add(extra).saturating_add(within);
         }
         Ok(cost)
     }
@@ -372,16 +431,6 @@ fn price(field: &Field) -> u64 {
             .iter()
             .any(|ending| noun.ends_with(ending));
     u64::from(!free)
-}
-
-/// What a field costs besides its objects.
-fn extra(field: &Field, has: impl Fn(&str) -> bool) -> u64 {
-    match field.name.as_str() {
-        "totalCount" | "erasureCheck" => COUNT,
-        "facets" => FACETS,
-        _ if has("search") => SEARCH,
-        _ => 0,
-    }
 }
 
 /// Whether the field is a list by pages.

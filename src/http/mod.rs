@@ -16,6 +16,7 @@ mod local;
 mod metrics;
 mod negotiate;
 mod operation;
+mod pace;
 mod persisted;
 mod playground;
 mod rate;
@@ -24,6 +25,7 @@ mod room;
 mod size;
 mod suggest;
 mod values;
+mod work;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -31,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -43,8 +45,8 @@ use crate::authentication::{Authentication, Cause};
 use crate::caller::Principal;
 use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
-use crate::db::tally::{TALLY, Tally};
-use crate::error::{Client, Error, Result};
+use crate::db::tally::{Memory, TALLY, Tally};
+use crate::error::Result;
 use crate::graphql::{Graph, Keeper, Means, ReadLog};
 use crate::span;
 use crate::telemetry::RequestLine;
@@ -52,6 +54,7 @@ use document::{Documents, Meant};
 use metrics::Metrics;
 use negotiate::{Asked, Form, Question};
 use operation::Operation;
+use pace::Pace;
 use persisted::Persisted;
 use rate::{Charge, Rates};
 use respond::{Answer, Refusal};
@@ -71,6 +74,9 @@ struct Shared {
     persisted: Persisted,
     metrics: Metrics,
     room: Room,
+    pace: Pace,
+    /// For the texts of all answers.
+    memory: Arc<Memory>,
     /// One permit for each request that may be worked on at once.
     turns: Semaphore,
     turns_of_keys: idempotency::Turns,
@@ -133,6 +139,8 @@ impl Server {
             .unzip();
         Ok(Self(Arc::new(Shared {
             room: Room::new(limits.concurrency, &metrics),
+            pace: Pace::new(),
+            memory: Arc::new(Memory::of(limits.answer_memory)),
             means: Means {
                 database,
                 pages,
@@ -273,6 +281,10 @@ async fn respond_to(shared: &Shared, request: Request) -> Response {
         None => refuse(shared, Form::Json, Asker::unknown(&id), unacceptable()),
         Some(form) => received(shared, request, form, &id, start).await,
     };
+    // It holds no place any more.
+    if response.headers().contains_key(RETRY_AFTER) {
+        shared.pace.wait().await;
+    }
     complete(&mut response, &id);
     response
 }
@@ -354,7 +366,7 @@ async fn all(
             for question in questions {
                 answers.push(one(shared, question, &caller, Instant::now(), &mut spent).await);
             }
-            respond::batch(&answers, form)
+            respond::batch(answers, form)
         }
     };
     if let Some(rates) = &shared.rates {
@@ -406,7 +418,7 @@ async fn one(
     // A test that counts statements brings its own tally.
     let tally = TALLY.try_with(Arc::clone).unwrap_or_default();
     let mut operation = None;
-    let answering = answer(shared, question, caller, spent, &mut operation);
+    let answering = answer(shared, question, caller, spent, &tally, &mut operation);
     let answer = TALLY.scope(tally.clone(), answering).await;
     finish(
         shared,
@@ -458,6 +470,7 @@ async fn answer(
     mut question: Question,
     caller: &Caller<'_>,
     spent: &mut u64,
+    tally: &Arc<Tally>,
     found: &mut Option<Arc<Operation>>,
 ) -> Result<Answer, Refusal> {
     let documents = &shared.documents;
@@ -493,21 +506,22 @@ async fn answer(
     }
     let rates = shared.rates.as_ref();
     let charge = rates
-        .map(|rates| rates.charge(&caller.principal.name, cost))
+        .map(|rates| rates.charge(&caller.principal.name, cost, tally.clone()))
         .transpose()?;
-    TALLY
-        .try_with(|tally| tally.limit_text(shared.limits.answer, operation.copies))
-        .ok();
+    tally.limit_text(
+        shared.limits.answer,
+        operation.copies,
+        shared.memory.clone(),
+    );
+    let wants_actual = charge.is_some() || caller.wants_cost;
+    let prices = wants_actual.then(|| operation.prices.with(&variables));
     let running = async |once| {
         let running = execute::execute(shared, operation, variables, caller, once);
         let mut answer = running.await?;
-        let limit = shared.limits.answer;
-        if answer.size() > limit {
-            let refusal = Refusal::from(Error::from(Client::AnswerTooLarge));
-            return Err(refusal.limit("answer-limit", limit));
-        }
-        if caller.wants_cost || charge.is_some() {
-            let actual = cost::actual(&operation.priced, &answer.response.data);
+        answer.hold(tally, shared.limits)?;
+        if let Some(prices) = &prices {
+            let used = prices.actual(&answer.response.data);
+            let actual = used.saturating_sub(tally.figures().spared).min(cost);
             tell_cost(&mut answer, caller, charge.as_ref(), [cost, actual, max]);
         }
         Ok(answer)

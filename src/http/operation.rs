@@ -9,7 +9,7 @@ use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::parser::types::ExecutableDocument as Executable;
 
 use super::access::{self, Need};
-use super::cost::{self, Priced};
+use super::cost::{self, Prices};
 use super::metrics::Series;
 use super::negotiate::Variables;
 use super::respond::Refusal;
@@ -39,7 +39,7 @@ pub(super) struct Operation {
     /// How often its answer has one text at most.
     pub(super) copies: u64,
     /// What its answer is priced by.
-    pub(super) priced: Vec<Priced>,
+    pub(super) prices: Prices,
     /// Its figures, once it has been answered.
     pub(super) series: OnceLock<Series>,
 }
@@ -64,7 +64,7 @@ impl Operation {
             telling: telling.cloned().collect(),
             cost: cost::fixed(document, typed, pages),
             copies: size::copies(typed, &document.fragments),
-            priced: cost::priced(document, typed),
+            prices: Prices::of(document, typed),
             series: OnceLock::new(),
             typed: typed.clone(),
         }))

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::header::{HeaderName, RETRY_AFTER};
@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use super::respond::{Answer, Refusal};
 use crate::clock::Timestamp;
 use crate::config::Rate;
+use crate::db::tally::Tally;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -37,11 +38,14 @@ pub(super) struct Rates {
     buckets: Mutex<Buckets>,
 }
 
-/// What a request has paid.
+/// What a request has paid. When it is dropped without an answer, nothing of that is returned, and work of the database beyond it is
+/// charged.
 pub(super) struct Charge<'a> {
     rates: &'a Rates,
     name: &'a str,
     paid: u64,
+    /// What the request asked of the database.
+    tally: Arc<Tally>,
     settled: AtomicBool,
 }
 
@@ -58,7 +62,12 @@ impl Rates {
     }
 
     /// Lets a request pay its cost, or refuses it.
-    pub(super) fn charge<'a>(&'a self, name: &'a str, cost: u64) -> Result<Charge<'a>, Refusal> {
+    pub(super) fn charge<'a>(
+        &'a self,
+        name: &'a str,
+        cost: u64,
+        tally: Arc<Tally>,
+    ) -> Result<Charge<'a>, Refusal> {
         let cost = cost.max(LEAST);
         if cost > self.rate.burst {
             return Err(never(cost, self.rate.burst));
@@ -70,6 +79,7 @@ impl Rates {
                 rates: self,
                 name,
                 paid: cost,
+                tally,
                 settled: AtomicBool::new(false),
             }),
             Err(wait) => Err(later(cost, self.rate.burst, wait)),
@@ -109,15 +119,24 @@ impl Rates {
 }
 
 impl Charge<'_> {
-    /// Returns what the request did not use; only the first time.
-    pub(super) fn settle(&self, used: u64) {
+    /// Charges what the request used, which is what its answer costs or the work of the database for it, whichever is more. Returns
+    /// the rest of what it has paid. Only the first time.
+    pub(super) fn settle(&self, actual: u64) {
         if self.settled.swap(true, Ordering::Relaxed) {
             return;
         }
-        let unused = self.paid.saturating_sub(used.max(LEAST));
-        if unused > 0 {
-            let time = self.rates.rate.time(unused);
+        let rate = self.rates.rate;
+        let work = rate.of_work(self.tally.figures().worked);
+        let used = actual.max(work).max(LEAST);
+        if let Some(unused) = self.paid.checked_sub(used) {
+            let time = rate.time(unused);
             self.rates.buckets().give_back(self.name, time);
+        } else {
+            let time = rate.time(used - self.paid);
+            let (burst, now) = (rate.time(rate.burst), self.rates.start.elapsed());
+            self.rates
+                .buckets()
+                .charge_more(self.name, time, burst, now);
         }
     }
 
@@ -127,6 +146,12 @@ impl Charge<'_> {
         let full = i64::try_from(full.as_micros()).unwrap_or(i64::MAX);
         let reset = Timestamp(Timestamp::now().0.saturating_add(full));
         answer.tell_rate(self.rates.rate.burst, remaining, &reset.to_rfc3339());
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.settle(self.paid);
     }
 }
 
@@ -168,6 +193,16 @@ impl Buckets {
         let name = self.shared(name);
         if let Some(at) = self.empty_at.get_mut(name) {
             *at = at.saturating_sub(time);
+        }
+    }
+
+    /// Fills a bucket by `time`, also beyond what it holds: as much again at most, so that everybody may go on in a time that can be
+    /// foreseen.
+    fn charge_more(&mut self, name: &str, time: Duration, burst: Duration, now: Duration) {
+        let name = self.shared(name);
+        if let Some(at) = self.empty_at.get_mut(name) {
+            let filled = (*at).max(now);
+            *at = (filled + time).min(filled.max(now + 2 * burst));
         }
     }
 
@@ -232,6 +267,7 @@ mod tests {
     const RATE: Rate = Rate {
         per_second: 10,
         burst: 100,
+        database: 0,
     };
 
     fn pay(buckets: &mut Buckets, name: &str, cost: u64, now: Duration) -> Result<(), Duration> {
@@ -277,6 +313,34 @@ mod tests {
         assert_eq!(buckets.full_in("a", later), Duration::ZERO);
         assert_eq!(pay(&mut buckets, "a", 100, later), Ok(()));
         assert!(pay(&mut buckets, "a", 1, later).is_err());
+    }
+
+    #[test]
+    fn work_beyond_what_was_paid_is_charged_and_debts_are_bounded() {
+        let mut buckets = Buckets::default();
+        let (now, burst) = (Duration::from_secs(1), RATE.time(RATE.burst));
+        pay(&mut buckets, "a", 1, now).unwrap();
+        buckets.charge_more("a", RATE.time(109), burst, now);
+        // 10 more than a burst: after a second there is room for nothing yet, after two for ten.
+        assert!(pay(&mut buckets, "a", 1, Duration::from_secs(2)).is_err());
+        assert_eq!(pay(&mut buckets, "a", 10, Duration::from_secs(3)), Ok(()));
+        buckets.charge_more("a", RATE.time(1_000_000), burst, now);
+        assert_eq!(buckets.full_in("a", now), 2 * burst);
+        // What leaked meanwhile is not charged for.
+        let later = Duration::from_secs(100);
+        buckets.charge_more("a", RATE.time(5), burst, later);
+        assert_eq!(buckets.full_in("a", later), RATE.time(5));
+    }
+
+    #[test]
+    fn work_of_the_database_has_a_price() {
+        let rate = Rate {
+            database: 10_000,
+            ..RATE
+        };
+        assert_eq!(rate.of_work(Duration::from_micros(1_500)), 15);
+        assert_eq!(rate.of_work(Duration::ZERO), 0);
+        assert_eq!(RATE.of_work(Duration::from_secs(9)), 0);
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_graphql::{ErrorExtensionValues, ServerError};
+use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::negotiate::Form;
 use crate::authentication::Cause;
-use crate::config::StatusProfile;
+use crate::config::{Limits, StatusProfile};
+use crate::db::tally::Tally;
 use crate::error::{Client, Error, Internal};
 use crate::graphql::json::Json;
 
@@ -128,6 +130,8 @@ pub(super) struct Answer {
     pub(super) cause: Option<Cause>,
     /// The codes of its errors, once they have them.
     codes: Option<String>,
+    /// What has memory for it.
+    held: Option<Arc<Tally>>,
 }
 
 impl From<Refusal> for Answer {
@@ -148,6 +152,7 @@ impl From<Refusal> for Answer {
             limit,
             cause,
             codes: None,
+            held: None,
         }
     }
 }
@@ -160,9 +165,9 @@ impl From<Error> for Refusal {
                 StatusCode::FORBIDDEN
             }
             Error::Client(_) => StatusCode::BAD_REQUEST,
-            Error::Internal(Internal::TimedOut(_) | Internal::Unavailable(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Error::Internal(
+                Internal::TimedOut(_) | Internal::Unavailable(_) | Internal::NoMemory,
+            ) => StatusCode::SERVICE_UNAVAILABLE,
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut refusal = Self::new(status, error.code(), error.to_string());
@@ -192,6 +197,7 @@ impl From<async_graphql::Response> for Answer {
             limit: None,
             cause: None,
             codes: None,
+            held: None,
         }
     }
 }
@@ -202,9 +208,22 @@ impl Answer {
         self
     }
 
-    /// Bytes of its lists, about.
-    pub(super) fn size(&self) -> u64 {
-        size(&self.response.data) as u64
+    /// Has memory for itself until it is sent. Refused when it is larger than one may be, or all together may be.
+    pub(super) fn hold(&mut self, tally: &Arc<Tally>, limits: Limits) -> Result<(), Refusal> {
+        let size = size(&self.response.data) as u64;
+        if size > limits.answer {
+            let refusal = Refusal::from(Error::from(Client::AnswerTooLarge));
+            return Err(refusal.limit("answer-limit", limits.answer));
+        }
+        if size > SHORT {
+            if !tally.hold(size) {
+                let refusal = Refusal::from(Error::from(Internal::NoMemory));
+                let refusal = refusal.limit("answer-memory", limits.answer_memory);
+                return Err(refusal.retry_after(1));
+            }
+            self.held = Some(Arc::clone(tally));
+        }
+        Ok(())
     }
 
     /// Its body.
@@ -309,17 +328,47 @@ const PARTIAL: StatusCode = match StatusCode::from_u16(294) {
 pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Response {
     let status = answer.status(form, profile);
     let body = answer.json().into_bytes();
+    let body = body_with(body, Vec::from_iter(answer.held));
     let mut response = (status, content_type(form), body).into_response();
     response.headers_mut().extend(answer.headers);
     response
 }
 
 /// Gives the answers of a batch their form.
-pub(super) fn batch(answers: &[Answer], form: Form) -> Response {
+pub(super) fn batch(answers: Vec<Answer>, form: Form) -> Response {
     let mut json = Json::default();
-    json.list(answers, |json, answer| write(answer, json));
-    (StatusCode::OK, content_type(form), json.into_bytes()).into_response()
+    json.list(&answers, |json, answer| write(answer, json));
+    let held = answers.into_iter().filter_map(|answer| answer.held);
+    let body = body_with(json.into_bytes(), held.collect());
+    (StatusCode::OK, content_type(form), body).into_response()
 }
+
+/// A body that has memory until the last byte of it is sent.
+fn body_with(body: Vec<u8>, held: Vec<Arc<Tally>>) -> Bytes {
+    if held.is_empty() {
+        body.into()
+    } else {
+        Bytes::from_owner(Held {
+            body,
+            _memory: held,
+        })
+    }
+}
+
+/// See [`body_with`].
+struct Held {
+    body: Vec<u8>,
+    _memory: Vec<Arc<Tally>>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// Answers that are no longer than this are not counted in the memory of all, in bytes: the number of requests bounds them.
+const SHORT: u64 = 64 * 1_024;
 
 /// Writes an answer. A request that was not executed has no `data` at all.
 fn write(answer: &Answer, json: &mut Json) {
@@ -404,8 +453,14 @@ fn complete(error: &mut ServerError, request_id: &str) -> String {
     let extensions = extensions(error);
     extensions.set("code", code.as_str());
     extensions.set("requestId", request_id);
-    if let Some(argument) = argument {
+    if let Some(mut argument) = argument {
+        shorten(&mut argument);
         extensions.set("argument", argument);
+    }
+    match ours {
+        Some(Error::Client(Client::AnswerTooLarge)) => extensions.set("limit", "answer-limit"),
+        Some(Error::Internal(Internal::NoMemory)) => extensions.set("limit", "answer-memory"),
+        _ => {}
     }
     code
 }

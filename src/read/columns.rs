@@ -18,7 +18,8 @@ use super::Noun;
 use super::page::{Page, Slice};
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
-use crate::db::{self, Disclosed, FromRow, Readable, Reader, Values, tally};
+use crate::db::tally::{self, Full};
+use crate::db::{self, Disclosed, FromRow, Readable, Reader, Values};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::deletion::DeletionMode;
 use crate::entity::personal;
@@ -26,7 +27,7 @@ use crate::entity::platform::{Platform, Platforms};
 use crate::entity::role::MessageRole;
 use crate::entity::shape::Shape;
 use crate::entity::{agent, chat_user, deletion, session, subscription, token};
-use crate::error::{ANSWER_TOO_LARGE, Result};
+use crate::error::{ANSWER_TOO_LARGE, ANSWERS_TOO_LARGE, Result};
 
 /// A set of columns of a noun; its id is always among them.
 #[derive_where(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -199,10 +200,13 @@ const SHORT: usize = 256;
 /// Counts a text for the answer, unless that has no room for it.
 #[cold]
 fn room_for(text: &str) -> Result<(), DbErr> {
-    if tally::has_room(text.len()) {
-        return Ok(());
-    }
-    Err(DbErr::Custom(ANSWER_TOO_LARGE.to_owned()))
+    tally::make_room(text.len()).map_err(|full| {
+        let why = match full {
+            Full::Answer => ANSWER_TOO_LARGE,
+            Full::Memory => ANSWERS_TOO_LARGE,
+        };
+        DbErr::Custom(why.to_owned())
+    })
 }
 
 /// A set of columns, as somebody sees them.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Start, World, everywhere};
+use crate::harness::{Kind, Start, World, everywhere};
 use crate::ingest::{fates, line};
 use crate::served::{Served, at, exchange};
 
@@ -201,6 +201,70 @@ async fn an_answer_has_no_more_text_than_it_may_have() {
         server.stop();
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_answers_together_have_no_more_text_than_they_may_have() {
+    everywhere(Start::Empty, async |world| {
+        texts(world, 12, 1_000_000).await;
+        let server = serve(
+            world,
+            &["--answer-memory", "26000000", "--write-timeout", "4000"],
+        );
+        let body = list("text");
+        let head = format!("POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        // Two answers that nobody reads take it all, until their connections are closed.
+        let unread: Vec<_> = (0..2).map(|_| sent(&server, &head)).collect();
+        let mut answers = (0..200).map(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            server.post("application/json", &body)
+        });
+        let refused = answers
+            .find(|answer| answer.json()["errors"] != Value::Null)
+            .expect("an answer for which there is no memory");
+        let error = &refused.json()["errors"][0];
+        assert_eq!(error["extensions"]["code"], "UNAVAILABLE", "{error}");
+        assert_eq!(error["extensions"]["limit"], "answer-memory", "{error}");
+        // Nobody else is refused meanwhile, and then there is memory again.
+        let small = server.post("application/json", &list("externalId"));
+        assert_eq!(small.json()["errors"], Value::Null);
+        assert!(answers.any(|answer| answer.json()["errors"] == Value::Null));
+        drop(unread);
+        for _ in 0..10 {
+            let answer = server.post("application/json", &body);
+            assert_eq!(answer.json()["errors"], Value::Null);
+        }
+        server.stop();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_take_no_more_memory_than_they_may() {
+    let world = World::new(Kind::Sqlite, Start::Empty).await;
+    let server = serve(&world, &["--document-cache", "8388608"]);
+    // 25 kB of text, which weigh a hundred times as much when they are parsed and checked.
+    let document = |at: usize| {
+        let fields = "id name email tags language createdAt platform totalSessions ".repeat(9);
+        let list =
+            |list: usize| format!("l{list}: chatUsers(first: 1) {{ nodes {{ {fields} }} }} ");
+        let lists: String = (0..40).map(list).collect();
+        json!({ "query": format!("query Q{at} {{ {lists} }}") }).to_string()
+    };
+    let ask = |from: usize, count: usize| {
+        for at in from..from + count {
+            let answer = server.post("application/json", &document(at));
+            assert_eq!(answer.json()["errors"], Value::Null, "{}", answer.body);
+        }
+    };
+    // More than it keeps; then ten times as many.
+    ask(0, 10);
+    let before = server.memory();
+    ask(100, 100);
+    let more = server.memory().saturating_sub(before);
+    assert!(more < 32 << 20, "{more} bytes more");
+    server.stop();
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,6 +127,23 @@ async fn cost_is_told_on_demand_and_is_what_the_pages_have_room_for() {
             assert!(cost["actual"].as_i64().unwrap() <= requested, "{reply}");
             assert!(cost["actual"].as_i64().unwrap() > 10, "{reply}");
         }
+        // What is looked into for each row has a price, wherever it is written.
+        let query = "query($where: ChatUserWhere, $text: String, $search: String) { chatUsers(first: 10, search: $search, where: $where) { nodes { id } } agents(first: 1, where: { or: [{ name: { contains: $text } }, { externalId: { eq: \"a\" } }] }) { nodes { id } } }";
+        for (variables, requested) in [
+            (json!({ "text": "a" }), 11 + 22),
+            (json!({ "text": "a", "search": "a" }), 11 + 22 + 20),
+            (json!({ "text": "a", "where": { "or": vec![json!({ "name": { "contains": "a" } }); 3] } }), 11 + 22 + 60),
+        ] {
+            let body = json!({ "query": query, "variables": variables });
+            let reply = post(&server, body, &[("x-graphql-cost", "1")]).await.json();
+            let cost = &reply["extensions"]["cost"];
+            assert_eq!(cost["requested"], requested, "{reply}");
+            assert!(cost["actual"].as_i64().unwrap() <= requested, "{reply}");
+            assert!(cost["actual"].as_i64().unwrap() >= requested - 11, "{reply}");
+        }
+        let many = (0..50).map(|at| format!("a{at}: chatUsers(first: 1, where: {{ or: [{}] }}) {{ nodes {{ id }} }}", "{ name: { contains: \"x\" } }, ".repeat(48))).collect::<String>();
+        let reply = ask(&server, &format!("{{ {many} b: agents(first: 100) {{ nodes {{ chatUsers(first: 30) {{ nodes {{ id }} }} }} }} }}")).await;
+        assert_eq!(reply.code(), "COST_LIMIT_EXCEEDED", "{}", reply.json());
         // Neither a negative size nor a huge one fools it.
         for size in ["-2147483648", "2147483647"] {
             let reply = ask(&server, &format!("{{ chatUsers(first: {size}) {{ nodes {{ sessions(first: {size}) {{ nodes {{ messages(first: {size}) {{ nodes {{ id }} }} }} }} }} }} }}")).await;

@@ -9,7 +9,7 @@ use parlour::http::Server;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::harness::{Kind, Start, World};
+use crate::harness::{Kind, Start, World, everywhere};
 
 const LIST: &str = "{ chatUsers(first: 50) { nodes { id } } }";
 
@@ -17,6 +17,7 @@ fn limits(burst: u64) -> Limits {
     Limits {
         rate: Some(1),
         rate_burst: burst,
+        rate_database: 0,
         batch: 10,
         ..LimitSettings::default().limits()
     }
@@ -129,6 +130,63 @@ async fn whoever_asks_for_too_much_is_told_when_to_come_again() {
     );
     assert!(!metrics.contains("somebody"));
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_of_the_database_is_charged_when_it_is_done() {
+    everywhere(Start::Audience, async |world| {
+        // So dear that a page of users takes all, which its few objects do not.
+        let limits = Limits {
+            rate_database: 1_000_000_000,
+            ..limits(100)
+        };
+        let server = server(world, limits);
+        let first = send(
+            &server,
+            json!({ "query": LIST }),
+            &[("x-graphql-cost", "1")],
+        )
+        .await;
+        assert_eq!(first.0, StatusCode::OK);
+        let cost = &first.2["extensions"]["cost"];
+        assert!(cost["actual"].as_u64() < Some(50), "{cost}");
+        assert_eq!(first.number("ratelimit-remaining"), 0);
+        let refused = ask(&server, LIST).await;
+        assert_eq!(refused.extension("code"), "RATE_LIMITED");
+        // A debt is a burst at most, and a request that asks the database for nothing owes nothing.
+        assert!(refused.number("retry-after") <= 150, "{:?}", refused.1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_by_condition_pay_for_what_they_may_change_and_get_the_rest_back() {
+    everywhere(Start::Audience, async |world| {
+        let server = server(world, limits(50_000));
+        let ids = world
+            .ask("{ agents(first: 1) { nodes { id } } }", json!({}))
+            .await;
+        let agent = &ids["agents"]["nodes"][0]["id"];
+        let query = "mutation($agent: ID!, $expected: Int, $dry: Boolean!) { tagChatUsers(input: { agentId: $agent, where: { totalSessions: { gte: 0 }, createdAt: { isNull: false } }, tags: [\"bulk\"], expectedCount: $expected, dryRun: $dry }) { count userErrors { code } } }";
+        let ask = async |expected: Value, dry: bool| {
+            let variables = json!({ "agent": agent, "expected": expected, "dry": dry });
+            let body = json!({ "query": query, "variables": variables });
+            let reply = send(&server, body, &[("x-graphql-cost", "1")]).await;
+            let cost = &reply.2["extensions"]["cost"];
+            let payload = &reply.2["data"]["tagChatUsers"];
+            let number = |value: &Value| value.as_i64().unwrap_or_else(|| panic!("{}", reply.2));
+            (number(&cost["requested"]), number(&cost["actual"]), number(&payload["count"]))
+        };
+        let (requested, actual, count) = ask(Value::Null, true).await;
+        assert!(count > 0 && actual <= requested && (10..100).contains(&requested), "{requested} {actual}");
+        let (requested, actual, _) = ask(json!(count + 1), false).await;
+        assert!(requested < 100 && actual <= requested - count, "{requested} {actual}");
+        let (requested, actual, changed) = ask(Value::Null, false).await;
+        assert_eq!(changed, count);
+        assert!((10_000..10_020).contains(&requested), "{requested}");
+        assert!((count..count + 20).contains(&actual), "{actual}");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,6 +86,15 @@ impl Served {
         rest
     }
 
+    /// Bytes of memory that it has.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
+        kilobytes.unwrap().parse::<u64>().unwrap() * 1024
+    }
+
     pub(crate) fn get(&self, address: &str) -> Answer {
         self.send(&format!("GET {address} HTTP/1.1\r\n"), "")
     }

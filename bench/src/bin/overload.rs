@@ -46,6 +46,9 @@ struct Arguments {
     /// other's time
     #[arg(long)]
     apart: bool,
+    /// The crowd asks again as soon as it is answered or refused, instead of three times as much as the peak
+    #[arg(long)]
+    retry: bool,
     /// How long each step takes
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -78,7 +81,7 @@ async fn main() -> Result<()> {
     println!("peak: {:.0} answers/s with {} clients", peak.0, peak.1);
     let mut shares = Vec::new();
     for _ in 0..arguments.rounds {
-        shares.push(round(&asked_for, peak.1, time).await?);
+        shares.push(round(&asked_for, peak.1, arguments.retry, time).await?);
     }
     shares.sort_unstable_by(f64::total_cmp);
     println!(
@@ -92,16 +95,20 @@ async fn main() -> Result<()> {
 }
 
 /// The overload between two peaks; what it answered as a share of what these did, on a machine that has its moods.
-async fn round(asked_for: &Asked, clients: u32, time: Duration) -> Result<f64> {
+async fn round(asked_for: &Asked, clients: u32, retry: bool, time: Duration) -> Result<f64> {
     let before = crowd(asked_for, clients, None, time).await?.rate(200, time);
-    let asked = before * TIMES;
-    let came = crowd(asked_for, CROWD, Some(asked), time).await?;
+    let asked = (!retry).then_some(before * TIMES);
+    let came = crowd(asked_for, CROWD, asked, time).await?;
     let after = crowd(asked_for, clients, None, time).await?.rate(200, time);
     let (good, refused) = (came.rate(200, time), came.rate(503, time));
     let share = good / f64::midpoint(before, after);
     println!(
-        "asked for {asked:.0}/s on {CROWD} connections: {good:.0} answers/s between {before:.0} and {after:.0}, **{share:.2}**, {}; \
+        "asked for {} on {CROWD} connections: {good:.0} answers/s between {before:.0} and {after:.0}, **{share:.2}**, {}; \
          refused {refused:.0}/s, {}; anything else: {}",
+        asked.map_or_else(
+            || "all that is answered".to_owned(),
+            |rate| format!("{rate:.0}/s")
+        ),
         came.told(200),
         came.told(503),
         came.others()

@@ -16,8 +16,8 @@ use tokio_postgres::{Client, Statement as Prepared};
 use super::Plans;
 use super::bind::{self, Parameter};
 use super::target::Target;
-use crate::db::Row;
-use crate::error::{Error, Result, is_lost};
+use crate::db::{Row, tally};
+use crate::error::{ANSWER_TOO_LARGE, Error, Result, is_lost};
 
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 256;
@@ -87,7 +87,7 @@ impl Connection {
         let values = values(statement);
         let prepared = self.prepared(sql, values).await?;
         match self.ask(&prepared, values).await {
-            Err(error) if is_outdated(&error) => {
+            Err(failure) if failure.is_outdated() => {
                 self.prepared.remove(sql);
                 let prepared = Box::pin(self.prepare(sql, values)).await?;
                 Ok(Box::pin(self.ask(&prepared, values)).await?.rows)
@@ -111,12 +111,12 @@ impl Connection {
         // sooner.
         let answers = join_all(answers).await.into_iter();
         let answers: Result<Vec<_>, _> = answers.collect();
-        if answers.as_ref().is_err_and(is_outdated) {
+        if answers.as_ref().is_err_and(Failure::is_outdated) {
             for statement in statements {
                 self.prepared.remove(statement.sql.as_str());
             }
         }
-        Ok(answers?)
+        answers
     }
 
     /// Runs statements that have no values.
@@ -137,15 +137,15 @@ impl Connection {
         Ok(())
     }
 
-    async fn ask(
-        &self,
-        prepared: &Prepared,
-        values: &[Value],
-    ) -> Result<Answer, tokio_postgres::Error> {
+    async fn ask(&self, prepared: &Prepared, values: &[Value]) -> Result<Answer, Failure> {
         let parameters = values.iter().map(Parameter);
         let mut answer = pin!(self.client.query_raw(prepared, parameters).await?);
         let mut rows = Vec::new();
+        let mut left = tally::rows_limit();
         while let Some(row) = answer.try_next().await? {
+            left = left
+                .checked_sub(row.raw_size_bytes() as u64)
+                .ok_or_else(|| DbErr::Custom(ANSWER_TOO_LARGE.to_owned()))?;
             rows.push(Row::from(row));
         }
         let changed = answer.rows_affected().unwrap_or_default();

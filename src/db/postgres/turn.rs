@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sea_orm::Statement;
 use tokio::runtime::Handle;
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::connection::{Answer, Connection, Failure, MOMENT};
 use super::{Plans, Shared, late};
 use crate::db::Row;
+use crate::db::tally::Work;
 
 /// A statement's turn on a connection.
 #[derive(Debug)]
@@ -26,6 +27,37 @@ pub(super) struct Turn {
     under_way: bool,
     /// Whether there may be a transaction that is neither committed nor undone.
     open: bool,
+}
+
+/// What the server does for a statement: what it does for those before it on the connection is not counted.
+struct Working<'a> {
+    connection: &'a Connection,
+    number: u64,
+    work: Option<Work>,
+}
+
+impl<'a> Working<'a> {
+    fn on(connection: &'a Connection, number: u64) -> Self {
+        Self {
+            connection,
+            number,
+            work: Some(Work::start()),
+        }
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        let has_begun = self.connection.is_next(self.number);
+        let most = if has_begun {
+            self.connection.unchanged()
+        } else {
+            Duration::ZERO
+        };
+        if let Some(work) = self.work.take() {
+            work.end_with(most);
+        }
+    }
 }
 
 /// How a turn ended.
@@ -66,6 +98,7 @@ impl Turn {
         };
         let mut answer = pin!(connection.rows(statement, plans));
         self.under_way = true;
+        let _working = Working::on(connection, self.number);
         let answer = loop {
             if connection.is_next(self.number) {
                 break answer.await;

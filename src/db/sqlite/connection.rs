@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::lock;
 use super::table::Table;
 use crate::db::dialect::Dialect;
-use crate::error::{Error, Result};
+use crate::error::{Client, Error, Result};
 
 /// Steps of `SQLite`'s machine between two looks at whether a statement is to end: about a millisecond.
 const STEPS: i32 = 20_000;
@@ -119,17 +119,22 @@ impl File {
     }
 }
 
-/// Runs a statement to its end, unless `is_over` says meanwhile that it is to end at once: once, or for each parent.
+/// Runs a statement to its end, unless `is_over` says meanwhile that it is to end at once: once, or for each parent. All its rows have
+/// `most` bytes at most.
 pub(super) fn run(
     connection: &Connection,
     statement: &Statement,
     parents: Option<&[Uuid]>,
+    most: u64,
     is_over: impl Fn() -> bool + Send + 'static,
 ) -> rusqlite::Result<Vec<Table>> {
     connection.busy_timeout(BUSY)?;
     connection.progress_handler(STEPS, Some(is_over))?;
     let mut runs = Runs::new(connection, statement, parents)?;
-    (0..runs.count).map(|run| kept(runs.begin(run)?)).collect()
+    let mut left = most;
+    (0..runs.count)
+        .map(|run| kept(runs.begin(run)?, &mut left))
+        .collect()
 }
 
 /// Runs a statement on a thread that others want to use too, once, or for each parent: `take` is told which run it is. It waits for no
@@ -226,13 +231,16 @@ pub(super) fn execute(connection: &Connection, statement: &Statement) -> rusqlit
 
 /// The rows of a statement that runs as long as it takes.
 pub(super) fn rows(connection: &Connection, statement: &Statement) -> rusqlite::Result<Table> {
-    kept(prepare(connection, statement)?.raw_query())
+    let mut left = u64::MAX;
+    kept(prepare(connection, statement)?.raw_query(), &mut left)
 }
 
-fn kept(rows: Rows<'_>) -> rusqlite::Result<Table> {
+fn kept(rows: Rows<'_>, left: &mut u64) -> rusqlite::Result<Table> {
     let mut table = None;
-    rest(rows, |row| keep(row, &mut table))?;
-    Ok(table.unwrap_or_default())
+    rest(rows, |row| keep(row, &mut table, *left))?;
+    let table = table.unwrap_or_default();
+    *left = left.saturating_sub(table.bytes());
+    Ok(table)
 }
 
 fn rest(
@@ -256,14 +264,17 @@ fn prepare<'a>(
     Ok(prepared)
 }
 
-/// Keeps a row in a table, which the first one begins.
-pub(super) fn keep(row: &Row<'_>, table: &mut Option<Table>) -> rusqlite::Result<()> {
+/// Keeps a row in a table of `most` bytes at most, which the first one begins.
+pub(super) fn keep(row: &Row<'_>, table: &mut Option<Table>, most: u64) -> rusqlite::Result<()> {
     let table = match table {
         Some(table) => table,
         None => table.insert(Table::new(row.as_ref().column_names()).map_err(unfit)?),
     };
     for column in 0..table.width() {
         table.push(row.get_ref(column)?).map_err(unfit)?;
+    }
+    if table.bytes() > most {
+        return Err(unfit(Client::AnswerTooLarge));
     }
     Ok(())
 }

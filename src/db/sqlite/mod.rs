@@ -26,6 +26,7 @@ pub(crate) use table::Table;
 use live::Live;
 
 use super::Values;
+use super::tally::{self, Work};
 use crate::error::{Internal, Result};
 
 /// Connections.
@@ -72,7 +73,10 @@ impl Pool {
     /// The rows of a statement.
     pub(super) async fn rows(&self, statement: Statement) -> Result<Table> {
         let mut table = None;
-        let kept = self.here(&statement, None, |_, row| connection::keep(row, &mut table));
+        let most = tally::rows_limit();
+        let kept = self.here(&statement, None, |_, row| {
+            connection::keep(row, &mut table, most)
+        });
         match kept {
             Some(kept) => {
                 kept?;
@@ -117,7 +121,8 @@ impl Pool {
         let through = self.here(statement, parents, |run, row| {
             match decode(&Live(row)) {
                 Ok(one) => take(run, one),
-                Err(error) => failed = Some(error),
+                // What fails afterwards may only follow from it.
+                Err(error) => _ = failed.get_or_insert(error),
             }
             Ok(())
         })?;
@@ -147,11 +152,18 @@ impl Pool {
         let left = Left::default();
         let caller = Arc::clone(&left.0);
         let limit = self.0.limits.statement;
+        let most = tally::rows_limit();
         self.with(move |connection| {
             let start = Instant::now();
-            connection::run(connection, &statement, parents.as_deref(), move || {
-                caller.load(Ordering::Relaxed) || !limit.is_zero() && start.elapsed() >= limit
-            })
+            connection::run(
+                connection,
+                &statement,
+                parents.as_deref(),
+                most,
+                move || {
+                    caller.load(Ordering::Relaxed) || !limit.is_zero() && start.elapsed() >= limit
+                },
+            )
         })
         .await
     }
@@ -170,6 +182,7 @@ impl Pool {
         let place = self.0.places.try_acquire().ok()?;
         // Opening one takes longer.
         let connection = lock(&self.0.idle).pop()?;
+        let _work = Work::start();
         let answer = self.0.used(connection, |connection| {
             connection::run_here(connection, statement, parents, take)
         });
@@ -225,6 +238,7 @@ impl Pool {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let place = self.place().await?;
+        let _work = Work::start();
         let shared = Arc::clone(&self.0);
         let answer = on_thread(move || {
             let answer = shared.with(work);

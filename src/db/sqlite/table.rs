@@ -64,6 +64,11 @@ impl Table {
         }
     }
 
+    /// Bytes of its values that have any.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// How many values a row has.
     pub(super) const fn width(&self) -> usize {
         self.width
