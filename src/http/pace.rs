@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Time between two refusals, when there are many.
-const STEP: Duration = Duration::from_millis(2);
+const STEP: Duration = Duration::from_millis(1);
 /// How long a refusal waits at most.
-const MOST: Duration = Duration::from_secs(1);
+const MOST: Duration = Duration::from_millis(250);
 
 /// The pace of all refusals that may be repeated.
 pub(super) struct Pace {
@@ -48,13 +48,13 @@ mod tests {
     use super::{Duration, MOST, STEP, wait};
 
     #[test]
-    fn few_refusals_go_at_once_and_many_wait_a_second_at_most() {
+    fn few_refusals_go_at_once_and_many_wait() {
         let (mut next, now) = (Duration::ZERO, Duration::from_secs(5));
         assert_eq!(wait(&mut next, now), Duration::ZERO);
         assert_eq!(wait(&mut next, now), STEP);
         let longest = (0..10_000).map(|_| wait(&mut next, now)).max();
         assert_eq!(longest, Some(MOST));
-        // Half a second later half of the queue has gone.
+        // After half of that time half of the queue has gone.
         let later = now + MOST / 2;
         assert_eq!(wait(&mut next, later), MOST / 2 + STEP);
         // After a pause the next one goes at once.
