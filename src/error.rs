@@ -34,7 +34,7 @@ pub enum Client {
         reason: Cow<'static, str>,
     },
     /// Whoever asks may not use an argument.
-    #[error("{argument}: needs the permission {permission}")]
+    #[error("{argument}: requires the permission {permission}")]
     ForbiddenArgument {
         /// Where in the arguments, dotted.
         argument: String,
@@ -56,10 +56,10 @@ pub enum Client {
     )]
     KeyTaken,
     /// It takes a permission that whoever asks does not have.
-    #[error("this needs the permission `{}`", .0.name())]
+    #[error("requires the permission `{}`", .0.name())]
     Forbidden(Permission),
     /// It is not for those who are limited to some agents.
-    #[error("this is for those who may see every agent")]
+    #[error("requires access to every agent")]
     ForbiddenToLimited,
 }
 

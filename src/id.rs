@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 
 /// The kinds of things that have ids, by the prefix of the id's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Noun {
+pub enum ObjectKind {
     /// `agent_…`
     Agent,
     /// `user_…`
@@ -31,7 +31,7 @@ pub enum Noun {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const DIGITS: usize = 26;
 
-impl Noun {
+impl ObjectKind {
     const ALL: [Self; 8] = [
         Self::Agent,
         Self::ChatUser,
@@ -81,9 +81,9 @@ impl Noun {
 }
 
 /// What a text form names; `None` for garbage.
-pub fn decode(text: &str) -> Option<(Noun, Uuid)> {
+pub fn decode(text: &str) -> Option<(ObjectKind, Uuid)> {
     let id: TypeSafeId<DynamicType> = text.parse().ok()?;
-    let noun = Noun::ALL
+    let noun = ObjectKind::ALL
         .into_iter()
         .find(|noun| noun.prefix() == id.type_prefix())?;
     Some((noun, id.uuid()))
@@ -135,7 +135,7 @@ mod tests {
     use type_safe_id::{DynamicType, TypeSafeId};
     use uuid::Uuid;
 
-    use super::{MAX_PLACE, Noun, decode, derive, derive_at_place, place};
+    use super::{MAX_PLACE, ObjectKind, decode, derive, derive_at_place, place};
     use crate::clock::Timestamp;
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
             0x0123_4567_89ab_cdef << 60,
         ];
         for id in others.map(Uuid::from_u128).into_iter().chain([id]) {
-            for noun in Noun::ALL {
+            for noun in ObjectKind::ALL {
                 let text = noun.encode(id);
                 assert_eq!(decode(&text), Some((noun, id)));
                 let prefix = DynamicType::new(noun.prefix()).unwrap();
@@ -161,7 +161,10 @@ mod tests {
             }
         }
         let id = derive(Timestamp(1_700_000_000_000_000), &[b"a", b"b"]);
-        assert_eq!(Noun::Agent.decode(&Noun::ChatUser.encode(id)), None);
+        assert_eq!(
+            ObjectKind::Agent.decode(&ObjectKind::ChatUser.encode(id)),
+            None
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parlour::db::Database;
 use parlour::write::event::Event;
-use parlour::write::{Fate, apply_in_lanes};
+use parlour::write::{EventOutcome, apply_in_lanes};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use uuid::Uuid;
@@ -79,11 +79,11 @@ pub(crate) async fn load(kind: Kind, url: &str, wanted: &Wanted) -> Result<Loadi
 async fn store_batch(database: &Database, events: &[Event]) -> Result<u64> {
     let outcome = apply_in_lanes(&database.writer, events).await?;
     let mut recorded = 0;
-    for fate in outcome.fates {
+    for fate in outcome.outcomes {
         match fate {
-            Fate::Recorded => recorded += 1,
-            Fate::Duplicate => {}
-            Fate::Rejected(rejection) => {
+            EventOutcome::Recorded => recorded += 1,
+            EventOutcome::Duplicate => {}
+            EventOutcome::Rejected(rejection) => {
                 return Err(format!(
                     "an event was rejected: {} {}",
                     rejection.key, rejection.reason

@@ -1,4 +1,4 @@
-//! `#[plain_fields]`: the fields of an object that need no waiting, as functions that write them.
+//! `#[fast_fields]`: the fields of an object that need no waiting, as functions that write them.
 
 use heck::ToLowerCamelCase;
 use proc_macro2::TokenStream;
@@ -9,13 +9,13 @@ use syn::{
     LitStr, Meta, PathArguments, PathSegment, ReturnType, Type, parse_macro_input,
 };
 
-/// Put above the `#[Object]` of a type, makes it `PlainFields`: its methods that are not `async` are values that can be had
+/// Put above the `#[Object]` of a type, makes it `FastFields`: its methods that are not `async` are values that can be had
 /// without the executor, and those that return a connection are lists of many objects that can be read together. All fields of a
 /// `SimpleObject` are values.
 ///
 /// The methods stay as they are, and so does all that `#[Object]` makes of them: the schema and the stock way to resolve.
 #[proc_macro_attribute]
-pub fn plain_fields(
+pub fn fast_fields(
     _: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
@@ -55,7 +55,7 @@ fn values(object: &ItemStruct) -> syn::Result<TokenStream> {
             None => value.to_string().to_lower_camel_case(),
         };
         Ok(quote! {
-            #name => PlainField::Value {
+            #name => FastField::Value {
                 is_plain: <#ty as Plain>::is_plain,
                 write: |this, at, json| Plain::write(&this.#value, at, json),
             }
@@ -67,9 +67,9 @@ fn values(object: &ItemStruct) -> syn::Result<TokenStream> {
 
 fn expand(this: &impl ToTokens, fields: &[TokenStream]) -> TokenStream {
     quote! {
-        impl crate::graphql::render::PlainFields for #this {
-            fn plain_field(name: &str) -> ::std::option::Option<crate::graphql::render::PlainField<Self>> {
-                use crate::graphql::render::{Children, Plain, PlainField, at_once};
+        impl crate::graphql::fast_path::FastFields for #this {
+            fn fast_field(name: &str) -> ::std::option::Option<crate::graphql::fast_path::FastField<Self>> {
+                use crate::graphql::fast_path::{Children, Plain, FastField, at_once};
                 ::std::option::Option::Some(match name {
                     #(#fields,)*
                     _ => return ::std::option::Option::None,
@@ -92,7 +92,7 @@ fn field(method: &ImplItemFn) -> syn::Result<Option<TokenStream>> {
         let values = (0..names.len()).map(|at| format_ident!("argument_{at}"));
         let values: Vec<_> = values.collect();
         return Ok(Some(quote! {
-            #field => PlainField::Children {
+            #field => FastField::Children {
                 is_plain: <#list as Children>::is_plain,
                 of: |this, at| {
                     #(let #values = at.argument::<#types>(#names)?;)*
@@ -104,7 +104,7 @@ fn field(method: &ImplItemFn) -> syn::Result<Option<TokenStream>> {
     // `#[Object]` gives every method a context, whether or not it looks at one.
     Ok(method.sig.asyncness.is_none().then(|| {
         quote! {
-            #field => PlainField::Value {
+            #field => FastField::Value {
                 is_plain: <#output as Plain>::is_plain,
                 write: |this, at, json| Plain::write(&this.#name(at.context()), at, json),
             }

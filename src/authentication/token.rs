@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::db::Database;
 use crate::entity::token::Model;
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::token::by_hash;
 use crate::roles::Roles;
 use crate::secret::{Fingerprint, Secret};
@@ -175,7 +175,7 @@ impl Known {
     fn new(row: &Model, roles: &Roles) -> Self {
         let names = row.role_names();
         let agents = row.agent_ids().map_or(Agents::All, |ids| {
-            Agents::only(ids.iter().filter_map(|id| Noun::Agent.decode(id)))
+            Agents::only(ids.iter().filter_map(|id| ObjectKind::Agent.decode(id)))
         });
         Self {
             id: row.id,
@@ -208,7 +208,7 @@ mod tests {
     use crate::caller::{Agents, Permissions};
     use crate::clock::Timestamp;
     use crate::entity::token::Model;
-    use crate::id::Noun;
+    use crate::id::ObjectKind;
     use crate::roles::Roles;
     use uuid::Uuid;
 
@@ -256,7 +256,7 @@ mod tests {
         let principal = Known::new(&row, &Roles::default()).principal;
         assert_eq!(principal.permissions, Permissions::default());
         assert_eq!(principal.agents, Agents::only([]));
-        let agent = Noun::Agent.encode(Uuid::from_u128(7));
+        let agent = ObjectKind::Agent.encode(Uuid::from_u128(7));
         let row = Model {
             agents: Some(format!(r#"["{agent}", "agent_x"]"#)),
             ..token()

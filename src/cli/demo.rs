@@ -14,7 +14,7 @@ use crate::db::Database;
 use crate::demo::{Audience, Size};
 use crate::error::Result;
 use crate::write::event::Event;
-use crate::write::{Fate, apply_in_lanes};
+use crate::write::{EventOutcome, apply_in_lanes};
 
 /// Events that go into the database together: enough for the price of a commit not to matter, few enough to be held.
 const BATCH: usize = 20_000;
@@ -109,11 +109,11 @@ pub(super) async fn fill(database: &Database, size: Size) -> Result<Summary> {
 async fn store(database: &Database, batch: &[Event]) -> Result<Summary> {
     let outcome = apply_in_lanes(&database.writer, batch).await?;
     let messages = outcome
-        .fates
+        .outcomes
         .iter()
-        .filter(|fate| **fate == Fate::Recorded)
+        .filter(|fate| **fate == EventOutcome::Recorded)
         .count() as u64;
-    let skipped = outcome.fates.len() as u64 - messages;
+    let skipped = outcome.outcomes.len() as u64 - messages;
     Ok(Summary {
         agents: outcome.agents,
         users: outcome.users,

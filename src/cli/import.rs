@@ -20,7 +20,7 @@ use crate::import::{
     Allowed, Batch, Broken, MAX_WINDOW_LOG, Position, Reading, Reject, RejectsFile, Source,
     WINDOW_LOG, total_bytes,
 };
-use crate::write::{Fate, apply_in_lanes};
+use crate::write::{EventOutcome, apply_in_lanes};
 
 /// How many rejected lines are shown; all of them are counted, and kept with `--rejects`.
 const SHOWN: u64 = 20;
@@ -127,30 +127,30 @@ impl Import {
     async fn batch(&mut self, mut batch: Batch, database: &Database) -> Result<()> {
         let broken = std::mem::take(&mut batch.broken);
         let lines = batch.lines();
-        let mut fates = Vec::new();
+        let mut outcomes = Vec::new();
         if !batch.events.is_empty() {
             let outcome = apply_in_lanes(&database.writer, &batch.events).await?;
             self.summary.agents += outcome.agents;
             self.summary.users += outcome.users;
             self.summary.sessions += outcome.sessions;
-            fates = outcome.fates;
+            outcomes = outcome.outcomes;
         }
         self.summary.lines += count(lines);
         self.summary.recorded += count(
-            fates
+            outcomes
                 .iter()
-                .filter(|fate| matches!(fate, Fate::Recorded))
+                .filter(|fate| matches!(fate, EventOutcome::Recorded))
                 .count(),
         );
         self.summary.duplicates += count(
-            fates
+            outcomes
                 .iter()
-                .filter(|fate| matches!(fate, Fate::Duplicate))
+                .filter(|fate| matches!(fate, EventOutcome::Duplicate))
                 .count(),
         );
-        let refused = fates.into_iter().map(|fate| match fate {
-            Fate::Rejected(rejection) => Some(rejection),
-            Fate::Recorded | Fate::Duplicate => None,
+        let refused = outcomes.into_iter().map(|fate| match fate {
+            EventOutcome::Rejected(rejection) => Some(rejection),
+            EventOutcome::Recorded | EventOutcome::Duplicate => None,
         });
         for reject in batch.into_rejects(refused) {
             self.reject(&reject)?;

@@ -13,7 +13,7 @@ use crate::config::{ConfigFile, DatabaseSettings, ServeSettings};
 use crate::db::Database;
 use crate::entity::token::Model;
 use crate::error::{Error, Result};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::{agent, token};
 use crate::secret::Secret;
 use crate::write::token::{CreateToken, Draft, Refused, RevokeToken};
@@ -106,7 +106,7 @@ async fn create(config: &ConfigFile, database: &Database, wanted: &Create) -> Re
     let created = created.map_err(|refused| refusal(&refused, &wanted.name))?;
     let row = token::by_name(&database.reader, wanted.name.trim()).await?;
     let told = row.as_ref().map(tell).unwrap_or_default();
-    let id = Noun::Token.encode(created.id);
+    let id = ObjectKind::Token.encode(created.id);
     eprintln!("{id}\n{told}\nSend it as `Authorization: Bearer …`. It is not shown again:");
     println!("{}", secret.reveal());
     Ok(())
@@ -118,7 +118,7 @@ fn refusal(refused: &Refused, name: &str) -> Error {
             let reason = format!("`{name}` is the name of a token: revoke that one first");
             Error::bad_input("name", reason)
         }
-        Refused::NoAgent(id) => no_agent(&Noun::Agent.encode(*id)),
+        Refused::NoAgent(id) => no_agent(&ObjectKind::Agent.encode(*id)),
         Refused::Over => Error::bad_input("expires", "is over already"),
         Refused::NotFound => Error::bad_input("token", format!("no token is `{name}`")),
     }
@@ -132,7 +132,7 @@ fn no_agent(text: &str) -> Error {
 async fn agents(database: &Database, given: &[String]) -> Result<Option<Vec<uuid::Uuid>>> {
     let mut agents = Vec::with_capacity(given.len());
     for text in given {
-        let found = match Noun::Agent.decode(text) {
+        let found = match ObjectKind::Agent.decode(text) {
             Some(id) => Some(id),
             None => agent::ids_by_external_ids(&database.reader, &[text])
                 .await?
@@ -171,7 +171,7 @@ async fn list(database: &Database, as_json: bool) -> Result<()> {
         return Ok(());
     }
     for row in &rows {
-        println!("{}  {}", Noun::Token.encode(row.id), tell(row));
+        println!("{}  {}", ObjectKind::Token.encode(row.id), tell(row));
     }
     if rows.is_empty() {
         eprintln!("there is no token");
@@ -204,7 +204,7 @@ fn tell(row: &Model) -> String {
 fn json(row: &Model) -> Value {
     let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
     json!({
-        "id": Noun::Token.encode(row.id),
+        "id": ObjectKind::Token.encode(row.id),
         "name": row.name,
         "roles": row.role_names(),
         "agents": row.agent_ids(),
@@ -218,12 +218,14 @@ fn json(row: &Model) -> Value {
 
 async fn revoke(database: &Database, text: &str) -> Result<()> {
     let named = token::by_name(&database.reader, text).await?;
-    let id = named.map(|row| row.id).or_else(|| Noun::Token.decode(text));
+    let id = named
+        .map(|row| row.id)
+        .or_else(|| ObjectKind::Token.decode(text));
     let id = id.ok_or_else(|| refusal(&Refused::NotFound, text))?;
     let by = somebody_here();
     let work = RevokeToken::new(id, Timestamp::now(), &by)?;
     let revoked = database.writer.transaction(&work).await?;
     revoked.map_err(|refused| refusal(&refused, text))?;
-    eprintln!("{} is revoked", Noun::Token.encode(id));
+    eprintln!("{} is revoked", ObjectKind::Token.encode(id));
     Ok(())
 }

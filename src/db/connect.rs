@@ -6,7 +6,7 @@ use super::dialect::Dialect;
 use super::reader::Connections;
 use super::schema::{self, Migrate};
 use super::share::Shares;
-use super::{Reader, Row, Transaction, Undone, Work, Writer, postgres, sqlite};
+use super::{Reader, Row, Transaction, TransactionError, UnitOfWork, Writer, postgres, sqlite};
 use crate::error::{Error, Result};
 
 /// A database, by what may be done with it.
@@ -108,10 +108,10 @@ const UNSUITED: &str = "SELECT 'encoding'::text AS what, current_setting('server
 /// Looks for what is unsuited, and where it is.
 struct Unsuited;
 
-impl Work for Unsuited {
+impl UnitOfWork for Unsuited {
     type Output = Option<(String, String)>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let rows = transaction
             .rows(transaction.dialect().raw(UNSUITED, []))
             .await?;

@@ -9,8 +9,8 @@ use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
 use super::grams;
-use super::rows::{Column, Key, Rows};
-use super::wording::Wording;
+use super::json_batch::{Column, Key, Rows};
+use super::sql_text::Wording;
 
 /// From how many entries of the index on a walk along the order costs PostgreSQL less than looking all of them up.
 const MANY: u64 = 2_000;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 /// The users whose personal data a request has read so far.
 #[derive(Debug, Default)]
-pub struct Disclosed(Mutex<BTreeSet<Uuid>>);
+pub struct DisclosureLog(Mutex<BTreeSet<Uuid>>);
 
-impl Disclosed {
+impl DisclosureLog {
     /// These too.
     pub fn add(&self, users: impl IntoIterator<Item = Uuid>) {
         self.0

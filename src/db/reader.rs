@@ -8,11 +8,11 @@ use sea_orm::{DbErr, Statement};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
-use super::disclosed::Disclosed;
+use super::disclosed::DisclosureLog;
 use super::learned::Learned;
+use super::query_stats::{self, Watch};
 use super::row::{FromRow, Row, Values};
 use super::share::{Share, Shares};
-use super::tally::{self, Watch};
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
 use crate::entity::personal;
@@ -26,7 +26,7 @@ pub struct Reader {
     apart: Connections,
     dialect: Dialect,
     principal: Arc<Principal>,
-    disclosed: Option<Arc<Disclosed>>,
+    disclosed: Option<Arc<DisclosureLog>>,
     /// The platforms whose ids are personal.
     personal: Platforms,
     /// Of which searches an index had to be asked.
@@ -74,7 +74,7 @@ impl Reader {
 
     /// The same reads, of which `disclosed` is told whose personal data they brought.
     #[must_use]
-    pub fn noting(&self, disclosed: Arc<Disclosed>) -> Self {
+    pub fn noting(&self, disclosed: Arc<DisclosureLog>) -> Self {
         Self {
             disclosed: Some(disclosed),
             ..self.clone()
@@ -82,7 +82,7 @@ impl Reader {
     }
 
     /// Where it is told whose personal data was read, when somebody wants to know.
-    pub fn disclosed(&self) -> Option<&Disclosed> {
+    pub fn disclosed(&self) -> Option<&DisclosureLog> {
         self.disclosed.as_deref()
     }
 
@@ -125,7 +125,7 @@ impl Reader {
     /// The same reads, on connections for queries that may take long: in PostgreSQL each has one to itself, and `SQLite` ends them
     /// at the statement timeout.
     #[must_use]
-    pub fn apart(&self) -> Self {
+    pub fn dedicated(&self) -> Self {
         Self {
             connections: self.apart.clone(),
             ..self.clone()
@@ -135,9 +135,9 @@ impl Reader {
     /// The same reads, on such connections, for queries whose best plan depends on their values: PostgreSQL plans them with these
     /// each time.
     #[must_use]
-    pub fn planned(&self) -> Self {
+    pub fn custom_plan(&self) -> Self {
         Self {
-            connections: self.apart.planned(),
+            connections: self.apart.custom_plan(),
             ..self.clone()
         }
     }
@@ -215,7 +215,7 @@ impl Reader {
 
 impl Connections {
     /// The same, where each statement is planned with its values. `SQLite` does so everywhere but for short ones.
-    fn planned(&self) -> Self {
+    fn custom_plan(&self) -> Self {
         match self {
             Self::Sqlite(pool) => Self::Sqlite(pool.clone()),
             Self::Postgres(pool) => Self::Postgres(pool.planning(postgres::Plans::EachTime)),
@@ -229,10 +229,12 @@ impl Connections {
     ) -> Result<Vec<T>> {
         let rows: Vec<Row> = match self {
             // Where they are never kept.
-            Self::Sqlite(pool) => match tally::attempt(|| pool.each_here(&statement, &decode)) {
-                Some(all) => return all,
-                None => pool.rows_there(statement).await?.into(),
-            },
+            Self::Sqlite(pool) => {
+                match query_stats::attempt(|| pool.each_inline(&statement, &decode)) {
+                    Some(all) => return all,
+                    None => pool.rows_on_blocking_pool(statement).await?.into(),
+                }
+            }
             Self::Postgres(_) => self.rows(statement).await?,
         };
         let all = rows.iter().map(|row| decode(row));
@@ -249,11 +251,14 @@ impl Connections {
         match self {
             Self::Sqlite(pool) => {
                 if let Some(lists) =
-                    tally::attempt(|| pool.lists_here(&statement, parents, &decode))
+                    query_stats::attempt(|| pool.lists_inline(&statement, parents, &decode))
                 {
                     return lists;
                 }
-                let tables = pool.lists_there(statement, parents).await?.into_iter();
+                let tables = pool
+                    .lists_on_blocking_pool(statement, parents)
+                    .await?
+                    .into_iter();
                 let decoded = |rows: Vec<Row>| rows.iter().map(|row| decode(row)).collect();
                 let lists = tables.map(|table| decoded(table.into()));
                 Ok(lists.collect::<Result<_, _>>()?)

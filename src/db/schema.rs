@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::by_name;
 use super::dialect::Dialect;
-use super::undone::Undone;
-use super::writer::{Transaction, Work, Writer};
+use super::transaction_error::TransactionError;
+use super::writer::{Transaction, UnitOfWork, Writer};
 use super::{Reader, Row};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -51,10 +51,10 @@ pub(super) async fn change(writer: &Writer, change: Migrate) -> Result<()> {
     writer.transaction(&change).await
 }
 
-impl Work for Migrate {
+impl UnitOfWork for Migrate {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         let dialect = transaction.dialect();
         if let Some(lock) = dialect.migration_lock() {
             transaction.rows(dialect.raw(lock, [])).await?;
@@ -91,10 +91,10 @@ impl Work for Migrate {
 /// Looks for the migrations that are applied.
 struct Applied;
 
-impl Work for Applied {
+impl UnitOfWork for Applied {
     type Output = HashSet<String>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<HashSet<String>, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<HashSet<String>, TransactionError> {
         let dialect = transaction.dialect();
         let is_there = transaction
             .rows(dialect.raw(dialect.migrations(), []))
@@ -113,7 +113,7 @@ fn versions(rows: &[Row]) -> Result<HashSet<String>, DbErr> {
 }
 
 /// Runs the statements of a migration.
-async fn run(transaction: &Transaction, statements: Vec<String>) -> Result<(), Undone> {
+async fn run(transaction: &Transaction, statements: Vec<String>) -> Result<(), TransactionError> {
     for sql in statements {
         let statement = transaction.dialect().raw(sql.as_str(), []);
         if let Err(undone) = transaction.execute(statement).await {
@@ -124,9 +124,9 @@ async fn run(transaction: &Transaction, statements: Vec<String>) -> Result<(), U
 }
 
 /// An extension that cannot be made available is made so by somebody else.
-fn explain(undone: Undone, sql: &str) -> Undone {
+fn explain(undone: TransactionError, sql: &str) -> TransactionError {
     match (undone, sql.strip_prefix(EXTENSION)) {
-        (Undone::Failed(error), Some(name)) => {
+        (TransactionError::Failed(error), Some(name)) => {
             let why = match error {
                 Error::Internal(internal) => internal.to_string(),
                 Error::Client(client) => client.to_string(),
@@ -142,7 +142,7 @@ fn explain(undone: Undone, sql: &str) -> Undone {
 }
 
 /// Puts the users into the index of grams that a migration has emptied, because what it knows of each has changed.
-async fn index(transaction: &Transaction) -> Result<(), Undone> {
+async fn index(transaction: &Transaction) -> Result<(), TransactionError> {
     let dialect = transaction.dialect();
     let Some(sql) = dialect.unindexed() else {
         return Ok(());

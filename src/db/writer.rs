@@ -7,11 +7,11 @@ use sea_orm::Statement;
 use serde::Serialize;
 
 use super::dialect::Dialect;
+use super::json_batch::{Column, Rows};
+use super::query_stats::{DatabaseWork, Watch};
 use super::row::{FromRow, Row};
-use super::rows::{Column, Rows};
 use super::sqlite::Table;
-use super::tally::{Watch, Work as Working};
-use super::undone::Undone;
+use super::transaction_error::TransactionError;
 use super::{postgres, sqlite};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 pub struct Writer {
     connections: Connections,
-    lanes: usize,
+    parallelism: usize,
 }
 
 /// Connections that write.
@@ -40,21 +40,21 @@ enum Connections {
 /// A transaction under way; undone unless committed.
 #[derive(Debug)]
 pub struct Transaction {
-    held: Held,
-    offer: u8,
+    held: PinnedConnection,
+    id_salt: u8,
     /// Its work, from when it has its lock: what it waits for before is the work of others.
-    working: OnceLock<Working>,
+    working: OnceLock<DatabaseWork>,
 }
 
 /// A connection that a transaction has to itself.
 #[derive(Debug)]
-enum Held {
-    Sqlite(sqlite::Held),
-    Postgres(postgres::Held),
+enum PinnedConnection {
+    Sqlite(sqlite::PinnedConnection),
+    Postgres(postgres::PinnedConnection),
 }
 
 /// What a transaction does. It is run again after a conflict, so it keeps nothing of a run but what it answers.
-pub trait Work: Sync {
+pub trait UnitOfWork: Sync {
     /// What comes of it.
     type Output: Send;
 
@@ -62,21 +62,21 @@ pub trait Work: Sync {
     fn run<'a>(
         &'a self,
         transaction: &'a Transaction,
-    ) -> impl Future<Output = Result<Self::Output, Undone>> + Send + 'a;
+    ) -> impl Future<Output = Result<Self::Output, TransactionError>> + Send + 'a;
 }
 
 impl Writer {
     pub(super) const fn sqlite(pool: sqlite::Pool) -> Self {
         Self {
             connections: Connections::Sqlite(pool),
-            lanes: 1,
+            parallelism: 1,
         }
     }
 
-    pub(super) fn postgres(pool: postgres::Pool, lanes: u32) -> Self {
+    pub(super) fn postgres(pool: postgres::Pool, parallelism: u32) -> Self {
         Self {
             connections: Connections::Postgres(pool),
-            lanes: usize::try_from(lanes).unwrap_or(1),
+            parallelism: usize::try_from(parallelism).unwrap_or(1),
         }
     }
 
@@ -89,8 +89,8 @@ impl Writer {
     }
 
     /// How many transactions can be under way at once.
-    pub const fn lanes(&self) -> usize {
-        self.lanes
+    pub const fn parallelism(&self) -> usize {
+        self.parallelism
     }
 
     /// The pool: name, open connections, idle ones among them.
@@ -104,59 +104,61 @@ impl Writer {
 
     /// Runs `work` in a transaction and commits what it did. A deadlock or a conflict with another writer undoes it and runs it
     /// again, and so does a connection that breaks before the commit, once.
-    pub async fn transaction<W: Work>(&self, work: &W) -> Result<W::Output> {
-        Ok(self.transaction_asked(work, None).await?.0)
+    pub async fn transaction<W: UnitOfWork>(&self, work: &W) -> Result<W::Output> {
+        Ok(self.transaction_returning(work, None).await?.0)
     }
 
     /// As [`Self::transaction`], with the rows of a question about what it leaves. It is asked right before the commit, and PostgreSQL
     /// hears of it together with the last changes.
-    pub async fn transaction_asked<W: Work>(
+    pub async fn transaction_returning<W: UnitOfWork>(
         &self,
         work: &W,
         question: Option<&Statement>,
     ) -> Result<(W::Output, Vec<Row>)> {
         let begun = Instant::now();
         let mut tried = 0;
-        let mut offer = 0;
+        let mut id_salt = 0;
         // When a connection broke: then only one that is opened later will do.
         let mut broken = None;
         loop {
             tried += 1;
             let start = Instant::now();
-            match self.attempt(work, question, offer, broken).await {
-                Err(Undone::Taken) if tried < TRIES => {
+            match self.attempt(work, question, id_salt, broken).await {
+                Err(TransactionError::UniqueViolation) if tried < TRIES => {
                     // Somebody may have been erased and heard of again many times: then the ids next in line are taken too.
-                    offer = if tried < 3 { offer + 1 } else { any() };
+                    id_salt = if tried < 3 { id_salt + 1 } else { any() };
                 }
-                Err(Undone::Conflict(_)) if tried < TRIES => {
+                Err(TransactionError::Conflict(_)) if tried < TRIES => {
                     tokio::time::sleep(Duration::from_millis(5 << tried)).await;
                 }
                 // Whoever waits here may go away, and others go on.
-                Err(Undone::Locked(_)) if begun.elapsed() < LOCKED => {
+                Err(TransactionError::Locked(_)) if begun.elapsed() < LOCKED => {
                     tried -= 1;
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(Undone::Lost(_)) if broken.is_none() => broken = Some(start),
+                Err(TransactionError::ConnectionLost(_)) if broken.is_none() => {
+                    broken = Some(start)
+                }
                 result => return Ok(result?),
             }
         }
     }
 
-    async fn attempt<W: Work>(
+    async fn attempt<W: UnitOfWork>(
         &self,
         work: &W,
         question: Option<&Statement>,
-        offer: u8,
+        id_salt: u8,
         broken: Option<Instant>,
-    ) -> Result<(W::Output, Vec<Row>), Undone> {
+    ) -> Result<(W::Output, Vec<Row>), TransactionError> {
         match &self.connections {
             Connections::Sqlite(pool) => {
-                let held = Held::Sqlite(pool.hold().await?);
-                sqlite::here(Transaction::new(held, offer).of(work, question)).await
+                let held = PinnedConnection::Sqlite(pool.hold().await?);
+                sqlite::block_in_place(Transaction::new(held, id_salt).of(work, question)).await
             }
             Connections::Postgres(pool) => {
-                let held = Held::Postgres(pool.hold(broken).await?);
-                Transaction::new(held, offer).of(work, question).await
+                let held = PinnedConnection::Postgres(pool.hold(broken).await?);
+                Transaction::new(held, id_salt).of(work, question).await
             }
         }
     }
@@ -166,7 +168,7 @@ impl Writer {
         match &self.connections {
             Connections::Sqlite(pool) => {
                 let held = pool.hold().await?;
-                Ok(sqlite::here(async { held.batch(sql) }).await?)
+                Ok(sqlite::block_in_place(async { held.batch(sql) }).await?)
             }
             Connections::Postgres(pool) => pool.hold(None).await?.batch(sql).await,
         }
@@ -187,30 +189,30 @@ fn any() -> u8 {
 }
 
 impl Transaction {
-    const fn new(held: Held, offer: u8) -> Self {
+    const fn new(held: PinnedConnection, id_salt: u8) -> Self {
         Self {
             held,
-            offer,
+            id_salt,
             working: OnceLock::new(),
         }
     }
 
     /// From its beginning to its end.
-    async fn of<W: Work>(
+    async fn of<W: UnitOfWork>(
         self,
         work: &W,
         question: Option<&Statement>,
-    ) -> Result<(W::Output, Vec<Row>), Undone> {
+    ) -> Result<(W::Output, Vec<Row>), TransactionError> {
         let begun = match &self.held {
             // One that begins without a lock, and turns out to write, fails when another one wrote meanwhile. This one waits its turn.
-            Held::Sqlite(held) => held.begin().map_err(Undone::before),
-            Held::Postgres(held) => {
+            PinnedConnection::Sqlite(held) => held.begin().map_err(TransactionError::before),
+            PinnedConnection::Postgres(held) => {
                 held.begin().await;
                 Ok(())
             }
         };
         begun?;
-        if let Held::Sqlite(_) = self.held {
+        if let PinnedConnection::Sqlite(_) = self.held {
             self.has_lock();
         }
         match work.run(&self).await {
@@ -223,7 +225,7 @@ impl Transaction {
     }
 
     /// Commits. The rows of the question that is asked before.
-    async fn end(&self, question: Option<&Statement>) -> Result<Vec<Row>, Undone> {
+    async fn end(&self, question: Option<&Statement>) -> Result<Vec<Row>, TransactionError> {
         let Some(question) = question else {
             return self.commit(None).await;
         };
@@ -231,45 +233,45 @@ impl Transaction {
         watch.over(self.commit(Some(question)), Vec::len).await
     }
 
-    async fn commit(&self, question: Option<&Statement>) -> Result<Vec<Row>, Undone> {
+    async fn commit(&self, question: Option<&Statement>) -> Result<Vec<Row>, TransactionError> {
         match &self.held {
-            Held::Sqlite(held) => {
+            PinnedConnection::Sqlite(held) => {
                 let rows = question.map_or_else(|| Ok(Table::default()), |one| held.rows(one))?;
                 held.batch("COMMIT")?;
                 Ok(rows.into())
             }
-            Held::Postgres(held) => held.commit(question.cloned()).await,
+            PinnedConnection::Postgres(held) => held.commit(question.cloned()).await,
         }
     }
 
     async fn undo(&self) {
         match &self.held {
             // When it is let go of.
-            Held::Sqlite(_) => {}
-            Held::Postgres(held) => held.undo().await,
+            PinnedConnection::Sqlite(_) => {}
+            PinnedConnection::Postgres(held) => held.undo().await,
         }
     }
 
     /// Notes that it has its lock. On PostgreSQL it is asked for by the first statement that is waited for.
     fn has_lock(&self) {
-        self.working.get_or_init(Working::start);
+        self.working.get_or_init(DatabaseWork::start);
     }
 
     /// How this database says things.
     pub const fn dialect(&self) -> Dialect {
         match self.held {
-            Held::Sqlite(_) => Dialect::Sqlite,
-            Held::Postgres(_) => Dialect::Postgres,
+            PinnedConnection::Sqlite(_) => Dialect::Sqlite,
+            PinnedConnection::Postgres(_) => Dialect::Postgres,
         }
     }
 
     /// Runs a statement. How many rows it changed.
-    pub async fn execute(&self, statement: Statement) -> Result<u64, Undone> {
+    pub async fn execute(&self, statement: Statement) -> Result<u64, TransactionError> {
         let watch = Watch::start(self.dialect(), &statement);
         let result = async {
             match &self.held {
-                Held::Sqlite(held) => Ok(held.execute(&statement)?),
-                Held::Postgres(held) => Ok(held.answer(statement).await?.changed),
+                PinnedConnection::Sqlite(held) => Ok(held.execute(&statement)?),
+                PinnedConnection::Postgres(held) => Ok(held.answer(statement).await?.changed),
             }
         };
         let changed = watch.over(result, |_| 0).await;
@@ -279,47 +281,54 @@ impl Transaction {
 
     /// Runs a statement before the next one that is waited for, or at the end: what it changes nobody needs to know. PostgreSQL
     /// is sent both at once.
-    pub async fn later(&self, statement: Statement) -> Result<(), Undone> {
+    pub async fn enqueue(&self, statement: Statement) -> Result<(), TransactionError> {
         let watch = Watch::start(self.dialect(), &statement);
         let result = async {
             match &self.held {
-                Held::Sqlite(held) => {
+                PinnedConnection::Sqlite(held) => {
                     held.execute(&statement)?;
                 }
-                Held::Postgres(held) => held.later(statement).await,
+                PinnedConnection::Postgres(held) => held.enqueue(statement).await,
             }
             Ok(())
         };
         watch.over(result, |()| 0).await
     }
 
-    /// As [`Self::later`], a change of a table that has nothing to do with the others that are put off in this way: PostgreSQL is
+    /// As [`Self::enqueue`], a change of a table that has nothing to do with the others that are put off in this way: PostgreSQL is
     /// sent those of several tables as one statement.
-    pub async fn beside(&self, table: &'static str, statement: Statement) -> Result<(), Undone> {
-        let Held::Postgres(held) = &self.held else {
-            return self.later(statement).await;
+    pub async fn enqueue_mergeable(
+        &self,
+        table: &'static str,
+        statement: Statement,
+    ) -> Result<(), TransactionError> {
+        let PinnedConnection::Postgres(held) = &self.held else {
+            return self.enqueue(statement).await;
         };
         let watch = Watch::start(self.dialect(), &statement);
         let put_off = async {
-            held.beside(table, statement).await;
+            held.enqueue_mergeable(table, statement).await;
             Ok(())
         };
         watch.over(put_off, |()| 0).await
     }
 
     /// The rows of a statement.
-    pub async fn fetch<T: FromRow>(&self, statement: Statement) -> Result<Vec<T>, Undone> {
+    pub async fn fetch<T: FromRow>(
+        &self,
+        statement: Statement,
+    ) -> Result<Vec<T>, TransactionError> {
         let rows = self.rows(statement).await?;
         Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
     }
 
     /// The rows of a statement, undecoded.
-    pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>, Undone> {
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>, TransactionError> {
         let watch = Watch::start(self.dialect(), &statement);
         let rows = async {
             match &self.held {
-                Held::Sqlite(held) => Ok(held.rows(&statement)?.into()),
-                Held::Postgres(held) => Ok(held.answer(statement).await?.rows),
+                PinnedConnection::Sqlite(held) => Ok(held.rows(&statement)?.into()),
+                PinnedConnection::Postgres(held) => Ok(held.answer(statement).await?.rows),
             }
         };
         let rows = watch.over(rows, Vec::len).await;
@@ -333,7 +342,7 @@ impl Transaction {
         table: &str,
         columns: &'static [(&str, Column)],
         rows: &[T],
-    ) -> Result<u64, Undone> {
+    ) -> Result<u64, TransactionError> {
         if rows.is_empty() {
             return Ok(0);
         }
@@ -341,17 +350,17 @@ impl Transaction {
         self.execute(statement).await
     }
 
-    /// Inserts rows that must all be new, as [`Self::later`]; when one is not, the whole transaction is undone and run again.
+    /// Inserts rows that must all be new, as [`Self::enqueue`]; when one is not, the whole transaction is undone and run again.
     pub async fn insert_all<T: Serialize>(
         &self,
         table: &str,
         columns: &'static [(&str, Column)],
         rows: &[T],
-    ) -> Result<(), Undone> {
+    ) -> Result<(), TransactionError> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.later(self.insertion(table, columns, rows)).await
+        self.enqueue(self.insertion(table, columns, rows)).await
     }
 
     /// The statement of [`Self::insert_all`].
@@ -386,22 +395,22 @@ impl Transaction {
     }
 
     /// Part of new ids: another one each time that the transaction is run again because ids were taken.
-    pub const fn offer(&self) -> u8 {
-        self.offer
+    pub const fn id_salt(&self) -> u8 {
+        self.id_salt
     }
 
-    /// Updates rows by a batch whose first column is their `id`, as [`Self::later`]; `set` calls the batch `batch`.
+    /// Updates rows by a batch whose first column is their `id`, as [`Self::enqueue`]; `set` calls the batch `batch`.
     pub async fn update<T: Serialize>(
         &self,
         table: &str,
         columns: &'static [(&str, Column)],
         rows: &[T],
         set: &str,
-    ) -> Result<(), Undone> {
+    ) -> Result<(), TransactionError> {
         if rows.is_empty() {
             return Ok(());
         }
-        self.later(self.updating(table, columns, rows, set)).await
+        self.enqueue(self.updating(table, columns, rows, set)).await
     }
 
     /// The statement of [`Self::update`].

@@ -46,7 +46,7 @@ pub enum Shape {
 
 impl Shape {
     /// The column beside it that its mask depends on.
-    pub const fn beside(self) -> Option<&'static str> {
+    pub const fn companion(self) -> Option<&'static str> {
         match self {
             Self::PlatformId => Some("platform"),
             Self::Changes => Some("chat_user_id"),

@@ -1,7 +1,7 @@
 //! Who may ask for what: the rule of every field, in one table.
 //!
 //! A document is held against it before it runs (`http/access`). What is forgotten here is nobody's but an administrator's, and
-//! a test names it. Beneath it `Noun::visible` and `write::asked` look again, whatever way a request has come.
+//! a test names it. Beneath it `Noun::visible` and `write::authorized` look again, whatever way a request has come.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
-use macros::plain_fields;
+use macros::fast_fields;
 
 use super::chat_user::{ChatUserConnection, ChatUserOrder};
 use super::connection::{Listed, OrderDirection, PageArguments};
+use super::fast_path::List;
 use super::money::Money;
-use super::render::List;
 use super::session::{SessionConnection, SessionOrder};
 use crate::clock::Timestamp;
 use crate::entity::agent::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::agent::{AgentFilter, AgentOrderField};
 use crate::read::chat_user::ChatUserWhere;
@@ -36,7 +36,7 @@ impl Listed for Entity {
     type Node = Agent;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Agent";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] = &[
         ("chatUsers", &["id"]),
         ("isArchived", &["archived_at"]),
         ("sessions", &["id"]),
@@ -58,12 +58,12 @@ pub(super) struct AgentOrder {
 }
 
 /// An agent: a bot that people talk to.
-#[plain_fields]
+#[fast_fields]
 #[Object]
 impl Agent {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::Agent.encode(self.0.id).into()
+        ObjectKind::Agent.encode(self.0.id).into()
     }
 
     /// The agent's id in the system that its data comes from.
@@ -155,7 +155,7 @@ impl Agent {
             before,
             offset,
         };
-        let scope = Scope::Of(Noun::Agent, self.0.id);
+        let scope = Scope::Of(ObjectKind::Agent, self.0.id);
         Ok(
             super::chat_user::list(context, scope, search, platform, conditions, order_by, page)
                 .await?
@@ -195,7 +195,7 @@ impl Agent {
         };
         Ok(super::session::list(
             context,
-            Scope::Of(Noun::Agent, self.0.id),
+            Scope::Of(ObjectKind::Agent, self.0.id),
             conditions,
             order_by,
             page,

@@ -9,11 +9,11 @@ use super::{caller, loaders, now, writer};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::write::agent_change::{AgentPatch, ArchiveAgent, CreateAgent, UpdateAgent};
 use crate::write::event;
-use crate::write::idle::Idle;
 use crate::write::profile::Refused;
+use crate::write::session_gap::Idle;
 
 /// An agent that is to be made.
 #[derive(Debug, InputObject)]
@@ -105,7 +105,7 @@ pub(super) async fn create(context: &Context<'_>, input: CreateAgentInput) -> Re
 
 /// Changes an agent.
 pub(super) async fn update(context: &Context<'_>, input: UpdateAgentInput) -> Result<AgentPayload> {
-    let id = Noun::Agent.decode(&input.id);
+    let id = ObjectKind::Agent.decode(&input.id);
     let wanted = AgentPatch {
         name: patch(input.name),
         description: patch(input.description),
@@ -150,7 +150,7 @@ async fn set_archived(
     id: &str,
     archived_at: Option<Timestamp>,
 ) -> Result<AgentPayload> {
-    let id = Noun::Agent.decode(id);
+    let id = ObjectKind::Agent.decode(id);
     let refused = match id {
         None => Err(Refused::NotFound),
         Some(id) => {

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
-use macros::plain_fields;
+use macros::fast_fields;
 use serde::Deserialize;
 
 use super::agent::Agent;
 use super::chat_user::ChatUser;
 use super::connection::{Listed, OrderDirection, PageArguments};
-use super::render::List;
+use super::fast_path::List;
 use super::scalar::Json;
 use super::{loaders, stored};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::audit_entry::{AuditAction, Entity, Model};
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::audit_entry::{AuditEntryFilter, AuditEntryOrderField, AuditEntryWhere};
 use crate::read::page::Order;
@@ -37,7 +37,7 @@ impl Listed for Entity {
     type Node = AuditEntry;
     type Extras = EmptyMutation;
     const NAME: &'static str = "AuditEntry";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] =
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] =
         &[("agent", &["agent_id"]), ("chatUser", &["chat_user_id"])];
 
     fn extras(_: Scope, _: &AuditEntryFilter) -> EmptyMutation {
@@ -76,12 +76,12 @@ pub(super) fn list(
 }
 
 /// Who changed what or read personal data, and when. Entries are added and never changed.
-#[plain_fields]
+#[fast_fields]
 #[Object]
 impl AuditEntry {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::AuditEntry.encode(self.0.id).into()
+        ObjectKind::AuditEntry.encode(self.0.id).into()
     }
 
     /// What was done.
@@ -126,7 +126,7 @@ impl AuditEntry {
             return Ok(None);
         };
         Ok(loaders(context)
-            .asked::<entity::agent::Entity>(context, id)
+            .load_selected::<entity::agent::Entity>(context, id)
             .await?
             .map(Agent::from))
     }
@@ -137,14 +137,14 @@ impl AuditEntry {
             return Ok(None);
         };
         Ok(loaders(context)
-            .asked::<entity::chat_user::Entity>(context, id)
+            .load_selected::<entity::chat_user::Entity>(context, id)
             .await?
             .map(ChatUser::from))
     }
 }
 
 /// One thing that changed.
-#[plain_fields]
+#[fast_fields]
 #[derive(SimpleObject, Deserialize)]
 pub(super) struct AuditChange {
     /// The field, as the graph calls it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use macros::plain_fields;
+use macros::fast_fields;
 
 use super::chat_user::ChatUser;
 use super::update::{UpdateChatUserPayload, UserError, payload};
@@ -11,12 +11,12 @@ use super::{caller, loaders, now, writer};
 use crate::clock::Timestamp;
 use crate::entity::chat_user::Model;
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::write::block::{Block, SetBlock};
 use crate::write::profile::Refused;
 
 /// A block of a user: the agent is not to answer them.
-#[plain_fields]
+#[fast_fields]
 #[derive(SimpleObject)]
 pub(super) struct ChatUserBlock {
     /// Why. Null without `users:pii`.
@@ -125,7 +125,7 @@ async fn set(
     id: &str,
     block: Option<Block>,
 ) -> Result<UpdateChatUserPayload> {
-    let refused = match Noun::ChatUser.decode(id) {
+    let refused = match ObjectKind::ChatUser.decode(id) {
         None => Err(Refused::NotFound),
         Some(id) => {
             let work = SetBlock {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use macros::plain_fields;
+use macros::fast_fields;
 
 use super::agent::Agent;
 use super::audit_entry::{AuditEntryConnection, AuditEntryOrder};
 use super::block::{ChatUserBlock, holding};
 use super::connection::{Listed, OrderDirection, PageArguments};
+use super::fast_path::List;
 use super::message::{Message, MessageConnection, MessageOrder};
 use super::money::Money;
-use super::render::List;
 use super::scalar::JsonObject;
 use super::session::{SessionConnection, SessionOrder};
 use super::subscription::SubscriptionConnection;
@@ -22,7 +22,7 @@ use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
 use crate::entity::shape::{self, DOTS};
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::audit_entry::AuditEntryWhere;
 use crate::read::chat_user::{ChatUserFilter, ChatUserOrderField, ChatUserWhere, platforms};
@@ -51,7 +51,7 @@ impl Listed for Entity {
     type Node = ChatUser;
     type Extras = ChatUserExtras;
     const NAME: &'static str = "ChatUser";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] = &[
         ("agent", &["agent_id"]),
         ("auditLog", &["id"]),
         (
@@ -105,7 +105,7 @@ pub(super) async fn list(
     let order = order_by.map_or(default, |order| {
         OrderDirection::order(order.direction, order.field)
     });
-    let search = Term::parse(search.as_deref(), Noun::ChatUser)?;
+    let search = Term::parse(search.as_deref(), ObjectKind::ChatUser)?;
     if let Some(term) = &search {
         term.is_for(reader(context))?;
     }
@@ -133,25 +133,25 @@ fn is_one_page(context: &Context<'_>) -> bool {
 /// Sees whether a text is somebody's complete e-mail address: then only they are meant.
 async fn understood(context: &Context<'_>, scope: Scope, text: String) -> Result<Term> {
     let found = match scope {
-        Scope::Of(Noun::Agent, agent) => loaders(context).is_email(agent, &text).await?,
+        Scope::Of(ObjectKind::Agent, agent) => loaders(context).is_email(agent, &text).await?,
         scope => is_email(reader(context), scope, &text).await?,
     };
     Ok(Term::resolved(&text, found))
 }
 
 /// A chat user: a person who talks to an agent on some platform. Someone who talks to two agents is two chat users.
-#[plain_fields]
+#[fast_fields]
 #[Object]
 impl ChatUser {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::ChatUser.encode(self.0.id).into()
+        ObjectKind::ChatUser.encode(self.0.id).into()
     }
 
     /// The agent the user talks to.
     async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
         Ok(loaders(context)
-            .asked::<entity::agent::Entity>(context, self.0.agent_id)
+            .load_selected::<entity::agent::Entity>(context, self.0.agent_id)
             .await?
             .map(Agent::from))
     }
@@ -182,7 +182,7 @@ impl ChatUser {
     /// told apart. Without `users:pii` everybody is a guest.
     fn display_name(&self) -> String {
         let guest = || {
-            let id = Noun::ChatUser.encode(self.0.id);
+            let id = ObjectKind::ChatUser.encode(self.0.id);
             format!("Guest User {}", &id[id.len() - GUEST_SUFFIX..])
         };
         self.personal(self.0.name.as_deref())
@@ -307,7 +307,7 @@ impl ChatUser {
             return Ok(None);
         };
         Ok(loaders(context)
-            .asked::<entity::message::Entity>(context, id)
+            .load_selected::<entity::message::Entity>(context, id)
             .await?
             .map(Message::from))
     }
@@ -364,7 +364,7 @@ impl ChatUser {
         };
         Ok(super::session::list(
             context,
-            Scope::Of(Noun::ChatUser, self.0.id),
+            Scope::Of(ObjectKind::ChatUser, self.0.id),
             conditions,
             order_by,
             page,
@@ -404,7 +404,7 @@ impl ChatUser {
         };
         Ok(super::message::list(
             context,
-            Scope::Of(Noun::ChatUser, self.0.id),
+            Scope::Of(ObjectKind::ChatUser, self.0.id),
             conditions,
             order_by,
             page,
@@ -442,7 +442,7 @@ impl ChatUser {
             before,
             offset,
         };
-        let scope = Scope::Of(Noun::ChatUser, self.0.id);
+        let scope = Scope::Of(ObjectKind::ChatUser, self.0.id);
         Ok(super::audit_entry::list(context, scope, conditions, order_by, page)?.batched())
     }
 }
@@ -478,7 +478,7 @@ impl ChatUserFacets<'_> {
     async fn platform(&self, context: &Context<'_>) -> Result<Vec<PlatformCount>> {
         let ChatUserExtras { scope, filter } = self.0;
         let counts = match *scope {
-            Scope::Of(Noun::Agent, agent) => {
+            Scope::Of(ObjectKind::Agent, agent) => {
                 loaders(context).platforms(agent, filter.clone()).await?
             }
             scope => platforms(reader(context), scope, filter).await?,

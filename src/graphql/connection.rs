@@ -10,7 +10,7 @@ use async_graphql::{Context, Enum, Lookahead, Object, ObjectType, TypeName};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
-use super::render::{PlainFields, Rows};
+use super::fast_path::{FastFields, Rows};
 use super::{loaders, reader};
 use crate::error::{Error, Result};
 use crate::read::columns::Columns;
@@ -115,13 +115,13 @@ impl PageArguments {
 /// What the graph adds to a noun: the type of a node, and what its connections have beyond the common fields.
 pub(super) trait Listed: Noun {
     /// The type of a node.
-    type Node: PlainFields + From<Arc<Self::Model>>;
+    type Node: FastFields + From<Arc<Self::Model>>;
     /// Further fields of its connection; `EmptyMutation`, the object without fields, when there are none.
     type Extras: ObjectType;
     /// `ChatUser` in `ChatUserConnection`.
     const NAME: &'static str;
     /// The columns behind fields of a node that are not named like their column.
-    const BEHIND: &'static [(&'static str, &'static [&'static str])];
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])];
 
     /// The further fields of a list.
     fn extras(scope: Scope, filter: &Self::Filter) -> Self::Extras;
@@ -239,7 +239,7 @@ fn columns<N: Listed>(context: &Context<'_>) -> Columns<N> {
 }
 
 /// The columns that the field at hand, a node, is asked for.
-pub(super) fn asked<N: Listed>(context: &Context<'_>) -> Columns<N> {
+pub(super) fn requested_columns<N: Listed>(context: &Context<'_>) -> Columns<N> {
     let fields = context.field();
     fields
         .selection_set()
@@ -248,7 +248,7 @@ pub(super) fn asked<N: Listed>(context: &Context<'_>) -> Columns<N> {
 
 /// The columns behind one more field of a node.
 fn behind<N: Listed>(columns: Columns<N>, field: &str) -> Columns<N> {
-    match N::BEHIND.iter().find(|(name, _)| *name == field) {
+    match N::FIELD_COLUMNS.iter().find(|(name, _)| *name == field) {
         Some((_, behind)) => behind.iter().fold(columns, |all, name| all.with(name)),
         None if field == "__typename" => columns,
         None => columns.with_field(field),

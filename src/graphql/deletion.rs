@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, Enum, ID, InputObject, Object, SimpleObject};
-use macros::plain_fields;
+use macros::fast_fields;
 
 use super::chat_user::ChatUser;
 use super::connection::{Listed, PageArguments};
-use super::render::List;
+use super::fast_path::List;
 use super::update::{UpdateChatUserPayload, UserError, payload};
 use super::{caller, loaders, reader, stored, writer};
 use crate::clock::Timestamp;
@@ -15,11 +15,11 @@ use crate::entity::chat_user;
 use crate::entity::deletion::{DeletionMode, Entity, Model};
 use crate::entity::platform::Platform;
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::deletion::{DeletionFilter, DeletionOrderField};
 use crate::read::page::Order;
 use crate::read::{Scope, erasure};
-use crate::write::deletion::{self, DeleteUser, RestoreUser, Taken};
+use crate::write::deletion::{self, DeleteUser, RestoreUser, UniqueViolation};
 use crate::write::profile::Refused;
 
 /// The user who is to be deleted, and how.
@@ -74,7 +74,7 @@ impl Listed for Entity {
     type Node = Deletion;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Deletion";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] = &[
         ("chatUserId", &["chat_user_id"]),
         ("hiddenChatUser", &["chat_user_id", "mode"]),
         ("rows", &["counts"]),
@@ -108,7 +108,7 @@ pub(super) struct HiddenChatUser(Arc<chat_user::Model>);
 impl HiddenChatUser {
     /// The user's id.
     async fn id(&self) -> ID {
-        Noun::ChatUser.encode(self.0.id).into()
+        ObjectKind::ChatUser.encode(self.0.id).into()
     }
 
     /// The name. Masked without `users:pii`.
@@ -142,7 +142,7 @@ pub(super) enum DeletionStatus {
 }
 
 /// A table, and a number of its rows.
-#[plain_fields]
+#[fast_fields]
 #[derive(SimpleObject)]
 pub(super) struct TableRows {
     /// The table.
@@ -152,17 +152,17 @@ pub(super) struct TableRows {
 }
 
 /// The deletion of a user: who asked for it and how, how far it is, and what it was.
-#[plain_fields]
+#[fast_fields]
 #[Object]
 impl Deletion {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::Deletion.encode(self.0.id).into()
+        ObjectKind::Deletion.encode(self.0.id).into()
     }
 
     /// The id of the user.
     fn chat_user_id(&self) -> ID {
-        Noun::ChatUser.encode(self.0.chat_user_id).into()
+        ObjectKind::ChatUser.encode(self.0.chat_user_id).into()
     }
 
     /// The user, while they are hidden and can be restored. Null for whoever was restored, erased or removed.
@@ -231,7 +231,7 @@ pub(super) async fn delete(
     context: &Context<'_>,
     input: DeleteChatUserInput,
 ) -> Result<DeleteChatUserPayload> {
-    let taken = match Noun::ChatUser.decode(&input.id) {
+    let taken = match ObjectKind::ChatUser.decode(&input.id) {
         None => Err(Refused::NotFound),
         Some(id) => {
             let work = DeleteUser {
@@ -241,7 +241,7 @@ pub(super) async fn delete(
                 by: caller(context),
             };
             let taken = writer(context).transaction(&work).await?;
-            if let Ok(Taken { user, .. }) = taken {
+            if let Ok(UniqueViolation { user, .. }) = taken {
                 deletion::work_on(writer(context).any(), user).await;
             }
             taken
@@ -249,7 +249,7 @@ pub(super) async fn delete(
     };
     loaders(context).forget();
     Ok(match taken {
-        Ok(Taken { deletion, .. }) => DeleteChatUserPayload {
+        Ok(UniqueViolation { deletion, .. }) => DeleteChatUserPayload {
             deletion: find(context, deletion).await?,
             user_errors: Vec::new(),
         },
@@ -265,7 +265,7 @@ pub(super) async fn restore(
     context: &Context<'_>,
     input: RestoreChatUserInput,
 ) -> Result<RestoreChatUserPayload> {
-    let refused = match Noun::ChatUser.decode(&input.id) {
+    let refused = match ObjectKind::ChatUser.decode(&input.id) {
         None => Err(Refused::NotFound),
         Some(id) => {
             let by = caller(context);
@@ -292,7 +292,7 @@ pub(super) async fn find(context: &Context<'_>, id: uuid::Uuid) -> Result<Option
 
 /// What is left of a user; `None` for an id that is not a user's.
 pub(super) async fn check(context: &Context<'_>, id: &str) -> Result<Option<ErasureCheck>> {
-    let Some(id) = Noun::ChatUser.decode(id) else {
+    let Some(id) = ObjectKind::ChatUser.decode(id) else {
         return Ok(None);
     };
     let left = erasure::left(reader(context), id).await?;

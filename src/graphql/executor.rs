@@ -21,19 +21,19 @@ use async_graphql::{
 };
 use futures_util::FutureExt;
 
+use super::fast_path::repeats;
 use super::mutation::Mutation;
 use super::query::Query;
-use super::render::repeats;
 
 /// The schema, with nothing but types in it: the database comes with each request.
 pub struct Graph {
     schema: Schema<Root, Mutation, EmptySubscription>,
-    surroundings: Arc<OnceLock<Surroundings>>,
+    surroundings: Arc<OnceLock<SchemaContext>>,
     no_session: Arc<Data>,
 }
 
 /// What the library's contexts stand in. It shows them to fields alone.
-struct Surroundings {
+struct SchemaContext {
     schema: SchemaEnv,
     /// None, in the form in which the library has them.
     extensions: Extensions,
@@ -83,7 +83,7 @@ impl Graph {
         data: Data,
     ) -> Response {
         match self.surroundings.get() {
-            Some(surroundings) if !operation.is_special => {
+            Some(surroundings) if !operation.needs_stock_executor => {
                 let inner = self.environment(surroundings, operation, variables, data);
                 let environment = QueryEnv::new(inner);
                 answer(operation, &environment, &surroundings.schema).await
@@ -107,7 +107,7 @@ impl Graph {
 
     fn environment(
         &self,
-        surroundings: &Surroundings,
+        surroundings: &SchemaContext,
         operation: &Operation,
         variables: Variables,
         data: Data,
@@ -146,11 +146,11 @@ async fn answer(operation: &Operation, environment: &QueryEnv, schema: &SchemaEn
 }
 
 /// `Query` as the schema has it: it also keeps what a field of it sees first.
-struct Root(Arc<OnceLock<Surroundings>>);
+struct Root(Arc<OnceLock<SchemaContext>>);
 
 impl ContainerType for Root {
     async fn resolve_field(&self, context: &Context<'_>) -> ServerResult<Option<Value>> {
-        self.0.get_or_init(|| Surroundings {
+        self.0.get_or_init(|| SchemaContext {
             schema: context.schema_env.clone(),
             extensions: context.query_env.extensions.clone(),
         });
@@ -189,7 +189,7 @@ pub struct Operation {
     fragments: Fragments,
     /// The stock executor has to see to it: to directives, which change a selection from one request to the next, to questions
     /// about the schema, and to what nests deeper than it would follow.
-    is_special: bool,
+    needs_stock_executor: bool,
     /// Whether it asks for an object twice under one key.
     pub(super) repeats: bool,
 }
@@ -210,7 +210,7 @@ impl Operation {
         let selection = std::mem::take(&mut head.node.selection_set);
         let fragments = document.fragments.clone();
         Some(Self {
-            is_special: is_special(&selection.node, &fragments, 0),
+            needs_stock_executor: needs_stock_executor(&selection.node, &fragments, 0),
             repeats: repeats(&selection.node, &fragments),
             head,
             selection,
@@ -229,7 +229,7 @@ impl Operation {
     }
 }
 
-fn is_special(set: &SelectionSet, fragments: &Fragments, depth: usize) -> bool {
+fn needs_stock_executor(set: &SelectionSet, fragments: &Fragments, depth: usize) -> bool {
     depth > MAX_DEPTH
         || set.items.iter().any(|selection| {
             let within = match &selection.node {
@@ -245,7 +245,7 @@ fn is_special(set: &SelectionSet, fragments: &Fragments, depth: usize) -> bool {
                     .map(|fragment| &fragment.node.selection_set),
             };
             !selection.node.directives().is_empty()
-                || within.is_some_and(|set| is_special(&set.node, fragments, depth + 1))
+                || within.is_some_and(|set| needs_stock_executor(&set.node, fragments, depth + 1))
         })
 }
 

@@ -19,9 +19,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::task::{FutureObj, Spawn, SpawnError};
 use uuid::Uuid;
 
-use super::connection::{Listed, asked};
+use super::connection::{Listed, requested_columns};
 use crate::db::Reader;
-use crate::db::tally;
+use crate::db::query_stats;
 use crate::entity::chat_user::Model as ChatUser;
 use crate::entity::message;
 use crate::error::{Client, Error, Result};
@@ -42,11 +42,11 @@ pub(super) struct ById<N>(Uuid, Columns<N>);
 
 /// A page of the list of one parent.
 #[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct PageOf<N: Noun>(id::Noun, Uuid, Arc<Query<N>>, Columns<N>);
+pub(super) struct PageOf<N: Noun>(id::ObjectKind, Uuid, Arc<Query<N>>, Columns<N>);
 
 /// The length of the list of one parent.
 #[derive_where(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct CountOf<N: Noun>(id::Noun, Uuid, N::Filter);
+pub(super) struct CountOf<N: Noun>(id::ObjectKind, Uuid, N::Filter);
 
 /// How the audience of one agent divides by platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -100,18 +100,18 @@ impl Loaders {
     }
 
     /// A row by its id, with what is asked of it where the field stands.
-    pub(super) async fn asked<N: Listed>(
+    pub(super) async fn load_selected<N: Listed>(
         &self,
         context: &Context<'_>,
         id: Uuid,
     ) -> Result<Option<Arc<N::Model>>> {
-        self.with_columns::<N>(id, asked(context)).await
+        self.with_columns::<N>(id, requested_columns(context)).await
     }
 
     /// A page of the list of one parent.
     pub(super) async fn page<N: Noun>(
         &self,
-        parent: id::Noun,
+        parent: id::ObjectKind,
         id: Uuid,
         query: Arc<Query<N>>,
         columns: Columns<N>,
@@ -124,7 +124,7 @@ impl Loaders {
     /// The length of the list of one parent.
     pub(super) async fn count<N: Noun>(
         &self,
-        parent: id::Noun,
+        parent: id::ObjectKind,
         id: Uuid,
         filter: N::Filter,
     ) -> Result<i64> {
@@ -338,7 +338,7 @@ fn grouped<G: std::hash::Hash + Eq>(
 
 /// Refuses a batch that would take the request beyond the rows it may read.
 pub(super) fn within_budget(rows: u64) -> Result<()> {
-    let read = tally::TALLY
+    let read = query_stats::QUERY_STATS
         .try_with(|tally| tally.figures().rows)
         .unwrap_or(0);
     if read.saturating_add(rows) > MAX_ROWS {

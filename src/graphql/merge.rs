@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::chat_user::Model;
 use crate::error::Result;
-use crate::id::Noun;
-use crate::write::merge::{Conflict, MergeField, MergeUsers, Moved, Obstacle, United};
+use crate::id::ObjectKind;
+use crate::write::merge::{Conflict, MergeError, MergeField, MergeUsers, MergedProfile, Moved};
 
 /// Two users of an agent who are one person.
 #[derive(Debug, InputObject)]
@@ -114,10 +114,10 @@ pub(super) async fn merge(
     input: MergeChatUsersInput,
 ) -> Result<MergeChatUsersPayload> {
     personal::for_who_sees_it(context, "input.from")?;
-    let into = Noun::ChatUser.decode(&input.into);
-    let outcome = match (into, Noun::ChatUser.decode(&input.from)) {
-        (None, _) => Err(Obstacle::NoInto),
-        (_, None) => Err(Obstacle::NoFrom),
+    let into = ObjectKind::ChatUser.decode(&input.into);
+    let outcome = match (into, ObjectKind::ChatUser.decode(&input.from)) {
+        (None, _) => Err(MergeError::NoInto),
+        (_, None) => Err(MergeError::NoFrom),
         (Some(into), Some(from)) => {
             let work = MergeUsers {
                 into,
@@ -155,11 +155,10 @@ pub(super) async fn preview(
     personal::for_who_sees_it(context, "from")?;
     let (into, from) = futures_util::try_join!(user(context, into), user(context, from))?;
     let united = match (&into, &from) {
-        (None, _) => Err(Obstacle::NoInto),
-        (_, None) => Err(Obstacle::NoFrom),
-        (Some(into), Some(from)) => {
-            United::of(into, from, take).map(|united| (united.shown(into, from), united.conflicts))
-        }
+        (None, _) => Err(MergeError::NoInto),
+        (_, None) => Err(MergeError::NoFrom),
+        (Some(into), Some(from)) => MergedProfile::of(into, from, take)
+            .map(|united| (united.shown(into, from), united.conflicts)),
     };
     let (result, conflicts, user_errors) = match united {
         Ok((row, conflicts)) => (Some(shown(context, row)?), conflicts, Vec::new()),
@@ -195,7 +194,7 @@ fn shown(context: &Context<'_>, row: Model) -> Result<MergedChatUser> {
 }
 
 async fn user(context: &Context<'_>, id: &str) -> Result<Option<Arc<Model>>> {
-    match Noun::ChatUser.decode(id) {
+    match ObjectKind::ChatUser.decode(id) {
         Some(id) => {
             loaders(context)
                 .by_id::<entity::chat_user::Entity>(id)
@@ -222,42 +221,42 @@ impl From<Conflict> for MergeConflict {
     }
 }
 
-impl From<Obstacle> for UserError {
-    fn from(obstacle: Obstacle) -> Self {
+impl From<MergeError> for UserError {
+    fn from(obstacle: MergeError) -> Self {
         let (code, message, field) = match obstacle {
-            Obstacle::NoInto => (UserErrorCode::NotFound, "nobody has this id", "into"),
-            Obstacle::NoFrom => (UserErrorCode::NotFound, "nobody has this id", "from"),
-            Obstacle::Same => (
+            MergeError::NoInto => (UserErrorCode::NotFound, "nobody has this id", "into"),
+            MergeError::NoFrom => (UserErrorCode::NotFound, "nobody has this id", "from"),
+            MergeError::Same => (
                 UserErrorCode::Invalid,
                 "is the user who stays: nobody can be merged into themselves",
                 "from",
             ),
-            Obstacle::OtherAgent => (
+            MergeError::OtherAgent => (
                 UserErrorCode::Invalid,
                 "is a user of another agent than the one who stays",
                 "from",
             ),
-            Obstacle::Erased => (
+            MergeError::Erased => (
                 UserErrorCode::Invalid,
                 "one of the users was erased, and there is no profile to merge",
                 "from",
             ),
-            Obstacle::Conflict => (
+            MergeError::Conflict => (
                 UserErrorCode::Conflict,
                 "somebody else has changed the profile since: look at what it is now",
                 "ifVersion",
             ),
-            Obstacle::TooManyTags => (
+            MergeError::TooManyTags => (
                 UserErrorCode::Invalid,
                 "the user would have more than 100 tags",
                 "from",
             ),
-            Obstacle::SettingsTooLarge => (
+            MergeError::SettingsTooLarge => (
                 UserErrorCode::Invalid,
                 "the settings would be larger than 64 KiB",
                 "from",
             ),
-            Obstacle::TooManySubscriptions => (
+            MergeError::TooManySubscriptions => (
                 UserErrorCode::Invalid,
                 "the user would have more than 1,000 subscriptions",
                 "from",

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
-use macros::plain_fields;
+use macros::fast_fields;
 use serde::Deserialize;
 
 use super::chat_user::ChatUser;
 use super::connection::{Listed, OrderDirection, PageArguments};
+use super::fast_path::List;
 use super::money::Money;
-use super::render::List;
 use super::session::Session;
 use super::{loaders, stored};
 use crate::clock::Timestamp;
@@ -17,7 +17,7 @@ use crate::entity;
 use crate::entity::message::{Entity, Model};
 use crate::entity::role::MessageRole;
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::message::{MessageFilter, MessageOrderField, MessageWhere};
 use crate::read::page::Order;
@@ -38,7 +38,7 @@ impl Listed for Entity {
     type Node = Message;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Message";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] = &[
         ("chatUser", &["chat_user_id"]),
         ("cost", &["cost_micros"]),
         ("replyTo", &["chat_user_id", "sent_as", "reply_to"]),
@@ -87,12 +87,12 @@ pub(super) fn list(
 }
 
 /// What was said, by whom, when.
-#[plain_fields]
+#[fast_fields]
 #[Object]
 impl Message {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::Message.encode(self.0.id).into()
+        ObjectKind::Message.encode(self.0.id).into()
     }
 
     /// The message's id in the system that its data comes from.
@@ -103,7 +103,7 @@ impl Message {
     /// The session it was said in.
     async fn session(&self, context: &Context<'_>) -> Result<Option<Session>> {
         Ok(loaders(context)
-            .asked::<entity::session::Entity>(context, self.0.session_id)
+            .load_selected::<entity::session::Entity>(context, self.0.session_id)
             .await?
             .map(Session::from))
     }
@@ -111,7 +111,7 @@ impl Message {
     /// The user whose conversation it belongs to, whoever sent it.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
         Ok(loaders(context)
-            .asked::<entity::chat_user::Entity>(context, self.0.chat_user_id)
+            .load_selected::<entity::chat_user::Entity>(context, self.0.chat_user_id)
             .await?
             .map(ChatUser::from))
     }
@@ -180,7 +180,7 @@ impl Message {
 }
 
 /// Something that came with a message.
-#[plain_fields]
+#[fast_fields]
 #[derive(SimpleObject, Deserialize)]
 pub(super) struct Attachment {
     /// What it is, in a word: `image`, `audio`, `video`, `file`, `location`, …

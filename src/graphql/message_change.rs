@@ -9,8 +9,8 @@ use super::update::{UpdateChatUserPayload, UserError, payload};
 use super::{caller, loaders, now, writer};
 use crate::entity;
 use crate::error::Result;
-use crate::id::Noun;
-use crate::write::message_change::{ChangeMessage, Fate};
+use crate::id::ObjectKind;
+use crate::write::message_change::{ChangeMessage, EventOutcome};
 use crate::write::profile::Refused;
 
 /// A message that is to be redacted.
@@ -52,8 +52,8 @@ pub(super) async fn redact(
     context: &Context<'_>,
     input: RedactMessageInput,
 ) -> Result<RedactMessagePayload> {
-    let changed = change(context, &input.id, Fate::Redacted).await?;
-    let message = match Noun::Message.decode(&input.id) {
+    let changed = change(context, &input.id, EventOutcome::Redacted).await?;
+    let message = match ObjectKind::Message.decode(&input.id) {
         Some(id) if changed.is_ok() => {
             loaders(context)
                 .by_id::<entity::message::Entity>(id)
@@ -72,8 +72,8 @@ pub(super) async fn remove(
     context: &Context<'_>,
     input: RemoveMessageInput,
 ) -> Result<RemoveMessagePayload> {
-    let (user, errors) = match change(context, &input.id, Fate::Removed).await? {
-        Ok(user) => (Noun::ChatUser.encode(user), Vec::new()),
+    let (user, errors) = match change(context, &input.id, EventOutcome::Removed).await? {
+        Ok(user) => (ObjectKind::ChatUser.encode(user), Vec::new()),
         Err(refused) => (String::new(), vec![refused.into()]),
     };
     let is_removed = errors.is_empty();
@@ -89,8 +89,12 @@ pub(super) async fn remove(
 }
 
 /// The user whose message it is.
-async fn change(context: &Context<'_>, id: &str, fate: Fate) -> Result<Result<Uuid, Refused>> {
-    let Some(id) = Noun::Message.decode(id) else {
+async fn change(
+    context: &Context<'_>,
+    id: &str,
+    fate: EventOutcome,
+) -> Result<Result<Uuid, Refused>> {
+    let Some(id) = ObjectKind::Message.decode(id) else {
         return Ok(Err(Refused::NotFound));
     };
     let work = ChangeMessage {

@@ -5,10 +5,12 @@ mod agent;
 mod agent_change;
 mod audit_entry;
 mod block;
+mod bot_opt_out;
 mod chat_user;
 mod connection;
 mod deletion;
 mod executor;
+mod fast_path;
 pub mod json;
 pub mod loader;
 mod merge;
@@ -20,10 +22,8 @@ mod node;
 mod personal;
 mod query;
 mod record;
-mod render;
 mod scalar;
 mod session;
-mod stopped;
 mod subscription;
 mod tagging;
 mod token;
@@ -37,12 +37,12 @@ use async_graphql::{Data, ServerError, Variables};
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::db::{Database, Disclosed, Reader, Writer};
+use crate::db::{Database, DisclosureLog, Reader, Writer};
 use crate::error::{Error, Internal};
 use crate::roles::Roles;
 use crate::write::idempotency::Changes;
 pub use crate::write::idempotency::Once;
-pub use crate::write::reading::{Keeper, ReadLog};
+pub use crate::write::read_audit::{ReadAuditWriter, ReadLog};
 pub use connection::Limits as PageLimits;
 pub use executor::{Graph, Operation};
 use loader::{Batches, Loaders};
@@ -51,7 +51,7 @@ pub use tagging::MAX_CHANGED;
 
 /// What requests are answered with.
 #[derive(Clone, Debug)]
-pub struct Means {
+pub struct GraphqlServices {
     /// The database.
     pub database: Database,
     /// How large pages are.
@@ -89,20 +89,20 @@ struct Request {
 /// once, when it came with a key. What it read of whom is noted before anybody has the answer.
 pub async fn execute(
     graph: &Graph,
-    means: &Means,
+    services: &GraphqlServices,
     caller: Caller,
     once: Option<Arc<Once>>,
     operation: &Operation,
     variables: Variables,
 ) -> async_graphql::Response {
     let batches = Batches::default();
-    let Means {
+    let GraphqlServices {
         database, reads, ..
-    } = means;
+    } = services;
     let now = Timestamp::now();
     let mut reader = database.reader.seen_by(caller.principal.clone());
     let noting = reads.as_ref().map(|reads| {
-        let disclosed = Arc::new(Disclosed::default());
+        let disclosed = Arc::new(DisclosureLog::default());
         (reads, caller.clone(), disclosed)
     });
     if let Some((_, _, disclosed)) = &noting {
@@ -115,10 +115,10 @@ pub async fn execute(
         once,
         caller,
         now,
-        pages: means.pages,
-        currency: means.currency,
-        roles: means.roles.clone(),
-        clock_ahead: means.clock_ahead,
+        pages: services.pages,
+        currency: services.currency,
+        roles: services.roles.clone(),
+        clock_ahead: services.clock_ahead,
         repeats: operation.repeats,
         batches: batches.clone(),
         loaders: OnceLock::new(),

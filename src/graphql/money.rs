@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 use async_graphql::{Context, SimpleObject};
-use macros::plain_fields;
+use macros::fast_fields;
 
 use crate::decimal::Decimal;
 
 /// An amount of money.
-#[plain_fields]
+#[fast_fields]
 #[derive(SimpleObject)]
 pub(super) struct Money {
     /// How much, exactly.

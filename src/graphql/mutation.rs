@@ -6,6 +6,7 @@ use super::agent_change::{
     AgentPayload, ArchiveAgentInput, CreateAgentInput, UnarchiveAgentInput, UpdateAgentInput,
 };
 use super::block::{BlockChatUserInput, UnblockChatUserInput};
+use super::bot_opt_out::SetChatUserStoppedInput;
 use super::deletion::{
     DeleteChatUserInput, DeleteChatUserPayload, RestoreChatUserInput, RestoreChatUserPayload,
 };
@@ -14,7 +15,6 @@ use super::message_change::{
     RedactMessageInput, RedactMessagePayload, RemoveMessageInput, RemoveMessagePayload,
 };
 use super::record::{RecordMessagesInput, RecordMessagesPayload};
-use super::stopped::SetChatUserStoppedInput;
 use super::subscription::{SubscribeChatUserInput, UnsubscribeChatUserInput};
 use super::tagging::{TagChatUsersInput, TagChatUsersPayload};
 use super::token::{CreateTokenInput, CreateTokenPayload, RevokeTokenInput, RevokeTokenPayload};
@@ -158,7 +158,7 @@ impl Mutation {
         context: &Context<'_>,
         #[graphql(desc = "The user, and since when.")] input: SetChatUserStoppedInput,
     ) -> Result<UpdateChatUserPayload> {
-        super::stopped::set(context, input).await
+        super::bot_opt_out::set(context, input).await
     }
 
     /// Merges one user into another of the same agent: sessions, messages, figures, tags, settings and subscriptions become

@@ -13,7 +13,7 @@ use super::subscription::Subscription;
 use super::token::Token;
 use crate::entity;
 use crate::error::Result;
-use crate::id::{self, Noun};
+use crate::id::{self, ObjectKind};
 
 /// Something with an id that is unique in the whole graph.
 #[derive(Interface)]
@@ -70,33 +70,33 @@ pub(super) async fn find(context: &Context<'_>, id: &str) -> Result<Option<Node>
         return Ok(None);
     };
     Ok(match noun {
-        Noun::Agent => loaders
-            .asked::<entity::agent::Entity>(context, id)
+        ObjectKind::Agent => loaders
+            .load_selected::<entity::agent::Entity>(context, id)
             .await?
             .map(|row| Node::Agent(row.into())),
-        Noun::ChatUser => loaders
-            .asked::<entity::chat_user::Entity>(context, id)
+        ObjectKind::ChatUser => loaders
+            .load_selected::<entity::chat_user::Entity>(context, id)
             .await?
             .map(|row| Node::ChatUser(row.into())),
-        Noun::Session => loaders
-            .asked::<entity::session::Entity>(context, id)
+        ObjectKind::Session => loaders
+            .load_selected::<entity::session::Entity>(context, id)
             .await?
             .map(|row| Node::Session(row.into())),
-        Noun::Message => loaders
-            .asked::<entity::message::Entity>(context, id)
+        ObjectKind::Message => loaders
+            .load_selected::<entity::message::Entity>(context, id)
             .await?
             .map(|row| Node::Message(row.into())),
-        Noun::AuditEntry => loaders
-            .asked::<entity::audit_entry::Entity>(context, id)
+        ObjectKind::AuditEntry => loaders
+            .load_selected::<entity::audit_entry::Entity>(context, id)
             .await?
             .map(|row| Node::AuditEntry(row.into())),
-        Noun::Subscription => loaders
-            .asked::<entity::subscription::Entity>(context, id)
+        ObjectKind::Subscription => loaders
+            .load_selected::<entity::subscription::Entity>(context, id)
             .await?
             .map(|row| Node::Subscription(row.into())),
-        Noun::Deletion => deletion::find(context, id).await?.map(Node::Deletion),
-        Noun::Token => loaders
-            .asked::<entity::token::Entity>(context, id)
+        ObjectKind::Deletion => deletion::find(context, id).await?.map(Node::Deletion),
+        ObjectKind::Token => loaders
+            .load_selected::<entity::token::Entity>(context, id)
             .await?
             .map(|row| Node::Token(row.into())),
     })

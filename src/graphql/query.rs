@@ -10,9 +10,9 @@ use super::block::BlockStatus;
 use super::chat_user::{ChatUser, ChatUserConnection, ChatUserOrder};
 use super::connection::{OrderDirection, PageArguments};
 use super::deletion::{self, Deletion, DeletionConnection, ErasureCheck};
+use super::fast_path::List;
 use super::merge::MergePreview;
 use super::node::{self, Node};
-use super::render::List;
 use super::session::{Session, SessionConnection, SessionOrder};
 use super::token::{TokenConnection, TokenOrder};
 use super::viewer::Viewer;
@@ -23,7 +23,7 @@ use crate::entity;
 use crate::entity::deletion::DeletionMode;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::agent::{AgentFilter, AgentOrderField, AgentWhere};
 use crate::read::audit_entry::AuditEntryWhere;
@@ -74,11 +74,11 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "The agent's id.")] id: ID,
     ) -> Result<Option<Agent>> {
-        let Some(id) = Noun::Agent.decode(&id) else {
+        let Some(id) = ObjectKind::Agent.decode(&id) else {
             return Ok(None);
         };
         Ok(loaders(context)
-            .asked::<entity::agent::Entity>(context, id)
+            .load_selected::<entity::agent::Entity>(context, id)
             .await?
             .map(Agent::from))
     }
@@ -127,7 +127,7 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "The deletion's id.")] id: ID,
     ) -> Result<Option<Deletion>> {
-        match Noun::Deletion.decode(&id) {
+        match ObjectKind::Deletion.decode(&id) {
             Some(id) => deletion::find(context, id).await,
             None => Ok(None),
         }
@@ -182,7 +182,7 @@ impl Query {
         let order = order_by.map_or(default, |order| {
             OrderDirection::order(order.direction, order.field)
         });
-        let search = Term::parse(search.as_deref(), Noun::Agent)?;
+        let search = Term::parse(search.as_deref(), ObjectKind::Agent)?;
         List::new(
             context,
             Scope::All,
@@ -201,11 +201,11 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "The user's id.")] id: ID,
     ) -> Result<Option<ChatUser>> {
-        let Some(id) = Noun::ChatUser.decode(&id) else {
+        let Some(id) = ObjectKind::ChatUser.decode(&id) else {
             return Ok(None);
         };
         Ok(loaders(context)
-            .asked::<entity::chat_user::Entity>(context, id)
+            .load_selected::<entity::chat_user::Entity>(context, id)
             .await?
             .map(ChatUser::from))
     }
@@ -301,11 +301,11 @@ impl Query {
         context: &Context<'_>,
         #[graphql(desc = "The session's id.")] id: ID,
     ) -> Result<Option<Session>> {
-        let Some(id) = Noun::Session.decode(&id) else {
+        let Some(id) = ObjectKind::Session.decode(&id) else {
             return Ok(None);
         };
         Ok(loaders(context)
-            .asked::<entity::session::Entity>(context, id)
+            .load_selected::<entity::session::Entity>(context, id)
             .await?
             .map(Session::from))
     }
@@ -433,7 +433,7 @@ async fn by_platform_id(
     platform: Platform,
     platform_id: &str,
 ) -> Result<Option<Arc<entity::chat_user::Model>>> {
-    let Some(agent) = Noun::Agent.decode(agent_id) else {
+    let Some(agent) = ObjectKind::Agent.decode(agent_id) else {
         return Ok(None);
     };
     if platform_id.contains('\0') {
@@ -447,8 +447,8 @@ async fn by_platform_id(
 fn scope(context: &Context<'_>, agent_id: Option<&ID>) -> Scope {
     let agents = &reader(context).principal().agents;
     agent_id.map_or(Scope::All, |id| {
-        Noun::Agent
-            .decode(id)
-            .map_or(Scope::Nothing, |id| Scope::Of(Noun::Agent, agents.own(id)))
+        ObjectKind::Agent.decode(id).map_or(Scope::Nothing, |id| {
+            Scope::Of(ObjectKind::Agent, agents.own(id))
+        })
     })
 }

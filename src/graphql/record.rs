@@ -14,11 +14,11 @@ use crate::entity;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::error::{Error, Result};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::write::event::{
     AgentPart, AttachmentPart, Event, MessagePart, Sentiment, SessionPart, UserPart,
 };
-use crate::write::{Batch, Fate};
+use crate::write::{Batch, EventOutcome};
 
 /// How many events one mutation records.
 const MAX_EVENTS: usize = 1_000;
@@ -193,11 +193,11 @@ pub(super) async fn record(
     let batch = Batch::of(&events, &caller(context).principal).until(latest(context));
     let outcome = writer(context).transaction(&batch).await?;
     loaders(context).forget();
-    for (at, fate) in places.into_iter().zip(outcome.fates) {
+    for (at, fate) in places.into_iter().zip(outcome.outcomes) {
         match fate {
-            Fate::Recorded => payload.recorded += 1,
-            Fate::Duplicate => payload.duplicates += 1,
-            Fate::Rejected(rejection) => {
+            EventOutcome::Recorded => payload.recorded += 1,
+            EventOutcome::Duplicate => payload.duplicates += 1,
+            EventOutcome::Rejected(rejection) => {
                 let code = if rejection.is_not_found() {
                     UserErrorCode::NotFound
                 } else {
@@ -218,7 +218,7 @@ async fn agents(context: &Context<'_>, events: &[EventInput]) -> Result<HashMap<
     ids.sort_unstable();
     ids.dedup();
     let found = ids.into_iter().map(async |text| {
-        let Some(id) = Noun::Agent.decode(text) else {
+        let Some(id) = ObjectKind::Agent.decode(text) else {
             return Ok(None);
         };
         let agent = loaders(context).by_id::<entity::agent::Entity>(id).await?;

@@ -3,28 +3,28 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
-use macros::plain_fields;
+use macros::fast_fields;
 
 use super::agent::Agent;
 use super::chat_user::ChatUser;
 use super::connection::{Listed, OrderDirection, PageArguments};
+use super::fast_path::List;
 use super::message::{MessageConnection, MessageOrder};
 use super::money::Money;
-use super::render::List;
 use super::{loaders, now, stored};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::platform::Platform;
 use crate::entity::session::{Entity, Model};
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::columns::Columns;
 use crate::read::filter::SessionStatus;
 use crate::read::message::MessageWhere;
 use crate::read::page::Order;
 use crate::read::session::{SessionFilter, SessionOrderField, SessionWhere};
-use crate::write::idle::Idle;
+use crate::write::session_gap::Idle;
 
 /// A list of sessions.
 pub(super) type SessionConnection = List<Entity>;
@@ -42,7 +42,7 @@ impl Listed for Entity {
     type Node = Session;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Session";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] = &[
         ("agent", &["agent_id"]),
         ("chatUser", &["chat_user_id"]),
         ("messages", &["id"]),
@@ -94,12 +94,12 @@ pub(super) fn list(
 }
 
 /// A session: one conversation of a user with an agent.
-#[plain_fields]
+#[fast_fields]
 #[Object]
 impl Session {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::Session.encode(self.0.id).into()
+        ObjectKind::Session.encode(self.0.id).into()
     }
 
     /// The session's id in the system that its data comes from.
@@ -110,7 +110,7 @@ impl Session {
     /// The agent.
     async fn agent(&self, context: &Context<'_>) -> Result<Option<Agent>> {
         Ok(loaders(context)
-            .asked::<entity::agent::Entity>(context, self.0.agent_id)
+            .load_selected::<entity::agent::Entity>(context, self.0.agent_id)
             .await?
             .map(Agent::from))
     }
@@ -118,7 +118,7 @@ impl Session {
     /// The user.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
         Ok(loaders(context)
-            .asked::<entity::chat_user::Entity>(context, self.0.chat_user_id)
+            .load_selected::<entity::chat_user::Entity>(context, self.0.chat_user_id)
             .await?
             .map(ChatUser::from))
     }
@@ -231,7 +231,7 @@ impl Session {
         };
         Ok(super::message::list(
             context,
-            Scope::Of(Noun::Session, self.0.id),
+            Scope::Of(ObjectKind::Session, self.0.id),
             conditions,
             order_by,
             page,

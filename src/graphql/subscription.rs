@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object};
-use macros::plain_fields;
+use macros::fast_fields;
 use uuid::Uuid;
 
 use super::chat_user::ChatUser;
 use super::connection::{Listed, PageArguments};
-use super::render::List;
+use super::fast_path::List;
 use super::update::{UpdateChatUserPayload, UserError, payload};
 use super::{caller, loaders, now, writer};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::subscription::{Entity, Model};
 use crate::error::Result;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::page::Order;
 use crate::read::subscription::{SubscriptionFilter, SubscriptionOrderField};
@@ -38,7 +38,7 @@ impl Listed for Entity {
     type Node = Subscription;
     type Extras = EmptyMutation;
     const NAME: &'static str = "ChatUserSubscription";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] =
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] =
         &[("chatUser", &["chat_user_id"])];
 
     fn extras(_: Scope, _: &SubscriptionFilter) -> EmptyMutation {
@@ -47,18 +47,18 @@ impl Listed for Entity {
 }
 
 /// Something that a user wants to hear of.
-#[plain_fields]
+#[fast_fields]
 #[Object(name = "ChatUserSubscription")]
 impl Subscription {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::Subscription.encode(self.0.id).into()
+        ObjectKind::Subscription.encode(self.0.id).into()
     }
 
     /// The user.
     async fn chat_user(&self, context: &Context<'_>) -> Result<Option<ChatUser>> {
         Ok(loaders(context)
-            .asked::<entity::chat_user::Entity>(context, self.0.chat_user_id)
+            .load_selected::<entity::chat_user::Entity>(context, self.0.chat_user_id)
             .await?
             .map(ChatUser::from))
     }
@@ -112,7 +112,7 @@ pub(super) fn list(
         field: SubscriptionOrderField::Tag,
         descending: false,
     };
-    let scope = Scope::Of(Noun::ChatUser, user);
+    let scope = Scope::Of(ObjectKind::ChatUser, user);
     List::new(context, scope, filter, order, page)
 }
 
@@ -145,7 +145,7 @@ async fn set(
     wish: Wish,
 ) -> Result<UpdateChatUserPayload> {
     let now = now(context);
-    let errors = match (check(tag, wish, now), Noun::ChatUser.decode(id)) {
+    let errors = match (check(tag, wish, now), ObjectKind::ChatUser.decode(id)) {
         (Err(wrong), _) => wrong.into_iter().map(UserError::from).collect(),
         (Ok(_), None) => vec![Refused::NotFound.into()],
         (Ok(tag), Some(id)) => {

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::chat_user::ChatUser;
 use super::update::{self, UserError, UserErrorCode};
 use super::{caller, loaders, reader, writer};
-use crate::db::tally::TALLY;
+use crate::db::query_stats::QUERY_STATS;
 use crate::entity;
 use crate::error::{Error, Result};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::chat_user::ChatUserWhere;
 use crate::read::filter::Builder;
 use crate::write::profile::Change;
@@ -119,7 +119,7 @@ struct Bulk {
 impl Bulk {
     fn next<'a>(&'a self, context: &'a Context<'_>, except: &'a [Uuid]) -> TagNext<'a> {
         TagNext {
-            agent: Noun::Agent.decode(&self.agent).unwrap_or_default(),
+            agent: ObjectKind::Agent.decode(&self.agent).unwrap_or_default(),
             condition: self.conditions.clone(),
             change: &self.change,
             except,
@@ -182,13 +182,13 @@ impl Bulk {
                 break;
             }
         }
-        TALLY.try_with(|tally| tally.spare(most - count)).ok();
+        QUERY_STATS.try_with(|tally| tally.spare(most - count)).ok();
         loaders(context).forget();
         payload.count = i64::try_from(count).unwrap_or(i64::MAX);
         payload.user_errors.extend(refused.into_iter().map(|user| {
             let reason = format!(
                 "{} would have more than 100 tags",
-                Noun::ChatUser.encode(user)
+                ObjectKind::ChatUser.encode(user)
             );
             UserError::new(UserErrorCode::Invalid, &reason, "where")
         }));

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, ID, InputObject, Object, SimpleObject};
-use macros::plain_fields;
+use macros::fast_fields;
 use uuid::Uuid;
 
 use super::agent::Agent;
 use super::connection::{Listed, OrderDirection, PageArguments};
-use super::render::List;
+use super::fast_path::List;
 use super::update::{UserError, UserErrorCode};
 use super::viewer::agents;
 use super::{caller, loaders, now, roles, writer};
@@ -16,7 +16,7 @@ use crate::caller::Permission;
 use crate::clock::Timestamp;
 use crate::entity::token::{Entity, Model};
 use crate::error::{Result, permitted};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::Scope;
 use crate::read::page::Order;
 use crate::read::token::{TokenFilter, TokenOrderField, TokenWhere};
@@ -39,7 +39,7 @@ impl Listed for Entity {
     type Node = Token;
     type Extras = EmptyMutation;
     const NAME: &'static str = "Token";
-    const BEHIND: &'static [(&'static str, &'static [&'static str])] = &[];
+    const FIELD_COLUMNS: &'static [(&'static str, &'static [&'static str])] = &[];
 
     fn extras(_: Scope, _: &TokenFilter) -> EmptyMutation {
         EmptyMutation
@@ -99,12 +99,12 @@ pub(super) struct RevokeTokenPayload {
 }
 
 /// What a program, or somebody without another proof of who they are, comes in with. The secret itself is not kept.
-#[plain_fields]
+#[fast_fields]
 #[Object]
 impl Token {
     /// The id: opaque, and unique in the whole graph.
     pub(super) fn id(&self) -> ID {
-        Noun::Token.encode(self.0.id).into()
+        ObjectKind::Token.encode(self.0.id).into()
     }
 
     /// What its owner is called in the log.
@@ -122,7 +122,7 @@ impl Token {
         let Some(ids) = self.0.agent_ids() else {
             return Ok(None);
         };
-        let ids = ids.iter().filter_map(|id| Noun::Agent.decode(id));
+        let ids = ids.iter().filter_map(|id| ObjectKind::Agent.decode(id));
         agents(context, ids).await.map(Some)
     }
 
@@ -181,7 +181,7 @@ pub(super) async fn create(
     permitted(&caller(context).principal, Permission::TokensWrite)?;
     let decoded = |ids: Vec<ID>| {
         let ids = ids.into_iter();
-        ids.map(|id| Noun::Agent.decode(&id).ok_or(id))
+        ids.map(|id| ObjectKind::Agent.decode(&id).ok_or(id))
             .collect::<Result<Vec<_>, _>>()
     };
     let agents = match input.agents.map(decoded).transpose() {
@@ -227,7 +227,7 @@ pub(super) async fn revoke(
     context: &Context<'_>,
     input: RevokeTokenInput,
 ) -> Result<RevokeTokenPayload> {
-    let id = Noun::Token.decode(&input.id);
+    let id = ObjectKind::Token.decode(&input.id);
     let work = RevokeToken::new(id.unwrap_or_default(), now(context), caller(context))?;
     let refused = match id {
         Some(_) => writer(context).transaction(&work).await?,
@@ -259,7 +259,7 @@ impl From<Refused> for UserError {
                 let reason = "is the name of another token; revoke that one first";
                 Self::new(UserErrorCode::Conflict, reason, "name")
             }
-            Refused::NoAgent(id) => no_agent(&Noun::Agent.encode(id)),
+            Refused::NoAgent(id) => no_agent(&ObjectKind::Agent.encode(id)),
             Refused::Over => Self::new(UserErrorCode::Invalid, "is over already", "expiresAt"),
             Refused::NotFound => Self::new(UserErrorCode::NotFound, "no token has this id", "id"),
         }

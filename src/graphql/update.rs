@@ -11,7 +11,7 @@ use super::scalar::JsonObject;
 use super::{caller, loaders, personal, reader, writer};
 use crate::entity;
 use crate::error::{Error, Result};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::batch;
 use crate::read::columns::Columns;
 use crate::write::profile::{
@@ -114,7 +114,7 @@ pub(super) async fn one(
     input: UpdateChatUserInput,
 ) -> Result<UpdateChatUserPayload> {
     input.is_for(context, "input")?;
-    single(context, input.asked()).await
+    single(context, input.requested_change()).await
 }
 
 /// Changes the settings of one user.
@@ -124,10 +124,10 @@ pub(super) async fn settings(
 ) -> Result<UpdateChatUserPayload> {
     personal::for_who_sees_it(context, "input.settings")?;
     let change = Change::Settings(input.settings.0);
-    single(context, Asked(input.id, input.if_version, change)).await
+    single(context, RequestedChange(input.id, input.if_version, change)).await
 }
 
-async fn single(context: &Context<'_>, asked: Asked) -> Result<UpdateChatUserPayload> {
+async fn single(context: &Context<'_>, asked: RequestedChange) -> Result<UpdateChatUserPayload> {
     let mode = Mode {
         together: true,
         dry_run: false,
@@ -149,7 +149,10 @@ pub(super) async fn many(
         change.is_for(context, &format!("input.changes.{at}"))?;
     }
     let path = |at: usize| vec!["changes".to_owned(), at.to_string()];
-    let asked = input.changes.into_iter().map(UpdateChatUserInput::asked);
+    let asked = input
+        .changes
+        .into_iter()
+        .map(UpdateChatUserInput::requested_change);
     let mode = Mode {
         together: input.all_or_nothing,
         dry_run: input.dry_run,
@@ -169,7 +172,9 @@ pub(super) async fn tags(
     dry_run: bool,
 ) -> Result<Made> {
     within("input.ids", ids.len())?;
-    let asked = ids.into_iter().map(|id| Asked(id, None, change.clone()));
+    let asked = ids
+        .into_iter()
+        .map(|id| RequestedChange(id, None, change.clone()));
     let path = |at: usize| vec!["ids".to_owned(), at.to_string()];
     let mode = Mode {
         together: false,
@@ -187,7 +192,7 @@ fn within(argument: &'static str, count: usize) -> Result<()> {
 }
 
 /// A change as it was asked for: whom, which version of them, what.
-struct Asked(ID, Option<i64>, Change);
+struct RequestedChange(ID, Option<i64>, Change);
 
 /// What came of changes.
 pub(super) struct Made {
@@ -210,18 +215,18 @@ struct Mode {
 /// Makes changes. What was in the way of one is told at the path that `path` gives its place.
 async fn make(
     context: &Context<'_>,
-    asked: Vec<Asked>,
+    asked: Vec<RequestedChange>,
     mode: Mode,
     path: impl Fn(usize) -> Vec<String>,
 ) -> Result<Made> {
     let ids: Vec<_> = asked
         .iter()
-        .map(|asked| Noun::ChatUser.decode(&asked.0))
+        .map(|asked| ObjectKind::ChatUser.decode(&asked.0))
         .collect();
     let mut errors: Vec<(usize, UserError)> = Vec::new();
     let mut changes = Vec::new();
     let mut seen = HashSet::new();
-    for (at, Asked(_, if_version, change)) in asked.into_iter().enumerate() {
+    for (at, RequestedChange(_, if_version, change)) in asked.into_iter().enumerate() {
         let twice = ids[at].is_some_and(|id| !seen.insert(id));
         let checked = if twice {
             Err(vec![Invalid::new("id", "is in the list twice")])
@@ -254,8 +259,8 @@ async fn make(
     let users = if changes.is_empty() {
         users(context, &ids).await?
     } else {
-        let (fates, users) = change(context, &changes, mode, &ids).await?;
-        for (&at, fate) in places.iter().zip(fates) {
+        let (outcomes, users) = change(context, &changes, mode, &ids).await?;
+        for (&at, fate) in places.iter().zip(outcomes) {
             match fate {
                 Ok(is_new) => count += i64::from(is_new),
                 Err(refused) => errors.push((at, refused.into())),
@@ -293,13 +298,13 @@ async fn change(
         dry_run: mode.dry_run,
         by,
     };
-    let (fates, rows) = writer(context)
-        .transaction_asked(&work, Some(&question))
+    let (outcomes, rows) = writer(context)
+        .transaction_returning(&work, Some(&question))
         .await?;
     loaders(context).forget();
     let users = batch::with_former::<User>(reader, &asked, columns.brought(&rows)?).await?;
     let user = |id: &Option<Uuid>| users.get(&(*id)?).cloned().map(ChatUser::from);
-    Ok((fates, ids.iter().map(user).collect()))
+    Ok((outcomes, ids.iter().map(user).collect()))
 }
 
 /// The payload of what was done to one user.
@@ -308,7 +313,7 @@ pub(super) async fn payload(
     id: &str,
     user_errors: Vec<UserError>,
 ) -> Result<UpdateChatUserPayload> {
-    let id = Noun::ChatUser.decode(id);
+    let id = ObjectKind::ChatUser.decode(id);
     Ok(UpdateChatUserPayload {
         chat_user: users(context, &[id]).await?.pop().flatten(),
         user_errors,
@@ -349,7 +354,7 @@ impl UpdateChatUserInput {
             })
     }
 
-    fn asked(self) -> Asked {
+    fn requested_change(self) -> RequestedChange {
         let change = Change::Profile(ProfilePatch {
             name: patch(self.name),
             email: patch(self.email),
@@ -357,7 +362,7 @@ impl UpdateChatUserInput {
             profile_picture_url: patch(self.profile_picture_url),
             language: patch(self.language),
         });
-        Asked(self.id, self.if_version, change)
+        RequestedChange(self.id, self.if_version, change)
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 
-use super::Shared;
+use super::AppState;
 use super::respond::Refusal;
 use crate::authentication::{Authentication, Cause};
 use crate::caller::Principal;
 
 /// Who sent a request with these headers.
 pub(super) async fn principal(
-    shared: &Shared,
+    shared: &AppState,
     headers: &HeaderMap,
 ) -> Result<Arc<Principal>, Refusal> {
     if let Authentication::Open(anyone) = &shared.authentication {
@@ -28,11 +28,12 @@ pub(super) async fn principal(
 /// The same words for every cause: whoever tries tokens out learns nothing from them.
 fn refusal(cause: Cause) -> Refusal {
     let refusal = if cause == Cause::Unavailable {
-        let message = "it cannot be found out right now who is asking; try again";
+        let message = "Authentication is not available right now; try again";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
             .header(RETRY_AFTER, "1")
     } else {
-        let message = "this needs a token: send `Authorization: Bearer` with one that is good";
+        let message =
+            "Authentication required: send `Authorization: Bearer <token>` with a valid token";
         let challenge = match cause {
             Cause::Missing => "Bearer realm=\"parlour\"",
             _ => "Bearer realm=\"parlour\", error=\"invalid_token\"",

@@ -17,8 +17,8 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::negotiate::Variables;
+use super::query_limits;
 use super::respond::Refusal;
-use super::size;
 use super::work::{Varying, Work};
 use crate::graphql::PageLimits;
 
@@ -54,7 +54,8 @@ pub(super) fn too_much(cost: u64, max: u64) -> Refusal {
     let message = format!(
         "this costs {cost}, and {max} is the most (cost-limit); ask for smaller pages or fewer levels"
     );
-    Refusal::graphql_new(StatusCode::BAD_REQUEST, size::COST, message).limit("cost-limit", max)
+    Refusal::graphql_new(StatusCode::BAD_REQUEST, query_limits::COST, message)
+        .limit("cost-limit", max)
 }
 
 struct Estimate<'a> {
@@ -339,7 +340,7 @@ impl<'de> DeserializeSeed<'de> for Pricing<'_> {
     }
 }
 
-/// The cost of a value, as `values` has it.
+/// The cost of a value, as `input_coercion` has it.
 impl<'de> Visitor<'de> for Pricing<'_> {
     type Value = u64;
 

@@ -21,12 +21,12 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::guard;
+use super::input_coercion::{self, CoercionError};
 use super::negotiate::Variables;
 use super::operation::Operation;
+use super::query_limits::{self, Size};
 use super::respond::{self, Refusal};
-use super::size::{self, Size};
 use super::suggest::suggestion;
-use super::values::{self, Misfit};
 use crate::caller::Principal;
 use crate::config::Limits;
 use crate::error::{Internal, Result};
@@ -43,7 +43,7 @@ const RECURSION: usize = 128;
 
 /// A document that is valid and within limits.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(super) struct ValidatedDocument {
     pub(super) typed: Valid<ExecutableDocument>,
     operations: Vec<Arc<Operation>>,
 }
@@ -56,14 +56,14 @@ pub(super) struct Documents {
     pages: PageLimits,
     introspection: bool,
     suggestions: bool,
-    kept: Cache<Box<str>, Arc<Checked>, Bytes>,
+    kept: Cache<Box<str>, Arc<ValidatedDocument>, Bytes>,
 }
 
 #[derive(Clone, Debug)]
 struct Bytes;
 
-impl Weighter<Box<str>, Arc<Checked>> for Bytes {
-    fn weight(&self, text: &Box<str>, _: &Arc<Checked>) -> u64 {
+impl Weighter<Box<str>, Arc<ValidatedDocument>> for Bytes {
+    fn weight(&self, text: &Box<str>, _: &Arc<ValidatedDocument>) -> u64 {
         WEIGHT * text.len() as u64 + OVERHEAD
     }
 }
@@ -105,8 +105,8 @@ impl Documents {
     pub(super) async fn check(
         self: &Arc<Self>,
         text: &str,
-        meant: &Meant,
-    ) -> Result<(Arc<Checked>, bool), Refusal> {
+        meant: &OperationSelector,
+    ) -> Result<(Arc<ValidatedDocument>, bool), Refusal> {
         if let Some(checked) = self.kept.get(text) {
             return Ok((checked, true));
         }
@@ -124,7 +124,7 @@ impl Documents {
         Ok((checked, false))
     }
 
-    fn examine(&self, text: &str, meant: &Meant) -> Result<Checked, Refusal> {
+    fn examine(&self, text: &str, meant: &OperationSelector) -> Result<ValidatedDocument, Refusal> {
         let mut parser = Parser::new()
             .recursion_limit(RECURSION)
             .token_limit(self.limits.tokens);
@@ -138,10 +138,10 @@ impl Documents {
             .to_executable_validate(&self.schema)
             .map_err(|refused| self.not_valid(&refused.partial, &refused.errors))?;
         for operation in typed.operations.iter() {
-            let size = size::check(operation, &typed.fragments, &self.limits)?;
+            let size = query_limits::check(operation, &typed.fragments, &self.limits)?;
             self.check_introspection(&typed, operation, size)?;
         }
-        let misfits = values::literals(&self.schema, &typed);
+        let misfits = input_coercion::literals(&self.schema, &typed);
         if !misfits.is_empty() {
             return Err(unfit(&typed, misfits));
         }
@@ -160,7 +160,7 @@ impl Documents {
                 .ok_or_else(Refusal::internal)
         };
         let operations = typed.operations.iter().map(operation);
-        Ok(Checked {
+        Ok(ValidatedDocument {
             operations: operations.collect::<Result<_, _>>()?,
             typed,
         })
@@ -169,9 +169,9 @@ impl Documents {
     fn not_parsed(&self, parser: &Parser, errors: &DiagnosticList) -> Refusal {
         let max = self.limits.tokens;
         if parser.tokens_reached() > max {
-            return size::too_large(
+            return query_limits::too_large(
                 "tokens or more",
-                size::COST,
+                query_limits::COST,
                 max as u64 + 1,
                 "token-limit",
                 max as u64,
@@ -180,7 +180,7 @@ impl Documents {
         if parser.recursion_reached() > RECURSION {
             return Refusal::graphql_new(
                 StatusCode::BAD_REQUEST,
-                size::DEPTH,
+                query_limits::DEPTH,
                 format!("the document nests deeper than {RECURSION} levels"),
             );
         }
@@ -194,9 +194,9 @@ impl Documents {
         let max = self.limits.operations;
         if count > max {
             let what = "operations in its document";
-            return Err(size::too_large(
+            return Err(query_limits::too_large(
                 what,
-                size::COST,
+                query_limits::COST,
                 count,
                 "operation-limit",
                 max,
@@ -215,8 +215,9 @@ impl Documents {
             let message = "introspection is switched off here (introspection)";
             return Err(invalid(vec![ServerError::new(message, None)]));
         }
-        introspection::check_max_depth(document, operation)
-            .map_err(|error| Refusal::graphql(size::DEPTH, vec![request_error(document, &error)]))
+        introspection::check_max_depth(document, operation).map_err(|error| {
+            Refusal::graphql(query_limits::DEPTH, vec![request_error(document, &error)])
+        })
     }
 
     fn listed(&self, errors: &DiagnosticList) -> Vec<ServerError> {
@@ -248,7 +249,9 @@ impl Documents {
         }
         for (error, found) in listed.iter_mut().zip(errors.iter()) {
             let place = found.error.location();
-            if let Some(argument) = place.and_then(|place| values::argument_at(document, place)) {
+            if let Some(argument) =
+                place.and_then(|place| input_coercion::argument_at(document, place))
+            {
                 respond::name_argument(error, &argument);
             }
         }
@@ -268,24 +271,24 @@ impl Documents {
     /// The variables with the operation's defaults, if they fit what it declares.
     pub(super) fn variables(
         &self,
-        checked: &Checked,
+        checked: &ValidatedDocument,
         operation: &Operation,
         given: Variables,
     ) -> Result<Variables, Refusal> {
         let null_conditions = &operation.null_conditions;
-        values::variables(&self.schema, &operation.typed, null_conditions, given)
+        input_coercion::variables(&self.schema, &operation.typed, null_conditions, given)
             .map_err(|misfit| unfit(&checked.typed, vec![misfit]))
     }
 }
 
 /// The operation that is meant, and whether it has to be a query.
 #[derive(Clone, Debug)]
-pub(super) struct Meant {
+pub(super) struct OperationSelector {
     pub(super) name: Option<String>,
     pub(super) query: bool,
 }
 
-impl Meant {
+impl OperationSelector {
     /// Refuses what only POST may ask for, whether it is valid or not.
     fn check(&self, document: &Document) -> Result<(), Refusal> {
         let mut operations = document
@@ -314,9 +317,9 @@ fn only_by_post(kind: OperationType) -> Refusal {
     refusal.header(ALLOW, "POST")
 }
 
-impl Checked {
+impl ValidatedDocument {
     /// The operation that runs; only a query by GET.
-    pub(super) fn operation(&self, meant: &Meant) -> Result<&Arc<Operation>, Refusal> {
+    pub(super) fn operation(&self, meant: &OperationSelector) -> Result<&Arc<Operation>, Refusal> {
         let found = match (&meant.name, self.operations.as_slice()) {
             (None, [only]) => Some(only),
             (None, _) => None,
@@ -351,14 +354,14 @@ const VALUE_ERRORS: [&str; 4] = [
     "FloatCoercionError",
 ];
 
-fn unfit(document: &ExecutableDocument, misfits: Vec<Misfit>) -> Refusal {
+fn unfit(document: &ExecutableDocument, misfits: Vec<CoercionError>) -> Refusal {
     let code = if misfits.iter().any(|misfit| misfit.invalid) {
         "GRAPHQL_VALIDATION_FAILED"
     } else {
         "BAD_USER_INPUT"
     };
     let errors = misfits.into_iter().map(|misfit| {
-        let Misfit {
+        let CoercionError {
             argument,
             reason,
             place,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use futures_util::FutureExt;
 
-use super::Shared;
+use super::AppState;
 use super::negotiate::Variables;
 use super::operation::Operation;
 use super::respond::{Answer, Refusal};
@@ -15,7 +15,7 @@ use crate::graphql;
 
 /// Runs an operation of a document that has been checked.
 pub(super) async fn execute(
-    shared: &Shared,
+    shared: &AppState,
     operation: &Operation,
     variables: Variables,
     caller: &super::Caller<'_>,
@@ -25,7 +25,7 @@ pub(super) async fn execute(
     // Its state is large, and connections that wait for a request need none of it.
     let answering = AssertUnwindSafe(Box::pin(graphql::execute(
         &shared.graph,
-        &shared.means,
+        &shared.services,
         crate::caller::Caller {
             principal: caller.principal.clone(),
             request_id: caller.id.to_owned(),
@@ -38,7 +38,7 @@ pub(super) async fn execute(
     .catch_unwind();
     // Whoever waits for a turn in vain has waited for the whole of their time.
     let running = async {
-        let _turn = shared.turns.acquire().await;
+        let _turn = shared.execution_permits.acquire().await;
         answering.await
     };
     let timeout = shared.limits.request_timeout;

@@ -1,7 +1,7 @@
 //! Step two: what is refused before anything looks at it closely.
 
+use super::query_limits;
 use super::respond::Refusal;
-use super::size;
 
 /// Brackets within brackets that a document may have.
 const MAX_BRACKETS: usize = 128;
@@ -18,7 +18,7 @@ pub(super) fn check(text: &str) -> Result<(), Refusal> {
         if open > MAX_BRACKETS {
             return Err(Refusal::graphql_new(
                 axum::http::StatusCode::BAD_REQUEST,
-                size::DEPTH,
+                query_limits::DEPTH,
                 format!("the document nests brackets deeper than {MAX_BRACKETS}"),
             ));
         }

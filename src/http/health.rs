@@ -19,7 +19,7 @@ pub(super) async fn ready(State(server): State<Server>) -> (StatusCode, &'static
     }
     match tokio::time::timeout(
         std::time::Duration::from_secs(2),
-        server.0.means.database.reader.ping(),
+        server.0.services.database.reader.ping(),
     )
     .await
     {

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::negotiate::Variables;
 use super::respond::{Answer, Refusal};
-use super::{Shared, execute};
+use super::{AppState, execute};
 use crate::caller::Principal;
 use crate::graphql::Once;
 
@@ -99,12 +99,12 @@ fn hash(parts: [&[u8]; 4]) -> String {
 }
 
 /// Who has come with the same key waits for their turn here, before they take anything that others could use.
-pub(super) struct Turns {
+pub(super) struct Locks {
     locks: Vec<Mutex<()>>,
     hasher: RandomState,
 }
 
-impl Default for Turns {
+impl Default for Locks {
     fn default() -> Self {
         Self {
             locks: (0..TURNS).map(|_| Mutex::default()).collect(),
@@ -113,7 +113,7 @@ impl Default for Turns {
     }
 }
 
-impl Turns {
+impl Locks {
     async fn take(&self, once: &Once) -> MutexGuard<'_, ()> {
         let hash = self.hasher.hash_one(once.name());
         let at = usize::try_from(hash).unwrap_or_default() % self.locks.len();
@@ -124,13 +124,13 @@ impl Turns {
 /// The answer that `running` comes to, which is told when all of its changes had been made before. All of it within the time of
 /// a request.
 pub(super) async fn once(
-    shared: &Shared,
+    shared: &AppState,
     once: &Once,
     running: impl Future<Output = Result<Answer, Refusal>>,
 ) -> Result<Answer, Refusal> {
     let answering = async {
-        let _turn = shared.turns_of_keys.take(once).await;
-        once.check(&shared.means.database.reader).await?;
+        let _turn = shared.idempotency_locks.take(once).await;
+        once.check(&shared.services.database.reader).await?;
         let answer = running.await?;
         Ok(if once.is_replayed() {
             answer.header(REPLAYED, "true")

@@ -328,7 +328,7 @@ pub(super) async fn show(State(server): State<Server>, headers: HeaderMap) -> Re
     metrics
         .kept_bytes
         .set(i64::try_from(bytes).unwrap_or(i64::MAX));
-    for (pool, open, idle) in shared.means.database.connections() {
+    for (pool, open, idle) in shared.services.database.connections() {
         for (state, count) in [
             ("open", i64::from(open)),
             ("idle", i64::try_from(idle).unwrap_or(i64::MAX)),

@@ -1,6 +1,5 @@
-//! Bytes in, bytes out. A request to `/graphql` goes through the files in this order: authenticate → negotiate → guard → document →
-//! rate → execute → respond.
-//! Around execute, for mutations with a key: idempotency.
+//! The HTTP server. A request to `/graphql` goes through these files: load_shed → authenticate → negotiate → guard → document →
+//! input_coercion → access → cost → rate → execute → respond, and a mutation with an `Idempotency-Key` through idempotency around execute.
 
 mod access;
 mod authenticate;
@@ -11,20 +10,20 @@ mod execute;
 mod guard;
 mod health;
 mod idempotency;
-mod layers;
-mod local;
+mod input_coercion;
+mod load_shed;
 mod metrics;
+mod middleware;
 mod negotiate;
 mod operation;
+mod origin_guard;
 mod pace;
 mod persisted;
 mod playground;
+mod query_limits;
 mod rate;
 mod respond;
-mod room;
-mod size;
 mod suggest;
-mod values;
 mod work;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,27 +44,27 @@ use crate::authentication::{Authentication, Cause};
 use crate::caller::Principal;
 use crate::config::{Limits, ServeSettings, StatusProfile};
 use crate::db::Database;
-use crate::db::tally::{Memory, TALLY, Tally};
+use crate::db::query_stats::{Memory, QUERY_STATS, QueryStats};
 use crate::error::Result;
-use crate::graphql::{Graph, Keeper, Means, ReadLog};
+use crate::graphql::{Graph, GraphqlServices, ReadAuditWriter, ReadLog};
 use crate::span;
 use crate::telemetry::RequestLine;
-use document::{Documents, Meant};
+use document::{Documents, OperationSelector};
+use load_shed::LoadShedder;
 use metrics::Metrics;
-use negotiate::{Asked, Form, Question};
+use negotiate::{GraphqlRequest, MediaType, RequestBody};
 use operation::Operation;
 use pace::Pace;
 use persisted::Persisted;
 use rate::{Charge, Rates};
 use respond::{Answer, Refusal};
-use room::Room;
 
 /// What every request needs.
 #[derive(Clone)]
-pub struct Server(Arc<Shared>);
+pub struct Server(Arc<AppState>);
 
-struct Shared {
-    means: Means,
+struct AppState {
+    services: GraphqlServices,
     graph: Graph,
     limits: Limits,
     /// None where nobody's spending is limited.
@@ -73,15 +72,15 @@ struct Shared {
     documents: Arc<Documents>,
     persisted: Persisted,
     metrics: Metrics,
-    room: Room,
+    load_shedder: LoadShedder,
     pace: Pace,
     /// For the texts of all answers.
     memory: Arc<Memory>,
     /// One permit for each request that may be worked on at once.
-    turns: Semaphore,
-    turns_of_keys: idempotency::Turns,
+    execution_permits: Semaphore,
+    idempotency_locks: idempotency::Locks,
     /// What writes down whose personal data was read, until it is finished.
-    keeper: Mutex<Option<Keeper>>,
+    keeper: Mutex<Option<ReadAuditWriter>>,
     profile: StatusProfile,
     playground: bool,
     open_metrics: bool,
@@ -137,11 +136,11 @@ impl Server {
             .unwrap_or(!authentication.is_open())
             .then(|| ReadLog::start(database.writer.clone()))
             .unzip();
-        Ok(Self(Arc::new(Shared {
-            room: Room::new(limits.concurrency, &metrics),
+        Ok(Self(Arc::new(AppState {
+            load_shedder: LoadShedder::new(limits.concurrency, &metrics),
             pace: Pace::new(),
             memory: Arc::new(Memory::of(limits.answer_memory)),
-            means: Means {
+            services: GraphqlServices {
                 database,
                 pages,
                 currency: settings.currency()?,
@@ -156,8 +155,8 @@ impl Server {
             documents: Arc::new(documents),
             persisted: Persisted::new(settings.trusted_documents.as_deref())?,
             metrics,
-            turns: Semaphore::new(limits.parallel),
-            turns_of_keys: idempotency::Turns::default(),
+            execution_permits: Semaphore::new(limits.parallel),
+            idempotency_locks: idempotency::Locks::default(),
             profile: settings.status_profile(),
             playground: settings.graphiql(),
             open_metrics: settings.open_metrics == Some(true),
@@ -181,7 +180,7 @@ impl Server {
         } else {
             routes
         };
-        layers::around(routes, self).with_state(self.clone())
+        middleware::around(routes, self).with_state(self.clone())
     }
 
     /// Serves until `stop` resolves; then requests under way have their time to end.
@@ -243,9 +242,9 @@ async fn schema(State(server): State<Server>, headers: HeaderMap) -> Response {
 }
 
 /// Refuses a request to another route than the graph's.
-fn refuse_outside(shared: &Shared, headers: &HeaderMap, refusal: Refusal) -> Response {
+fn refuse_outside(shared: &AppState, headers: &HeaderMap, refusal: Refusal) -> Response {
     let id = negotiate::request_id(headers);
-    let mut response = refuse(shared, Form::Json, Asker::unknown(&id), refusal);
+    let mut response = refuse(shared, MediaType::Json, Asker::unknown(&id), refusal);
     complete(&mut response, &id);
     response
 }
@@ -266,7 +265,7 @@ async fn graphql_request(State(server): State<Server>, request: Request) -> Resp
 }
 
 /// One request to the graph, step by step.
-async fn respond_to(shared: &Shared, request: Request) -> Response {
+async fn respond_to(shared: &AppState, request: Request) -> Response {
     if request.method() == Method::OPTIONS {
         return (
             StatusCode::NO_CONTENT,
@@ -278,7 +277,7 @@ async fn respond_to(shared: &Shared, request: Request) -> Response {
     let form = negotiate::answer_form(request.headers());
     let start = Instant::now();
     let mut response = match form {
-        None => refuse(shared, Form::Json, Asker::unknown(&id), unacceptable()),
+        None => refuse(shared, MediaType::Json, Asker::unknown(&id), unacceptable()),
         Some(form) => received(shared, request, form, &id, start).await,
     };
     // It holds no place any more.
@@ -292,14 +291,14 @@ async fn respond_to(shared: &Shared, request: Request) -> Response {
 /// Finds out who asks, waits for the rest of the request, and answers it. It has a place for the first and for the last: one that comes
 /// slowly holds none meanwhile.
 async fn received(
-    shared: &Shared,
+    shared: &AppState,
     request: Request,
-    form: Form,
+    form: MediaType,
     id: &str,
     start: Instant,
 ) -> Response {
-    let Some(place) = shared.room.enter() else {
-        return shared.room.refuse(form, id, start);
+    let Some(place) = shared.load_shedder.enter() else {
+        return shared.load_shedder.refuse(form, id, start);
     };
     let principal = match authenticate::principal(shared, request.headers()).await {
         Ok(principal) => principal,
@@ -313,9 +312,14 @@ async fn received(
             return refuse(shared, form, Asker { id, name }, refusal);
         }
     };
-    let share = (!shared.authentication.is_open()).then(|| shared.room.share(&principal.name));
-    let Some(_place) = shared.room.enter().filter(|_| !matches!(share, Some(None))) else {
-        return shared.room.refuse(form, id, start);
+    let share =
+        (!shared.authentication.is_open()).then(|| shared.load_shedder.share(&principal.name));
+    let Some(_place) = shared
+        .load_shedder
+        .enter()
+        .filter(|_| !matches!(share, Some(None)))
+    else {
+        return shared.load_shedder.refuse(form, id, start);
     };
     shared.metrics.in_flight.inc();
     let _leaving = Leaving(shared);
@@ -323,7 +327,7 @@ async fn received(
 }
 
 /// Counts a request out, also when its client has hung up.
-struct Leaving<'a>(&'a Shared);
+struct Leaving<'a>(&'a AppState);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
@@ -338,9 +342,9 @@ fn unacceptable() -> Refusal {
 
 /// Answers what a request asks: one question, or several.
 async fn all(
-    shared: &Shared,
+    shared: &AppState,
     request: Request,
-    form: Form,
+    form: MediaType,
     id: &str,
     principal: Arc<Principal>,
 ) -> Response {
@@ -353,13 +357,13 @@ async fn all(
         wants_cost: negotiate::wants_cost(request.headers()),
     };
     let start = Instant::now();
-    let mut response = match negotiate::asked(request, &shared.limits).await {
+    let mut response = match negotiate::request_body(request, &shared.limits).await {
         Err(refusal) => refuse(shared, form, caller.asker(), refusal),
-        Ok(Asked::One(question)) => {
+        Ok(RequestBody::One(question)) => {
             let answer = one(shared, question, &caller, start, &mut 0).await;
             respond::single(answer, form, shared.profile)
         }
-        Ok(Asked::Batch(questions)) => {
+        Ok(RequestBody::Batch(questions)) => {
             caller.key.batched = true;
             let mut answers = Vec::with_capacity(questions.len());
             let mut spent = 0;
@@ -409,17 +413,17 @@ impl Caller<'_> {
 
 /// Answers a question, and leaves a line and figures of it. `spent` is what the questions before it in a batch have cost.
 async fn one(
-    shared: &Shared,
-    question: Question,
+    shared: &AppState,
+    question: GraphqlRequest,
     caller: &Caller<'_>,
     start: Instant,
     spent: &mut u64,
 ) -> Answer {
     // A test that counts statements brings its own tally.
-    let tally = TALLY.try_with(Arc::clone).unwrap_or_default();
+    let tally = QUERY_STATS.try_with(Arc::clone).unwrap_or_default();
     let mut operation = None;
     let answering = answer(shared, question, caller, spent, &tally, &mut operation);
-    let answer = TALLY.scope(tally.clone(), answering).await;
+    let answer = QUERY_STATS.scope(tally.clone(), answering).await;
     finish(
         shared,
         caller.asker(),
@@ -431,19 +435,19 @@ async fn one(
 }
 
 /// Refuses a request of which nothing is known yet.
-fn refuse(shared: &Shared, form: Form, asker: Asker<'_>, refusal: Refusal) -> Response {
-    let (tally, start) = (Tally::default(), Instant::now());
+fn refuse(shared: &AppState, form: MediaType, asker: Asker<'_>, refusal: Refusal) -> Response {
+    let (tally, start) = (QueryStats::default(), Instant::now());
     let answer = finish(shared, asker, refusal.into(), None, &tally, start);
     respond::single(answer, form, shared.profile)
 }
 
 /// Completes an answer, logs and counts it.
 fn finish(
-    shared: &Shared,
+    shared: &AppState,
     asker: Asker<'_>,
     mut answer: Answer,
     operation: Option<&Operation>,
-    tally: &Tally,
+    tally: &QueryStats,
     start: Instant,
 ) -> Answer {
     let codes = answer.complete(asker.id, shared.limits.errors);
@@ -466,16 +470,16 @@ fn finish(
 }
 
 async fn answer(
-    shared: &Shared,
-    mut question: Question,
+    shared: &AppState,
+    mut question: GraphqlRequest,
     caller: &Caller<'_>,
     spent: &mut u64,
-    tally: &Arc<Tally>,
+    tally: &Arc<QueryStats>,
     found: &mut Option<Arc<Operation>>,
 ) -> Result<Answer, Refusal> {
     let documents = &shared.documents;
     let (text, new) = shared.persisted.text(&mut question)?;
-    let meant = Meant {
+    let meant = OperationSelector {
         name: question.operation_name.take(),
         query: caller.method != Method::POST,
     };
@@ -498,7 +502,7 @@ async fn answer(
     };
     let variables = documents.variables(&checked, operation, question.variables)?;
     documents.permit(operation, &variables, &caller.principal)?;
-    let cost = operation.cost(&checked.typed, &variables, shared.means.pages);
+    let cost = operation.cost(&checked.typed, &variables, shared.services.pages);
     *spent = spent.saturating_add(cost);
     let max = shared.limits.cost;
     if *spent > max {

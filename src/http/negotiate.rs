@@ -31,7 +31,7 @@ const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 /// A question to the graph. Keys that nobody knows are ignored, and null is as good as nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Question {
+pub(super) struct GraphqlRequest {
     pub(super) query: Option<String>,
     /// The id of a document that the server holds.
     pub(super) document_id: Option<String>,
@@ -67,22 +67,22 @@ fn object_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Exten
 
 /// What a request asks.
 #[derive(Debug)]
-pub(super) enum Asked {
-    One(Question),
+pub(super) enum RequestBody {
+    One(GraphqlRequest),
     /// Several questions, answered one after the other.
-    Batch(Vec<Question>),
+    Batch(Vec<GraphqlRequest>),
 }
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum MediaType {
     /// `application/graphql-response+json`: the status tells of request errors.
     GraphqlResponse,
     /// `application/json`: 200 whenever there is a GraphQL answer.
     Json,
 }
 
-impl Form {
+impl MediaType {
     const ALL: [Self; 2] = [Self::Json, Self::GraphqlResponse];
 
     /// Its media type.
@@ -95,13 +95,13 @@ impl Form {
 }
 
 /// The form that `Accept` likes best; `None` when it likes neither. Anything goes where nothing is said, and then it is JSON.
-pub(super) fn answer_form(headers: &HeaderMap) -> Option<Form> {
+pub(super) fn answer_form(headers: &HeaderMap) -> Option<MediaType> {
     let mut given = headers.get_all(ACCEPT).iter();
     // What most programs say.
     if let (Some(only), None) = (given.next(), given.next())
         && (only == "*/*" || only == "application/json")
     {
-        return Some(Form::Json);
+        return Some(MediaType::Json);
     }
     let accepted = headers.get_all(ACCEPT).iter();
     let accepted: Vec<_> = accepted
@@ -110,12 +110,12 @@ pub(super) fn answer_form(headers: &HeaderMap) -> Option<Form> {
         .filter_map(Range::parse)
         .collect();
     if accepted.is_empty() {
-        return (!headers.contains_key(ACCEPT)).then_some(Form::Json);
+        return (!headers.contains_key(ACCEPT)).then_some(MediaType::Json);
     }
-    let liking = |form: &Form| Range::liking(&accepted, form.media_type());
+    let quality = |form: &MediaType| Range::quality(&accepted, form.media_type());
     let mut best = None;
-    for form in Form::ALL {
-        if liking(&form) > best.as_ref().map_or(0, liking) {
+    for form in MediaType::ALL {
+        if quality(&form) > best.as_ref().map_or(0, quality) {
             best = Some(form);
         }
     }
@@ -148,7 +148,7 @@ impl<'a> Range<'a> {
     }
 
     /// How much a media type is liked, by the most exact range that speaks of it.
-    fn liking(ranges: &[Self], media: &str) -> u32 {
+    fn quality(ranges: &[Self], media: &str) -> u32 {
         [media, "application/*", "*/*"]
             .into_iter()
             .find_map(|exact| {
@@ -207,9 +207,12 @@ pub(super) async fn arrived(request: Request, limits: &Limits) -> Result<Request
 }
 
 /// Reads what is asked: from the address on GET, from a JSON body on POST.
-pub(super) async fn asked(request: Request, limits: &Limits) -> Result<Asked, Refusal> {
+pub(super) async fn request_body(
+    request: Request,
+    limits: &Limits,
+) -> Result<RequestBody, Refusal> {
     match *request.method() {
-        Method::GET | Method::HEAD => from_address(&request).map(Asked::One),
+        Method::GET | Method::HEAD => from_address(&request).map(RequestBody::One),
         Method::POST => from_body(request, limits).await,
         _ => {
             let status = StatusCode::METHOD_NOT_ALLOWED;
@@ -219,7 +222,7 @@ pub(super) async fn asked(request: Request, limits: &Limits) -> Result<Asked, Re
     }
 }
 
-fn from_address(request: &Request) -> Result<Question, Refusal> {
+fn from_address(request: &Request) -> Result<GraphqlRequest, Refusal> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Parameters {
@@ -232,7 +235,7 @@ fn from_address(request: &Request) -> Result<Question, Refusal> {
     let Query(parameters) = Query::<Parameters>::try_from_uri(request.uri())
         .map_err(|error| Refusal::bad_request(error.body_text()))?;
     let present = |text: Option<String>| text.filter(|text| !text.is_empty());
-    Ok(Question {
+    Ok(GraphqlRequest {
         query: present(parameters.query),
         document_id: present(parameters.document_id),
         operation_name: present(parameters.operation_name),
@@ -257,7 +260,7 @@ fn object<T: Default + DeserializeOwned>(name: &str, json: Option<&str>) -> Resu
     }
 }
 
-async fn from_body(request: Request, limits: &Limits) -> Result<Asked, Refusal> {
+async fn from_body(request: Request, limits: &Limits) -> Result<RequestBody, Refusal> {
     if !is_json(request.headers()) {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let message = "send `Content-Type: application/json`, in UTF-8";
@@ -270,7 +273,7 @@ async fn from_body(request: Request, limits: &Limits) -> Result<Asked, Refusal> 
     }
     let question = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
     is_kept(&body)?;
-    Ok(Asked::One(question))
+    Ok(RequestBody::One(question))
 }
 
 /// Refuses values that reading changes: keys that are there twice, and numbers that are too long.
@@ -291,7 +294,7 @@ fn not_json(error: &serde_json::Error) -> Refusal {
     ))
 }
 
-fn batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
+fn batch(body: &[u8], most: usize) -> Result<RequestBody, Refusal> {
     if most == 0 {
         let message = "send one request at a time: batches are switched off here (batch-limit)";
         return Err(Refusal::bad_request(message));
@@ -311,7 +314,7 @@ fn batch(body: &[u8], most: usize) -> Result<Asked, Refusal> {
         .collect::<Result<_, _>>()
         .map_err(|error| not_json(&error))?;
     is_kept(body)?;
-    Ok(Asked::Batch(questions))
+    Ok(RequestBody::Batch(questions))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -385,31 +388,31 @@ mod tests {
     use axum::http::header::ACCEPT;
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::{Form, answer_form};
+    use super::{MediaType, answer_form};
 
     #[test]
     fn the_form_is_what_accept_likes_best() {
         for (accept, form) in [
-            ("*/*", Some(Form::Json)),
-            ("application/*", Some(Form::Json)),
-            ("application/json", Some(Form::Json)),
-            ("application/json; charset=utf-8", Some(Form::Json)),
+            ("*/*", Some(MediaType::Json)),
+            ("application/*", Some(MediaType::Json)),
+            ("application/json", Some(MediaType::Json)),
+            ("application/json; charset=utf-8", Some(MediaType::Json)),
             (
                 "APPLICATION/GraphQL-Response+JSON",
-                Some(Form::GraphqlResponse),
+                Some(MediaType::GraphqlResponse),
             ),
             (
                 "application/graphql-response+json, application/json;q=0.9",
-                Some(Form::GraphqlResponse),
+                Some(MediaType::GraphqlResponse),
             ),
             (
                 "application/json;q=0.1, */*;q=0.5",
-                Some(Form::GraphqlResponse),
+                Some(MediaType::GraphqlResponse),
             ),
-            ("application/json, multipart/mixed", Some(Form::Json)),
+            ("application/json, multipart/mixed", Some(MediaType::Json)),
             (
                 "application/graphql-response+json;q=0, */*",
-                Some(Form::Json),
+                Some(MediaType::Json),
             ),
             ("text/html", None),
             ("application/json;q=0", None),
@@ -420,6 +423,6 @@ mod tests {
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
             assert_eq!(answer_form(&headers), form, "{accept}");
         }
-        assert_eq!(answer_form(&HeaderMap::new()), Some(Form::Json));
+        assert_eq!(answer_form(&HeaderMap::new()), Some(MediaType::Json));
     }
 }

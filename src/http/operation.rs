@@ -13,7 +13,7 @@ use super::cost::{self, Prices};
 use super::metrics::Series;
 use super::negotiate::Variables;
 use super::respond::Refusal;
-use super::{size, values};
+use super::{input_coercion, query_limits};
 use crate::caller::Principal;
 use crate::graphql::{self, PageLimits};
 
@@ -60,10 +60,10 @@ impl Operation {
             executable: graphql::Operation::of(executable, name)?,
             kind: typed.operation_type.name(),
             needs: access::needs(schema, document, typed),
-            null_conditions: values::null_conditions(schema, document, typed),
+            null_conditions: input_coercion::null_conditions(schema, document, typed),
             telling: telling.cloned().collect(),
             cost: cost::fixed(document, typed, pages),
-            copies: size::copies(typed, &document.fragments),
+            copies: query_limits::copies(typed, &document.fragments),
             prices: Prices::of(document, typed),
             series: OnceLock::new(),
             typed: typed.clone(),

@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::negotiate::Question;
+use super::negotiate::GraphqlRequest;
 use super::respond::Refusal;
 use crate::error::{Error, Result};
 
@@ -87,7 +87,7 @@ impl Persisted {
     }
 
     /// The text of what is asked.
-    pub(super) fn text(&self, question: &mut Question) -> Result<Text, Refusal> {
+    pub(super) fn text(&self, question: &mut GraphqlRequest) -> Result<Text, Refusal> {
         match self {
             Self::Trusted(texts) => trusted(texts, question).map(|text| (text, None)),
             Self::Automatic(kept) => automatic(kept, question),
@@ -102,7 +102,7 @@ impl Persisted {
     }
 }
 
-fn trusted(texts: &HashMap<String, String>, question: &Question) -> Result<String, Refusal> {
+fn trusted(texts: &HashMap<String, String>, question: &GraphqlRequest) -> Result<String, Refusal> {
     let hash = question.extensions.persisted_query.as_ref();
     let id = question
         .document_id
@@ -121,7 +121,7 @@ fn trusted(texts: &HashMap<String, String>, question: &Question) -> Result<Strin
 
 fn automatic(
     kept: &Cache<Hash, Arc<str>, Bytes>,
-    question: &mut Question,
+    question: &mut GraphqlRequest,
 ) -> Result<Text, Refusal> {
     if question.document_id.is_some() {
         let message =

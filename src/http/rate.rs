@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use super::respond::{Answer, Refusal};
 use crate::clock::Timestamp;
 use crate::config::Rate;
-use crate::db::tally::Tally;
+use crate::db::query_stats::QueryStats;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -45,7 +45,7 @@ pub(super) struct Charge<'a> {
     name: &'a str,
     paid: u64,
     /// What the request asked of the database.
-    tally: Arc<Tally>,
+    tally: Arc<QueryStats>,
     settled: AtomicBool,
 }
 
@@ -66,7 +66,7 @@ impl Rates {
         &'a self,
         name: &'a str,
         cost: u64,
-        tally: Arc<Tally>,
+        tally: Arc<QueryStats>,
     ) -> Result<Charge<'a>, Refusal> {
         let cost = cost.max(LEAST);
         if cost > self.rate.burst {
@@ -236,7 +236,7 @@ fn never(cost: u64, burst: u64) -> Refusal {
         "this costs {cost}, and {burst} is the most that anybody may spend at once (rate-burst); \
          ask for smaller pages or fewer levels"
     );
-    Refusal::graphql_new(StatusCode::BAD_REQUEST, super::size::COST, message)
+    Refusal::graphql_new(StatusCode::BAD_REQUEST, super::query_limits::COST, message)
         .limit("rate-burst", burst)
 }
 

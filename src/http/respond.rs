@@ -9,10 +9,10 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::negotiate::Form;
+use super::negotiate::MediaType;
 use crate::authentication::Cause;
 use crate::config::{Limits, StatusProfile};
-use crate::db::tally::Tally;
+use crate::db::query_stats::QueryStats;
 use crate::error::{Client, Error, Internal};
 use crate::graphql::json::Json;
 
@@ -131,7 +131,7 @@ pub(super) struct Answer {
     /// The codes of its errors, once they have them.
     codes: Option<String>,
     /// What has memory for it.
-    held: Option<Arc<Tally>>,
+    held: Option<Arc<QueryStats>>,
 }
 
 impl From<Refusal> for Answer {
@@ -209,7 +209,7 @@ impl Answer {
     }
 
     /// Has memory for itself until it is sent. Refused when it is larger than one may be, or all together may be.
-    pub(super) fn hold(&mut self, tally: &Arc<Tally>, limits: Limits) -> Result<(), Refusal> {
+    pub(super) fn hold(&mut self, tally: &Arc<QueryStats>, limits: Limits) -> Result<(), Refusal> {
         let size = size(&self.response.data) as u64;
         if size > limits.answer {
             let refusal = Refusal::from(Error::from(Client::AnswerTooLarge));
@@ -281,11 +281,11 @@ impl Answer {
     }
 
     /// Its status in a form.
-    pub(super) fn status(&self, form: Form, profile: StatusProfile) -> StatusCode {
+    pub(super) fn status(&self, form: MediaType, profile: StatusProfile) -> StatusCode {
         let unanswered = self.response.data == async_graphql::Value::Null;
         match (form, profile) {
-            (Form::Json, _) if self.graphql => StatusCode::OK,
-            (Form::GraphqlResponse, StatusProfile::Draft) if self.graphql => {
+            (MediaType::Json, _) if self.graphql => StatusCode::OK,
+            (MediaType::GraphqlResponse, StatusProfile::Draft) if self.graphql => {
                 let errors = !self.response.errors.is_empty();
                 match self.status {
                     StatusCode::OK if errors && !unanswered => PARTIAL,
@@ -325,7 +325,7 @@ const PARTIAL: StatusCode = match StatusCode::from_u16(294) {
 };
 
 /// Gives one answer its form.
-pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Response {
+pub(super) fn single(answer: Answer, form: MediaType, profile: StatusProfile) -> Response {
     let status = answer.status(form, profile);
     let body = answer.json().into_bytes();
     let body = body_with(body, Vec::from_iter(answer.held));
@@ -335,7 +335,7 @@ pub(super) fn single(answer: Answer, form: Form, profile: StatusProfile) -> Resp
 }
 
 /// Gives the answers of a batch their form.
-pub(super) fn batch(answers: Vec<Answer>, form: Form) -> Response {
+pub(super) fn batch(answers: Vec<Answer>, form: MediaType) -> Response {
     let mut json = Json::default();
     json.list(&answers, |json, answer| write(answer, json));
     let held = answers.into_iter().filter_map(|answer| answer.held);
@@ -344,7 +344,7 @@ pub(super) fn batch(answers: Vec<Answer>, form: Form) -> Response {
 }
 
 /// A body that has memory until the last byte of it is sent.
-fn body_with(body: Vec<u8>, held: Vec<Arc<Tally>>) -> Bytes {
+fn body_with(body: Vec<u8>, held: Vec<Arc<QueryStats>>) -> Bytes {
     if held.is_empty() {
         body.into()
     } else {
@@ -358,7 +358,7 @@ fn body_with(body: Vec<u8>, held: Vec<Arc<Tally>>) -> Bytes {
 /// See [`body_with`].
 struct Held {
     body: Vec<u8>,
-    _memory: Vec<Arc<Tally>>,
+    _memory: Vec<Arc<QueryStats>>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -414,12 +414,12 @@ enum Part<'a> {
 }
 
 /// The header that names a form.
-pub(super) fn content_type(form: Form) -> [(HeaderName, HeaderValue); 1] {
+pub(super) fn content_type(form: MediaType) -> [(HeaderName, HeaderValue); 1] {
     [(
         CONTENT_TYPE,
         HeaderValue::from_static(match form {
-            Form::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-            Form::Json => "application/json; charset=utf-8",
+            MediaType::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            MediaType::Json => "application/json; charset=utf-8",
         }),
     )]
 }

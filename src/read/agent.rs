@@ -22,7 +22,7 @@ use crate::id;
 impl Noun for Entity {
     type Filter = AgentFilter;
     type Field = AgentOrderField;
-    const NOUN: id::Noun = id::Noun::Agent;
+    const NOUN: id::ObjectKind = id::ObjectKind::Agent;
     const TABLE: &'static str = "agents";
     const READ: &'static [Permission] = &[
         Permission::UsersRead,
@@ -54,8 +54,8 @@ impl Noun for Entity {
     }
 
     // An agent is the only row of a list of its own: that is how somebody who sees some agents has them listed.
-    fn parent_column(parent: id::Noun) -> Option<&'static str> {
-        (parent == id::Noun::Agent).then_some("id")
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {
+        (parent == id::ObjectKind::Agent).then_some("id")
     }
 }
 

@@ -22,7 +22,7 @@ use crate::id;
 impl Noun for Entity {
     type Filter = AuditEntryFilter;
     type Field = AuditEntryOrderField;
-    const NOUN: id::Noun = id::Noun::AuditEntry;
+    const NOUN: id::ObjectKind = id::ObjectKind::AuditEntry;
     const TABLE: &'static str = "audit_entries";
     const READ: &'static [Permission] = &[Permission::AuditRead];
     const AGENT: &'static str = "audit_entries.agent_id";
@@ -57,10 +57,10 @@ impl Noun for Entity {
         Some(format!("({user} OR {DELETIONS})"))
     }
 
-    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {
         match parent {
-            id::Noun::Agent => Some("agent_id"),
-            id::Noun::ChatUser => Some("chat_user_id"),
+            id::ObjectKind::Agent => Some("agent_id"),
+            id::ObjectKind::ChatUser => Some("chat_user_id"),
             _ => None,
         }
     }

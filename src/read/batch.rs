@@ -52,7 +52,7 @@ pub async fn with_former<N: Noun>(
 /// The same page of the list of each parent, in the order of the parents, each of whom is named once.
 pub async fn pages<N: Noun>(
     reader: &Reader,
-    parent: id::Noun,
+    parent: id::ObjectKind,
     parents: &[Uuid],
     query: &Query<N>,
     columns: Columns<N>,
@@ -88,7 +88,7 @@ pub async fn one_page<N: Noun>(
     query: &Query<N>,
     columns: Columns<N>,
 ) -> Result<Slice<N>> {
-    let column = column::<N>(id::Noun::Agent)?;
+    let column = column::<N>(id::ObjectKind::Agent)?;
     let columns = columns.seen_by(reader);
     let sort_column = query.order.column();
     let mut names: Vec<&str> = columns.names();
@@ -133,14 +133,14 @@ fn in_order_of<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K) {
 /// How long the list of each parent is.
 pub async fn counts<N: Noun>(
     reader: &Reader,
-    parent: id::Noun,
+    parent: id::ObjectKind,
     parents: &[Uuid],
     filter: &N::Filter,
 ) -> Result<HashMap<Uuid, i64>> {
     N::counts(reader, parent, parents, filter).await
 }
 
-pub(super) fn column<N: Noun>(parent: id::Noun) -> Result<&'static str> {
+pub(super) fn column<N: Noun>(parent: id::ObjectKind) -> Result<&'static str> {
     N::parent_column(parent).ok_or_else(|| {
         Internal::Corrupt(format!("{} have no {}", N::TABLE, parent.prefix())).into()
     })

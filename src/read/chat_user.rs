@@ -15,7 +15,7 @@ use super::filter::{
 };
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
-use super::{Filter, Noun, Reach, Scope, count, found, hidden};
+use super::{Filter, Noun, Reach, Scope, count, hidden, search_count};
 use crate::caller::Permission;
 use crate::db::{self, Reader};
 use crate::entity::chat_user::{Entity, Model};
@@ -26,7 +26,7 @@ use crate::id;
 impl Noun for Entity {
     type Filter = ChatUserFilter;
     type Field = ChatUserOrderField;
-    const NOUN: id::Noun = id::Noun::ChatUser;
+    const NOUN: id::ObjectKind = id::ObjectKind::ChatUser;
     const TABLE: &'static str = "chat_users";
     const READ: &'static [Permission] = &[Permission::UsersRead];
     const AGENT: &'static str = "chat_users.agent_id";
@@ -79,8 +79,8 @@ impl Noun for Entity {
         Some(hidden::shown("chat_users.id"))
     }
 
-    fn parent_column(parent: id::Noun) -> Option<&'static str> {
-        (parent == id::Noun::Agent).then_some("agent_id")
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {
+        (parent == id::ObjectKind::Agent).then_some("agent_id")
     }
 
     async fn by_former_ids(reader: &Reader, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Model>>> {
@@ -112,22 +112,22 @@ impl Noun for Entity {
             }
             (Reach::Lists(_), Some(Term::MaybeEmail(text))) => {
                 let mut query = query.clone();
-                query.filter.search = Some(search::understood(reader, scope, text).await?);
+                query.filter.search = Some(search::resolve_email_term(reader, scope, text).await?);
                 query.read(reader, scope, columns).await
             }
             _ => query.read(reader, scope, columns).await,
         }
     }
 
-    fn total(parent: id::Noun) -> Option<&'static str> {
-        (parent == id::Noun::Agent).then_some("total_users")
+    fn total(parent: id::ObjectKind) -> Option<&'static str> {
+        (parent == id::ObjectKind::Agent).then_some("total_users")
     }
 
     async fn count(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Result<i64> {
         if filter.is_platform_alone() {
             return Ok(sum(&platforms(reader, scope, filter).await?));
         }
-        match found::count(reader, scope, filter).await? {
+        match search_count::count(reader, scope, filter).await? {
             Some(count) => Ok(count),
             None => count::one::<Self>(reader, scope, filter).await,
         }
@@ -135,7 +135,7 @@ impl Noun for Entity {
 
     async fn counts(
         reader: &Reader,
-        parent: id::Noun,
+        parent: id::ObjectKind,
         parents: &[Uuid],
         filter: &ChatUserFilter,
     ) -> Result<HashMap<Uuid, i64>> {
@@ -198,9 +198,9 @@ impl Filter for ChatUserFilter {
             _ => None,
         };
         if found.is_some_and(|found| found.is_planned()) {
-            reader.apart()
+            reader.dedicated()
         } else {
-            reader.planned()
+            reader.custom_plan()
         }
     }
 }
@@ -261,13 +261,13 @@ pub async fn platforms(
     scope: Scope,
     filter: &ChatUserFilter,
 ) -> Result<Platforms> {
-    let mut counts = if let Some(counts) = found::platforms(reader, scope, filter).await? {
+    let mut counts = if let Some(counts) = search_count::platforms(reader, scope, filter).await? {
         counts
     } else {
-        let (reader, mut select, agent) = divided(reader, filter)?;
+        let (reader, mut select, agent) = group_by_platform(reader, filter)?;
         match scope {
             Scope::All => {}
-            Scope::Of(id::Noun::Agent, id) => {
+            Scope::Of(id::ObjectKind::Agent, id) => {
                 select.and_where(Expr::col(agent).eq(id));
             }
             _ => {
@@ -292,10 +292,10 @@ pub async fn platforms_of(
     filter: &ChatUserFilter,
 ) -> Result<HashMap<Uuid, Platforms>> {
     if let [only] = agents {
-        let counts = platforms(reader, Scope::Of(id::Noun::Agent, *only), filter).await?;
+        let counts = platforms(reader, Scope::Of(id::ObjectKind::Agent, *only), filter).await?;
         return Ok(HashMap::from([(*only, counts)]));
     }
-    let (reader, mut select, agent) = divided(reader, filter)?;
+    let (reader, mut select, agent) = group_by_platform(reader, filter)?;
     let among = reader
         .dialect()
         .among(&format!("{}.{}", agent.0, agent.1), agents.iter().copied());
@@ -312,7 +312,7 @@ pub async fn platforms_of(
 
 /// The query for how many users are on each platform, of agents that are still to be named by the column that is told, and the
 /// connections for it.
-fn divided(
+fn group_by_platform(
     reader: &Reader,
     filter: &ChatUserFilter,
 ) -> Result<(Reader, SelectStatement, (&'static str, &'static str))> {

@@ -18,8 +18,8 @@ use super::Noun;
 use super::page::{Page, Slice};
 use crate::caller::{Permission, Permissions};
 use crate::clock::Timestamp;
-use crate::db::tally::{self, Full};
-use crate::db::{self, Disclosed, FromRow, Readable, Reader, Values};
+use crate::db::query_stats::{self, Full};
+use crate::db::{self, DisclosureLog, FromRow, Readable, Reader, Values};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::deletion::DeletionMode;
 use crate::entity::personal;
@@ -96,7 +96,7 @@ impl<N: Noun> Columns<N> {
     }
 
     /// The columns for whoever reads: what they may not see is masked, or not read at all.
-    pub fn seen_by(self, reader: &Reader) -> Seen<'_, N> {
+    pub fn seen_by(self, reader: &Reader) -> MaskedColumns<'_, N> {
         let mask = Mask::of::<N>(reader);
         let (mut columns, mut plain) = match &mask {
             None => (self, self.bits),
@@ -111,7 +111,7 @@ impl<N: Noun> Columns<N> {
             columns = columns.with(user);
             plain |= Self::id().with(user).bits;
         }
-        Seen {
+        MaskedColumns {
             columns,
             plain,
             mask,
@@ -172,7 +172,7 @@ fn list<N: Noun>(names: impl Iterator<Item = &'static str>) -> String {
 /// A row that begins with the columns that are [`listed`], as it is stored: for the program, and for nobody's eyes.
 fn stored<N: Noun>(result: &dyn Values) -> Result<N::Model, DbErr> {
     let all = Columns::<N>::all();
-    let seen = Seen {
+    let seen = MaskedColumns {
         columns: all,
         plain: all.bits,
         mask: None,
@@ -200,7 +200,7 @@ const SHORT: usize = 256;
 /// Counts a text for the answer, unless that has no room for it.
 #[cold]
 fn room_for(text: &str) -> Result<(), DbErr> {
-    tally::make_room(text.len()).map_err(|full| {
+    query_stats::make_room(text.len()).map_err(|full| {
         let why = match full {
             Full::Answer => ANSWER_TOO_LARGE,
             Full::Memory => ANSWERS_TOO_LARGE,
@@ -211,19 +211,19 @@ fn room_for(text: &str) -> Result<(), DbErr> {
 
 /// A set of columns, as somebody sees them.
 #[derive_where(Debug)]
-pub struct Seen<'a, N> {
+pub struct MaskedColumns<'a, N> {
     /// Those that are read.
     columns: Columns<N>,
     /// Those of them that are shown as they are.
     plain: u64,
     mask: Option<Mask>,
     /// Told whose rows they are, when there is something personal in them.
-    disclosed: Option<&'a Disclosed>,
+    disclosed: Option<&'a DisclosureLog>,
     /// Whether it is read for an answer, whose texts are counted.
     is_shown: bool,
 }
 
-impl<N: Noun> Seen<'_, N> {
+impl<N: Noun> MaskedColumns<'_, N> {
     /// The names of those that are read, in the order of the entity.
     pub fn names(&self) -> Vec<&'static str> {
         N::Column::iter()
@@ -326,7 +326,7 @@ impl Mask {
     fn besides<N: Noun>(&self, columns: Columns<N>) -> Columns<N> {
         let asked = self.shapes.iter().filter(|(place, _)| columns.has(*place));
         asked
-            .filter_map(|(_, shape)| shape.beside())
+            .filter_map(|(_, shape)| shape.companion())
             .fold(columns, Columns::with)
     }
 
@@ -401,7 +401,7 @@ impl Row<'_> {
 
     /// Whether what stands beside a value says that it is not personal.
     fn may_be_told(&self, mask: &Mask, shape: Shape) -> bool {
-        let Some(beside) = shape.beside() else {
+        let Some(beside) = shape.companion() else {
             return false;
         };
         match shape {

@@ -34,7 +34,7 @@ pub async fn one<N: Noun>(reader: &Reader, scope: Scope, filter: &N::Filter) -> 
 /// How long the list of each parent is, under a filter of which nothing more is known.
 pub async fn each<N: Noun>(
     reader: &Reader,
-    parent: id::Noun,
+    parent: id::ObjectKind,
     parents: &[Uuid],
     filter: &N::Filter,
 ) -> Result<HashMap<Uuid, i64>> {
@@ -57,7 +57,7 @@ pub async fn each<N: Noun>(
 
 fn counted_of_each<N: Noun>(
     reader: &Reader,
-    parent: id::Noun,
+    parent: id::ObjectKind,
     parents: &[Uuid],
     filter: &N::Filter,
 ) -> Result<SelectStatement> {
@@ -87,15 +87,15 @@ struct Lists {
 
 impl Lists {
     /// `None` where nothing is stored, and for who may see nothing.
-    fn of<N: Noun>(principal: &Principal, parent: id::Noun) -> Option<Self> {
+    fn of<N: Noun>(principal: &Principal, parent: id::ObjectKind) -> Option<Self> {
         let total = N::total(parent)?;
         if !N::READ.iter().any(|&read| principal.may(read)) {
             return None;
         }
         Some(match parent {
-            id::Noun::Agent => {
+            id::ObjectKind::Agent => {
                 // Of users a hidden one is one; of anything else as many as they have.
-                let each = N::total(id::Noun::ChatUser).unwrap_or("1");
+                let each = N::total(id::ObjectKind::ChatUser).unwrap_or("1");
                 let mut parents = agent::Entity::visible(principal);
                 parents.join_subquery(
                     JoinType::LeftJoin,
@@ -109,12 +109,12 @@ impl Lists {
                     length: format!("agents.{total} - COALESCE(hidden.total, 0)"),
                 }
             }
-            id::Noun::ChatUser => Self {
+            id::ObjectKind::ChatUser => Self {
                 parents: chat_user::Entity::visible(principal),
                 table: chat_user::Entity::TABLE,
                 length: format!("chat_users.{total}"),
             },
-            id::Noun::Session => Self {
+            id::ObjectKind::Session => Self {
                 parents: session::Entity::visible(principal),
                 table: session::Entity::TABLE,
                 length: format!("sessions.{total}"),
@@ -143,7 +143,7 @@ fn hidden(by: &[&'static str], each: &str) -> SelectStatement {
 /// The query for how long a list is, by stored figures.
 fn stored<N: Noun>(reader: &Reader, scope: Scope) -> Option<SelectStatement> {
     let (parent, only) = match scope {
-        Scope::All => (id::Noun::Agent, None),
+        Scope::All => (id::ObjectKind::Agent, None),
         Scope::Of(parent, id) => (parent, Some(id)),
         Scope::Nothing => return None,
     };
@@ -165,7 +165,7 @@ fn stored<N: Noun>(reader: &Reader, scope: Scope) -> Option<SelectStatement> {
 /// The same for the list of each parent.
 fn stored_of_each<N: Noun>(
     reader: &Reader,
-    parent: id::Noun,
+    parent: id::ObjectKind,
     parents: &[Uuid],
 ) -> Option<SelectStatement> {
     let Lists {

@@ -31,7 +31,7 @@ const RESTORABLE: &str = "EXISTS (SELECT 1 FROM hidden_chat_users WHERE hidden_c
 impl Noun for Entity {
     type Filter = DeletionFilter;
     type Field = DeletionOrderField;
-    const NOUN: id::Noun = id::Noun::Deletion;
+    const NOUN: id::ObjectKind = id::ObjectKind::Deletion;
     const TABLE: &'static str = "deletions";
     const READ: &'static [Permission] = &[Permission::UsersDelete];
     const AGENT: &'static str = "deletions.agent_id";
@@ -57,8 +57,8 @@ impl Noun for Entity {
         })
     }
 
-    fn parent_column(parent: id::Noun) -> Option<&'static str> {
-        (parent == id::Noun::Agent).then_some("agent_id")
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {
+        (parent == id::ObjectKind::Agent).then_some("agent_id")
     }
 }
 

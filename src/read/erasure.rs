@@ -49,7 +49,7 @@ pub async fn left(reader: &Reader, user: Uuid) -> Result<Vec<(&'static str, i64)
     };
     let sql = format!("SELECT {}{own}", counts.join(", "));
     let statement = dialect.raw(sql, std::iter::once(Value::from(user)).chain(ids));
-    let found = reader.planned().rows(statement).await?;
+    let found = reader.custom_plan().rows(statement).await?;
     let count = |name| match found.first() {
         Some(row) => Ok((name, row.try_get("", name)?)),
         None => Ok((name, 0)),

@@ -15,7 +15,7 @@ use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::error::{Error, Result};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::text;
 
 /// How deep `and`, `or` and `not` may nest.
@@ -791,7 +791,7 @@ impl Operators for ChatUsersFilter {
             let dialect = field.builder.dialect();
             let has = dialect.has(field.column.name, user);
             // Garbage is nobody.
-            let is_id = Noun::ChatUser.decode(user).is_some();
+            let is_id = ObjectKind::ChatUser.decode(user).is_some();
             field.add(if is_id { has } else { Expr::cust("1 = 0") });
         }
         Ok(())

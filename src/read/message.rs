@@ -22,7 +22,7 @@ use crate::id;
 impl Noun for Entity {
     type Filter = MessageFilter;
     type Field = MessageOrderField;
-    const NOUN: id::Noun = id::Noun::Message;
+    const NOUN: id::ObjectKind = id::ObjectKind::Message;
     const TABLE: &'static str = "messages";
     const READ: &'static [Permission] = &[Permission::UsersRead];
     const AGENT: &'static str = of_user!("messages.chat_user_id");
@@ -62,18 +62,18 @@ impl Noun for Entity {
         Some(hidden::shown("messages.chat_user_id"))
     }
 
-    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {
         match parent {
-            id::Noun::Session => Some("session_id"),
-            id::Noun::ChatUser => Some("chat_user_id"),
+            id::ObjectKind::Session => Some("session_id"),
+            id::ObjectKind::ChatUser => Some("chat_user_id"),
             _ => None,
         }
     }
 
-    fn total(parent: id::Noun) -> Option<&'static str> {
+    fn total(parent: id::ObjectKind) -> Option<&'static str> {
         match parent {
-            id::Noun::Agent | id::Noun::Session => Some("total_messages"),
-            id::Noun::ChatUser => Some("total_chat_messages"),
+            id::ObjectKind::Agent | id::ObjectKind::Session => Some("total_messages"),
+            id::ObjectKind::ChatUser => Some("total_chat_messages"),
             _ => None,
         }
     }

@@ -11,12 +11,12 @@ pub mod count;
 pub mod deletion;
 pub mod erasure;
 pub mod filter;
-pub mod found;
 pub mod hidden;
 pub mod message;
 pub mod own;
 pub mod page;
 pub mod search;
+pub mod search_count;
 pub mod session;
 pub mod subscription;
 pub mod token;
@@ -46,7 +46,7 @@ pub trait Noun:
     /// What its lists can be ordered by.
     type Field: SortField<Row = Self::Model>;
     /// Its kind of id.
-    const NOUN: id::Noun;
+    const NOUN: id::ObjectKind;
     /// Its table.
     const TABLE: &'static str;
     /// Any of these lets one see its rows.
@@ -66,7 +66,7 @@ pub trait Noun:
     fn id(row: &Self::Model) -> Uuid;
 
     /// The column that holds the id of this kind of parent; `None` when it has no such parent.
-    fn parent_column(parent: id::Noun) -> Option<&'static str>;
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str>;
 
     /// A row whose values come in the order of the entity's columns.
     fn decode(row: &Row<'_>) -> Result<Self::Model, DbErr>;
@@ -90,7 +90,7 @@ pub trait Noun:
     }
 
     /// The column in which this kind of parent stores how many rows it has, those among them that are hidden with their user.
-    fn total(_parent: id::Noun) -> Option<&'static str> {
+    fn total(_parent: id::ObjectKind) -> Option<&'static str> {
         None
     }
 
@@ -106,7 +106,7 @@ pub trait Noun:
     /// How long the list of each parent is.
     fn counts(
         reader: &Reader,
-        parent: id::Noun,
+        parent: id::ObjectKind,
         parents: &[Uuid],
         filter: &Self::Filter,
     ) -> impl Future<Output = Result<HashMap<Uuid, i64>>> + Send {
@@ -150,7 +150,7 @@ pub trait Filter: Clone + Debug + Default + PartialEq + Eq + Hash + Send + Sync 
 
     /// The connections for counting what is under the filter.
     fn counted_by(&self, reader: &Reader) -> Reader {
-        reader.planned()
+        reader.custom_plan()
     }
 }
 
@@ -160,7 +160,7 @@ pub enum Scope {
     /// Everyone's.
     All,
     /// Those of one parent.
-    Of(id::Noun, Uuid),
+    Of(id::ObjectKind, Uuid),
     /// Nobody's.
     Nothing,
 }
@@ -178,16 +178,18 @@ impl Scope {
     /// Of everyone's rows those of somebody's agents: no index over everybody is walked for who sees only some. What belongs to
     /// no agent has no such lists.
     pub fn reach<N: Noun>(self, principal: &Principal) -> Reach {
-        let own = |agent| Self::Of(id::Noun::Agent, agent);
+        let own = |agent| Self::Of(id::ObjectKind::Agent, agent);
         match (self, &principal.agents) {
-            (Self::All, Agents::Only(agents)) if N::parent_column(id::Noun::Agent).is_some() => {
+            (Self::All, Agents::Only(agents))
+                if N::parent_column(id::ObjectKind::Agent).is_some() =>
+            {
                 match **agents {
                     [] => Reach::List(Self::Nothing),
                     [only] => Reach::List(own(only)),
                     _ => Reach::Lists(agents.clone()),
                 }
             }
-            (Self::Of(id::Noun::Agent, agent), agents) => Reach::List(own(agents.own(agent))),
+            (Self::Of(id::ObjectKind::Agent, agent), agents) => Reach::List(own(agents.own(agent))),
             (scope, _) => Reach::List(scope),
         }
     }

@@ -298,7 +298,7 @@ impl<N: Noun> Query<N> {
     /// The connections that suit the page: what is passed over takes time, as a filter may.
     pub fn suited(&self, reader: &Reader) -> Reader {
         if self.filter.is_open() || self.page.offset > 0 {
-            reader.planned()
+            reader.custom_plan()
         } else {
             reader.clone()
         }

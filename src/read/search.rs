@@ -46,7 +46,7 @@ pub enum Term {
 
 impl Term {
     /// Understands the `search` argument; `None` when it asks for nothing.
-    pub fn parse(search: Option<&str>, noun: id::Noun) -> Result<Option<Self>> {
+    pub fn parse(search: Option<&str>, noun: id::ObjectKind) -> Result<Option<Self>> {
         let Some(term) = search.map(str::trim).filter(|term| !term.is_empty()) else {
             return Ok(None);
         };
@@ -119,7 +119,7 @@ pub async fn is_email(reader: &Reader, scope: Scope, term: &str) -> Result<bool>
 }
 
 /// What a term means that may be an address: its owners, when it is somebody's.
-pub async fn understood(reader: &Reader, scope: Scope, term: &str) -> Result<Term> {
+pub async fn resolve_email_term(reader: &Reader, scope: Scope, term: &str) -> Result<Term> {
     let is_email = is_email(reader, scope, term).await?;
     Ok(Term::resolved(term, is_email))
 }
@@ -191,7 +191,7 @@ pub async fn page(
         .iter()
         .try_for_each(|term| term.is_for(reader))?;
     let agent = match scope {
-        Scope::Of(id::Noun::Agent, agent) => Some(agent),
+        Scope::Of(id::ObjectKind::Agent, agent) => Some(agent),
         _ => None,
     };
     let platform = query.filter.platform.map(ActiveEnum::into_value);
@@ -209,7 +209,7 @@ pub async fn page(
     {
         return Ok(slice);
     }
-    let planned = reader.planned();
+    let planned = reader.custom_plan();
     let Some(found) = found else {
         let walk = walking(reader, scope, query)?;
         return look(&planned, query, walk, columns).await;
@@ -220,7 +220,11 @@ pub async fn page(
     }
     let by_one_plan = is_plain(query) && found.is_planned();
     let hits = matching(reader, scope, query, found)?;
-    let reader = if by_one_plan { reader.apart() } else { planned };
+    let reader = if by_one_plan {
+        reader.dedicated()
+    } else {
+        planned
+    };
     look(&reader, query, hits, columns).await
 }
 
@@ -235,17 +239,17 @@ async fn early(
     has_index: bool,
     columns: Columns<chat_user::Entity>,
 ) -> Result<Option<Slice<chat_user::Entity>>> {
-    let planned = reader.planned();
+    let planned = reader.custom_plan();
     let short = if is_plain(query) { reader } else { &planned };
     let among_first = async |reader, rows| {
         let hits = first_rows(reader, scope, query, rows)?;
         look(reader, query, hits, columns).await
     };
-    let glance = among_first(short, GLANCE).await?;
-    if glance.more {
-        return Ok(Some(glance));
+    let quick_probe = among_first(short, GLANCE).await?;
+    if quick_probe.more {
+        return Ok(Some(quick_probe));
     }
-    if !(has_index && may_suffice(&query.page, glance.rows.len())) {
+    if !(has_index && may_suffice(&query.page, quick_probe.rows.len())) {
         return Ok(None);
     }
     let first = among_first(short, FIRST_LOOK).await?;

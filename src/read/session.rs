@@ -21,7 +21,7 @@ use crate::id;
 impl Noun for Entity {
     type Filter = SessionFilter;
     type Field = SessionOrderField;
-    const NOUN: id::Noun = id::Noun::Session;
+    const NOUN: id::ObjectKind = id::ObjectKind::Session;
     const TABLE: &'static str = "sessions";
     const READ: &'static [Permission] = &[Permission::UsersRead];
     const AGENT: &'static str = "sessions.agent_id";
@@ -59,16 +59,17 @@ impl Noun for Entity {
         Some(hidden::shown("sessions.chat_user_id"))
     }
 
-    fn parent_column(parent: id::Noun) -> Option<&'static str> {
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {
         match parent {
-            id::Noun::Agent => Some("agent_id"),
-            id::Noun::ChatUser => Some("chat_user_id"),
+            id::ObjectKind::Agent => Some("agent_id"),
+            id::ObjectKind::ChatUser => Some("chat_user_id"),
             _ => None,
         }
     }
 
-    fn total(parent: id::Noun) -> Option<&'static str> {
-        matches!(parent, id::Noun::Agent | id::Noun::ChatUser).then_some("total_sessions")
+    fn total(parent: id::ObjectKind) -> Option<&'static str> {
+        matches!(parent, id::ObjectKind::Agent | id::ObjectKind::ChatUser)
+            .then_some("total_sessions")
     }
 }
 

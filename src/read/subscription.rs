@@ -19,7 +19,7 @@ use crate::id;
 impl Noun for Entity {
     type Filter = SubscriptionFilter;
     type Field = SubscriptionOrderField;
-    const NOUN: id::Noun = id::Noun::Subscription;
+    const NOUN: id::ObjectKind = id::ObjectKind::Subscription;
     const TABLE: &'static str = "subscriptions";
     const READ: &'static [Permission] = &[Permission::UsersRead];
     const AGENT: &'static str = of_user!("subscriptions.chat_user_id");
@@ -42,8 +42,8 @@ impl Noun for Entity {
         Some(hidden::shown("subscriptions.chat_user_id"))
     }
 
-    fn parent_column(parent: id::Noun) -> Option<&'static str> {
-        (parent == id::Noun::ChatUser).then_some("chat_user_id")
+    fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {
+        (parent == id::ObjectKind::ChatUser).then_some("chat_user_id")
     }
 }
 

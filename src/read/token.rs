@@ -20,7 +20,7 @@ use crate::secret::Fingerprint;
 impl Noun for Entity {
     type Filter = TokenFilter;
     type Field = TokenOrderField;
-    const NOUN: id::Noun = id::Noun::Token;
+    const NOUN: id::ObjectKind = id::ObjectKind::Token;
     const TABLE: &'static str = "tokens";
     const READ: &'static [Permission] = &[Permission::TokensWrite];
 
@@ -43,7 +43,7 @@ impl Noun for Entity {
         })
     }
 
-    fn parent_column(_: id::Noun) -> Option<&'static str> {
+    fn parent_column(_: id::ObjectKind) -> Option<&'static str> {
         None
     }
 
@@ -52,7 +52,7 @@ impl Noun for Entity {
         let Agents::Only(own) = agents else {
             return None;
         };
-        let own = own.iter().map(|&agent| id::Noun::Agent.encode(agent));
+        let own = own.iter().map(|&agent| id::ObjectKind::Agent.encode(agent));
         let beyond = Query::select()
             .expr(Expr::cust("1"))
             .from("token_agents")

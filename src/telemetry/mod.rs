@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 use crate::config::LogFormat;
-use crate::db::tally::Figures;
+use crate::db::query_stats::Figures;
 use crate::error::{Error, Result};
 use crate::span;
 use otlp::Collector;

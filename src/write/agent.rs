@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use super::event::{AgentPart, Event, NO_AGENT, said};
-use super::idle::Idle;
 use super::platforms;
+use super::session_gap::Idle;
 use crate::caller;
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
+use crate::db::{Column, Key, Rows, Transaction, TransactionError, by_name};
 use crate::entity::platform::Platform;
-use crate::id::{Noun, derive};
+use crate::id::{ObjectKind, derive};
 use crate::read::own;
 use crate::text;
 
@@ -117,7 +117,7 @@ pub(super) async fn settle<'a>(
     transaction: &Transaction,
     own: &caller::Agents,
     events: impl Iterator<Item = &'a Event>,
-) -> Result<Agents<'a>, Undone> {
+) -> Result<Agents<'a>, TransactionError> {
     let mut drafts: BTreeMap<&'a str, Draft> = BTreeMap::new();
     for event in events {
         let AgentPart {
@@ -171,7 +171,7 @@ pub(super) async fn find(
     transaction: &Transaction,
     own: &caller::Agents,
     external_ids: impl Iterator<Item = &str>,
-) -> Result<HashMap<String, Stored>, Undone> {
+) -> Result<HashMap<String, Stored>, TransactionError> {
     let rows = Rows::texts(external_ids);
     let wanted = rows.subquery(transaction.dialect(), "$1");
     let (own, ids) = own::written(own, transaction.dialect(), "agents.id", "$2");
@@ -192,7 +192,7 @@ pub(super) async fn find(
 }
 
 /// Holds an agent: until the transaction ends no other writes to it and its users. Whether there is one.
-pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<bool, Undone> {
+pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<bool, TransactionError> {
     let dialect = transaction.dialect();
     let sql = format!(
         "SELECT id FROM agents WHERE id = $1{}",
@@ -204,7 +204,7 @@ pub(super) async fn hold(transaction: &Transaction, id: Uuid) -> Result<bool, Un
 
 /// The columns that follow from a name.
 fn named(id: Uuid, external_id: &str, name: Option<&str>) -> (Option<String>, String) {
-    let text = text::search_text([name, Some(external_id), Some(&Noun::Agent.encode(id))]);
+    let text = text::search_text([name, Some(external_id), Some(&ObjectKind::Agent.encode(id))]);
     (name.and_then(text::key), text)
 }
 
@@ -229,7 +229,7 @@ pub(super) async fn refold(
     transaction: &Transaction,
     after: Uuid,
     most: u64,
-) -> Result<Option<Uuid>, Undone> {
+) -> Result<Option<Uuid>, TransactionError> {
     const COLUMNS: [(&str, Column); 4] = [
         ("id", Column::Uuid),
         ("name", Column::Text),
@@ -264,7 +264,7 @@ pub(super) async fn refold(
 pub(super) async fn insert<'a>(
     transaction: &Transaction,
     drafts: impl IntoIterator<Item = (&'a str, &'a Draft)>,
-) -> Result<u64, Undone> {
+) -> Result<u64, TransactionError> {
     const COLUMNS: [(&str, Column); 8] = [
         ("id", Column::Uuid),
         ("external_id", Column::Text),
@@ -299,7 +299,7 @@ async fn rename(
     transaction: &Transaction,
     drafts: &BTreeMap<&str, Draft>,
     stored: &HashMap<String, Stored>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let mut changed = Vec::new();
     for (external_id, draft) in drafts {
         let Some(agent) = stored
@@ -327,7 +327,7 @@ type Described<'a> = (Uuid, &'a str, Option<&'a str>, Option<&'a str>);
 pub(super) async fn describe(
     transaction: &Transaction,
     agents: &[Described<'_>],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
         ("name", Column::Text),
@@ -350,7 +350,7 @@ pub(super) async fn describe(
 pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 6] = [
         ("id", Column::Uuid),
         ("users", Column::Int),

@@ -4,13 +4,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::agent;
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
-use super::idle::Idle;
+use super::authorized::AuthorizedMutation;
 use super::profile::{Invalid, Patch, Refused, normal};
+use super::session_gap::Idle;
 use crate::caller::{Agents, Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Undone, Work};
+use crate::db::{Transaction, TransactionError, UnitOfWork};
 use crate::entity::agent::{Entity, Model};
 use crate::entity::audit_entry::AuditAction;
 use crate::error::{Client, Result, permitted};
@@ -72,7 +72,7 @@ pub struct CreateAgent<'a> {
     pub by: &'a Caller,
 }
 
-impl Asked for CreateAgent<'_> {
+impl AuthorizedMutation for CreateAgent<'_> {
     const NEEDS: Permission = Permission::AgentsWrite;
 
     fn by(&self) -> &Principal {
@@ -89,10 +89,10 @@ impl Asked for CreateAgent<'_> {
     }
 }
 
-impl Work for CreateAgent<'_> {
+impl UnitOfWork for CreateAgent<'_> {
     type Output = (Option<Uuid>, bool);
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let AgentPatch {
             name,
             description,
@@ -141,7 +141,7 @@ pub struct UpdateAgent<'a> {
     pub by: &'a Caller,
 }
 
-impl Asked for UpdateAgent<'_> {
+impl AuthorizedMutation for UpdateAgent<'_> {
     const NEEDS: Permission = Permission::AgentsWrite;
 
     fn by(&self) -> &Principal {
@@ -149,10 +149,10 @@ impl Asked for UpdateAgent<'_> {
     }
 }
 
-impl Work for UpdateAgent<'_> {
+impl UnitOfWork for UpdateAgent<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let Some(row) = hold(transaction, self.by.principal.agents.own(self.id)).await? else {
             return Ok(Err(Refused::NotFound));
         };
@@ -202,7 +202,7 @@ pub struct ArchiveAgent<'a> {
     pub by: &'a Caller,
 }
 
-impl Asked for ArchiveAgent<'_> {
+impl AuthorizedMutation for ArchiveAgent<'_> {
     const NEEDS: Permission = Permission::AgentsWrite;
 
     fn by(&self) -> &Principal {
@@ -210,10 +210,10 @@ impl Asked for ArchiveAgent<'_> {
     }
 }
 
-impl Work for ArchiveAgent<'_> {
+impl UnitOfWork for ArchiveAgent<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let Some(row) = hold(transaction, self.by.principal.agents.own(self.id)).await? else {
             return Ok(Err(Refused::NotFound));
         };
@@ -235,7 +235,7 @@ impl Work for ArchiveAgent<'_> {
 }
 
 /// An agent by its id. Until the transaction ends nobody else writes to it.
-async fn hold(transaction: &Transaction, id: Uuid) -> Result<Option<Model>, Undone> {
+async fn hold(transaction: &Transaction, id: Uuid) -> Result<Option<Model>, TransactionError> {
     let dialect = transaction.dialect();
     let sql = format!(
         "SELECT {} FROM agents WHERE agents.id = $1{}",
@@ -251,7 +251,7 @@ async fn set(
     transaction: &Transaction,
     column: &'static str,
     values: [sea_orm::Value; 2],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let sql = format!("UPDATE agents SET {column} = $2 WHERE id = $1");
     let statement = transaction.dialect().raw(sql, values);
     transaction.execute(statement).await.map(drop)
@@ -264,7 +264,7 @@ async fn enter(
     action: AuditAction,
     agent: Uuid,
     changes: Vec<Difference>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     if changes.is_empty() {
         return Ok(());
     }

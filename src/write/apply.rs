@@ -6,20 +6,20 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::asked::Asked;
+use super::authorized::AuthorizedMutation;
 use super::chat_user::{Movement, Profile};
 use super::event::{Event, Rejection, reject};
-use super::idle::{self, Idle};
+use super::session_gap::{self, Idle};
 use super::{agent, chat_user, message, session};
 use crate::caller::{Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Undone, Work, Writer};
+use crate::db::{Transaction, TransactionError, UnitOfWork, Writer};
 use crate::entity::role::MessageRole;
 use crate::error::Result;
 
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fate {
+pub enum EventOutcome {
     /// Its message is stored now; or it has none, and told something new of its session or its user.
     Recorded,
     /// Its message was stored before; or it has none, and told nothing new.
@@ -32,7 +32,7 @@ pub enum Fate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// One per event, in their order.
-    pub fates: Vec<Fate>,
+    pub outcomes: Vec<EventOutcome>,
     /// Agents that are new.
     pub agents: u64,
     /// Users that are new.
@@ -80,7 +80,7 @@ impl<'e> Batch<'e> {
     }
 }
 
-impl Asked for Batch<'_> {
+impl AuthorizedMutation for Batch<'_> {
     const NEEDS: Permission = Permission::EventsWrite;
 
     fn by(&self) -> &Principal {
@@ -88,16 +88,16 @@ impl Asked for Batch<'_> {
     }
 }
 
-impl Work for Batch<'_> {
+impl UnitOfWork for Batch<'_> {
     type Output = Outcome;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Outcome, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Outcome, TransactionError> {
         store(transaction, self).await
     }
 }
 
 /// An event on its way, with the rows it belongs to.
-struct Placed<'a> {
+struct ResolvedEvent<'a> {
     at: usize,
     event: &'a Event,
     agent: agent::Known,
@@ -109,13 +109,13 @@ struct Placed<'a> {
 async fn store(
     transaction: &Transaction,
     Batch { events, valid, by }: &Batch<'_>,
-) -> Result<Outcome, Undone> {
-    let mut fates: Vec<_> = valid
+) -> Result<Outcome, TransactionError> {
+    let mut outcomes: Vec<_> = valid
         .iter()
         .map(|valid| {
             valid
                 .clone()
-                .map_or_else(Fate::Rejected, |()| Fate::Duplicate)
+                .map_or_else(EventOutcome::Rejected, |()| EventOutcome::Duplicate)
         })
         .collect();
     let told = || {
@@ -127,7 +127,7 @@ async fn store(
     let live = || told().filter(|(_, event)| agents.takes(event).is_ok());
     for (at, event) in told() {
         if let Err(reason) = agents.takes(event) {
-            fates[at] = Fate::Rejected(reject("agent.external_id", reason));
+            outcomes[at] = EventOutcome::Rejected(reject("agent.external_id", reason));
         }
     }
     let mut users = Profile::of(live().map(|(_, event)| (agents.of(event).id, event)));
@@ -136,7 +136,7 @@ async fn store(
     let mut placed = Vec::with_capacity(events.len());
     for (at, event) in live() {
         let agent = agents.of(event);
-        placed.push(Placed {
+        placed.push(ResolvedEvent {
             at,
             event,
             agent,
@@ -146,27 +146,27 @@ async fn store(
     }
     sessions.find(transaction).await?;
     release(transaction, &users, &mut sessions, &placed).await?;
-    claim(&users, &mut sessions, &mut placed, &mut fates);
+    claim(&users, &mut sessions, &mut placed, &mut outcomes);
     for one in &placed {
         let user = users.merge(one.user, one.event);
         let session = one
             .session
             .is_some_and(|session| sessions.merge(session, one.event));
         if one.event.message.is_none() && (user || session) {
-            fates[one.at] = Fate::Recorded;
+            outcomes[one.at] = EventOutcome::Recorded;
         }
     }
 
     // What is new gets its ids, so that all is known before anything is written.
-    let new_users = users.identify(transaction.offer(), |agent| agents.users(agent));
+    let new_users = users.identify(transaction.id_salt(), |agent| agents.users(agent));
     let mut said: Vec<_> = placed
         .iter()
-        .filter_map(|one| Said::new(one, &users))
+        .filter_map(|one| PendingMessage::new(one, &users))
         .collect();
     let mut drafts: Vec<_> = said.iter_mut().map(|one| &mut one.draft).collect();
     let recorded = message::identify(transaction, &mut drafts).await?;
-    idle::gather(&mut sessions, &users, &mut said, &recorded);
-    let new_sessions = sessions.identify(transaction.offer());
+    session_gap::gather(&mut sessions, &users, &mut said, &recorded);
+    let new_sessions = sessions.identify(transaction.id_salt());
     for one in &mut said {
         one.draft.session = one
             .session
@@ -179,12 +179,12 @@ async fn store(
         .filter_map(|(one, recorded)| recorded.then_some(one))
         .collect();
     for one in &new {
-        fates[one.placed.at] = Fate::Recorded;
+        outcomes[one.placed.at] = EventOutcome::Recorded;
     }
-    let mut moved = Moved::default();
+    let mut moved = CounterDeltas::default();
     moved.rows(&users, &sessions, &new_users, &new_sessions);
     moved.events(&users, &placed, &new);
-    let unsettled = idle::Unsettled::of(&users, &sessions, &new);
+    let unsettled = session_gap::Unsettled::of(&users, &sessions, &new);
 
     users.forget_known(&mut moved.users);
 
@@ -210,7 +210,7 @@ async fn store(
         .iter()
         .filter(|&&one| !sessions.is_by_rule(one));
     Ok(Outcome {
-        fates,
+        outcomes,
         agents: agents.new,
         users: total(new_users.len()),
         sessions: total(named.count()),
@@ -222,8 +222,8 @@ async fn release(
     transaction: &Transaction,
     users: &Profile<'_>,
     sessions: &mut session::Drafts<'_>,
-    placed: &[Placed<'_>],
-) -> Result<(), Undone> {
+    placed: &[ResolvedEvent<'_>],
+) -> Result<(), TransactionError> {
     let foreign = placed.iter().filter_map(|one| {
         let stored_user = users.stored_id(one.user);
         one.session
@@ -237,8 +237,8 @@ async fn release(
 fn claim(
     users: &Profile<'_>,
     sessions: &mut session::Drafts<'_>,
-    placed: &mut Vec<Placed<'_>>,
-    fates: &mut [Fate],
+    placed: &mut Vec<ResolvedEvent<'_>>,
+    outcomes: &mut [EventOutcome],
 ) {
     placed.retain(|one| {
         let stored_user = users.stored_id(one.user);
@@ -246,7 +246,7 @@ fn claim(
             .session
             .is_none_or(|session| sessions.claim(session, one.user, stored_user, one.event));
         if !owner {
-            fates[one.at] = Fate::Rejected(reject(
+            outcomes[one.at] = EventOutcome::Rejected(reject(
                 "session.external_id",
                 "is a session of another user of this agent",
             ));
@@ -256,8 +256,8 @@ fn claim(
 }
 
 /// A message of an event, on its way.
-pub(super) struct Said<'p, 'a> {
-    placed: &'p Placed<'a>,
+pub(super) struct PendingMessage<'p, 'a> {
+    placed: &'p ResolvedEvent<'a>,
     /// Its user.
     pub(super) user: usize,
     /// Its session, when it is known.
@@ -266,8 +266,8 @@ pub(super) struct Said<'p, 'a> {
     pub(super) draft: message::Draft<'a>,
 }
 
-impl<'p, 'a> Said<'p, 'a> {
-    fn new(placed: &'p Placed<'a>, users: &Profile<'_>) -> Option<Self> {
+impl<'p, 'a> PendingMessage<'p, 'a> {
+    fn new(placed: &'p ResolvedEvent<'a>, users: &Profile<'_>) -> Option<Self> {
         let message = placed.event.message.as_ref()?;
         let by_rule = placed.session.is_none();
         Some(Self {
@@ -288,13 +288,13 @@ impl<'p, 'a> Said<'p, 'a> {
 
 /// How far the counters of each row move.
 #[derive(Default)]
-struct Moved {
+struct CounterDeltas {
     agents: std::collections::BTreeMap<Uuid, agent::Movement>,
     users: std::collections::BTreeMap<Uuid, Movement>,
     sessions: std::collections::BTreeMap<Uuid, session::Movement>,
 }
 
-impl Moved {
+impl CounterDeltas {
     /// Users and sessions that are new.
     fn rows(
         &mut self,
@@ -313,7 +313,12 @@ impl Moved {
     }
 
     /// Events, and those of their messages that go in.
-    fn events(&mut self, users: &Profile<'_>, placed: &[Placed<'_>], new: &[&Said<'_, '_>]) {
+    fn events(
+        &mut self,
+        users: &Profile<'_>,
+        placed: &[ResolvedEvent<'_>],
+        new: &[&PendingMessage<'_, '_>],
+    ) {
         for one in placed {
             self.told(users.id(one.user), one);
         }
@@ -341,7 +346,7 @@ impl Moved {
     }
 
     /// What an event says of times, whether its message is stored or not.
-    fn told(&mut self, user: Uuid, one: &Placed<'_>) {
+    fn told(&mut self, user: Uuid, one: &ResolvedEvent<'_>) {
         self.known_since(user, one.agent.id, one.event.started_at());
         if let Some(at) = one.event.user.stopped_at {
             let movement = self.users.entry(user).or_default();

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Undone};
+use crate::db::{Column, Key, Transaction, TransactionError};
 use crate::entity::audit_entry::AuditAction;
 use crate::id::derive;
 
@@ -35,7 +35,7 @@ pub(super) async fn enter(
     transaction: &Transaction,
     by: &Caller,
     entries: &[Entry],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("agent_id", Column::Uuid),
@@ -57,7 +57,7 @@ pub(super) async fn enter(
                 by.request_id.as_bytes(),
                 &bytes(entry.agent),
                 &bytes(entry.chat_user),
-                &[transaction.offer()],
+                &[transaction.id_salt()],
             ];
             (
                 Key(derive(at, &seed)),
@@ -76,5 +76,7 @@ pub(super) async fn enter(
         return Ok(());
     }
     let statement = transaction.insertion("audit_entries", &COLUMNS, &rows);
-    transaction.beside("audit_entries", statement).await
+    transaction
+        .enqueue_mergeable("audit_entries", statement)
+        .await
 }

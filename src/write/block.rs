@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
+use super::authorized::AuthorizedMutation;
 use super::profile::{self, Invalid, Refused};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Undone, Work};
+use crate::db::{Column, Key, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;
 
@@ -68,7 +68,7 @@ pub struct SetBlock<'a> {
     pub by: &'a Caller,
 }
 
-impl Asked for SetBlock<'_> {
+impl AuthorizedMutation for SetBlock<'_> {
     const NEEDS: Permission = Permission::UsersWrite;
 
     fn by(&self) -> &Principal {
@@ -76,10 +76,10 @@ impl Asked for SetBlock<'_> {
     }
 }
 
-impl Work for SetBlock<'_> {
+impl UnitOfWork for SetBlock<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         const COLUMNS: [(&str, Column); 5] = [
             ("id", Column::Uuid),
             ("blocked_at", Column::Int),

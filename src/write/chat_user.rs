@@ -14,10 +14,10 @@ use uuid::Uuid;
 use super::event::{Event, UserPart, said};
 use crate::clock::Timestamp;
 use crate::db::dialect::Dialect;
-use crate::db::{Column, FromRow, Key, Rows, Transaction, Undone, by_name};
+use crate::db::{Column, FromRow, Key, Rows, Transaction, TransactionError, by_name};
 use crate::entity::chat_user::{Entity, Model};
 use crate::entity::platform::Platform;
-use crate::id::{Noun, derive};
+use crate::id::{ObjectKind, derive};
 use crate::read::columns::listed;
 use crate::text;
 
@@ -52,7 +52,7 @@ pub(super) struct Profile<'a> {
     aliases: HashMap<NaturalKey<'a>, Uuid>,
 }
 
-/// A column with a value for users some of whose stored messages are in sessions by rule (`write::idle`).
+/// A column with a value for users some of whose stored messages are in sessions by rule (`write::session_gap`).
 fn has_rule(dialect: Dialect) -> String {
     format!(
         "(SELECT messages.by_rule FROM messages{} WHERE messages.chat_user_id = chat_users.id AND messages.by_rule = 1 LIMIT 1) AS has_rule",
@@ -149,7 +149,7 @@ impl Fields {
 
     fn search_text(&self, id: Uuid, platform_id: &str) -> String {
         let digits = self.phone_number.as_deref().map(text::digits);
-        let id = Noun::ChatUser.encode(id);
+        let id = ObjectKind::ChatUser.encode(id);
         text::search_text([
             self.name.as_deref(),
             self.email.as_deref(),
@@ -277,7 +277,7 @@ impl<'a> Profile<'a> {
     }
 
     /// Fills in what is stored.
-    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), Undone> {
+    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 3] = [
             ("agent", Column::Uuid),
             ("platform_name", Column::Text),
@@ -320,7 +320,7 @@ impl<'a> Profile<'a> {
 
     /// Fills in what is stored of those who are not there, because they were merged into others. An event then speaks of the
     /// user they were merged into.
-    async fn find_merged(&mut self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn find_merged(&mut self, transaction: &Transaction) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 4] = [
             ("place", Column::Int),
             ("agent", Column::Uuid),
@@ -426,7 +426,7 @@ impl<'a> Profile<'a> {
     }
 
     /// Gives the users that are not stored their ids. Tells who these are. `before` says how many users an agent has.
-    pub(super) fn identify(&mut self, offer: u8, before: impl Fn(Uuid) -> i64) -> Vec<usize> {
+    pub(super) fn identify(&mut self, id_salt: u8, before: impl Fn(Uuid) -> i64) -> Vec<usize> {
         let mut new: HashMap<Uuid, i64> = HashMap::new();
         let missing = self
             .drafts
@@ -456,7 +456,7 @@ impl<'a> Profile<'a> {
                     agent.as_bytes(),
                     mark,
                     message.unwrap_or_default(),
-                    &[offer],
+                    &[id_salt],
                 ];
                 draft.id = Some(derive(draft.first.earliest(), &seed));
                 at
@@ -470,7 +470,7 @@ impl<'a> Profile<'a> {
         transaction: &Transaction,
         new: &[usize],
         movements: &BTreeMap<Uuid, Movement>,
-    ) -> Result<(), Undone> {
+    ) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 23] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -519,7 +519,7 @@ impl<'a> Profile<'a> {
     }
 
     /// Changes the stored profiles that are not what they are to be.
-    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), Undone> {
+    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         let changed: Vec<_> = self
             .drafts
             .iter()
@@ -555,7 +555,7 @@ pub(super) struct Rewrite<'a> {
 pub(super) async fn rewrite(
     transaction: &Transaction,
     changed: &[Rewrite<'_>],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 11] = [
         ("id", Column::Uuid),
         ("name", Column::Text),
@@ -610,7 +610,9 @@ pub(super) async fn rewrite(
         return Ok(());
     }
     let statement = transaction.updating("chat_users", &COLUMNS, &rows, &set);
-    transaction.beside("chat_users", statement).await?;
+    transaction
+        .enqueue_mergeable("chat_users", statement)
+        .await?;
     let tagged: Vec<_> = changed
         .iter()
         .filter(|change| change.before.tags != change.after.tags)
@@ -659,7 +661,7 @@ pub(super) async fn refold(
     transaction: &Transaction,
     after: Uuid,
     most: u64,
-) -> Result<Option<Uuid>, Undone> {
+) -> Result<Option<Uuid>, TransactionError> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
         ("name", Column::Text),
@@ -747,7 +749,7 @@ const TAGGED: [(&str, Column); 3] = [
 ];
 
 /// Takes users out of the lists by tag.
-async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), Undone> {
+async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), TransactionError> {
     if users.is_empty() {
         return Ok(());
     }
@@ -757,11 +759,14 @@ async fn unlist(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), U
         "DELETE FROM chat_user_tags WHERE chat_user_id IN (SELECT id FROM {batch} AS batch)"
     );
     let statement = transaction.dialect().raw(sql, [rows.value()]);
-    transaction.later(statement).await
+    transaction.enqueue(statement).await
 }
 
 /// Puts users into the lists by tag, in none of which they are.
-async fn list_by_tag(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<(), Undone> {
+async fn list_by_tag(
+    transaction: &Transaction,
+    users: &[Tagged<'_>],
+) -> Result<(), TransactionError> {
     if users.is_empty() {
         return Ok(());
     }
@@ -773,20 +778,22 @@ async fn list_by_tag(transaction: &Transaction, users: &[Tagged<'_>]) -> Result<
         transaction.dialect().each_tag("batch.tags")
     );
     let statement = transaction.dialect().raw(sql, [rows.value()]);
-    transaction.later(statement).await
+    transaction.enqueue(statement).await
 }
 
 /// Lets a search find users, of these agents and platforms, by these search texts.
 async fn index<'a>(
     transaction: &Transaction,
     texts: impl Iterator<Item = (Key, Key, Platform, &'a str)>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let users: Vec<_> = texts
         .map(|(id, agent, platform, text)| (id.0, agent.0, platform.into_value(), text))
         .collect();
     if !users.is_empty() {
         let statement = transaction.dialect().index(&users);
-        transaction.beside("chat_user_grams", statement).await?;
+        transaction
+            .enqueue_mergeable("chat_user_grams", statement)
+            .await?;
     }
     Ok(())
 }
@@ -796,7 +803,7 @@ pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
     new: &HashSet<Uuid>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     // A column that is set is written into its indexes, also when it stays what it was: users are moved together whose
     // same columns move.
     let mut groups: BTreeMap<Vec<Part>, Vec<_>> = BTreeMap::new();
@@ -874,7 +881,7 @@ async fn count_together(
     transaction: &Transaction,
     parts: &[Part],
     users: &[(Uuid, Movement)],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 9] = [
         ("id", Column::Uuid),
         ("sessions", Column::Int),

@@ -82,7 +82,7 @@ pub struct UserPart {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionPart {
-    /// Its id where the data comes from. A message without one is put into a session by its time (`write::idle`).
+    /// Its id where the data comes from. A message without one is put into a session by its time (`write::session_gap`).
     #[serde(default)]
     pub external_id: Option<String>,
     /// When it began; the message's time, or else the end, when absent. Of several reports the earliest counts.

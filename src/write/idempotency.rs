@@ -16,10 +16,10 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tracing::Instrument;
 
-use super::asked::Asked;
+use super::authorized::AuthorizedMutation;
 use crate::clock::Timestamp;
-use crate::db::tally::TALLY;
-use crate::db::{self, Reader, Transaction, Undone, Work, Writer, by_name};
+use crate::db::query_stats::QUERY_STATS;
+use crate::db::{self, Reader, Transaction, TransactionError, UnitOfWork, Writer, by_name};
 use crate::error::{Client, Error, Internal, Result};
 
 /// How long a key is kept, in microseconds: a day.
@@ -58,7 +58,7 @@ pub struct Changes {
 
 /// The key came with another request before.
 #[derive(Clone, Copy, Debug)]
-struct Taken;
+struct UniqueViolation;
 
 /// A key that is stored.
 struct Row {
@@ -85,28 +85,28 @@ impl Changes {
     /// ask for it is refused before.
     pub async fn transaction<W>(&self, work: &W) -> Result<W::Output>
     where
-        W: Asked + Work<Output: Serialize + DeserializeOwned>,
+        W: AuthorizedMutation + UnitOfWork<Output: Serialize + DeserializeOwned>,
     {
-        Ok(self.transaction_asked(work, None).await?.0)
+        Ok(self.transaction_returning(work, None).await?.0)
     }
 
     /// As [`Self::transaction`], with the rows of a question about what it leaves.
-    pub async fn transaction_asked<W>(
+    pub async fn transaction_returning<W>(
         &self,
         work: &W,
         question: Option<&Statement>,
     ) -> Result<(W::Output, Vec<db::Row>)>
     where
-        W: Asked + Work<Output: Serialize + DeserializeOwned>,
+        W: AuthorizedMutation + UnitOfWork<Output: Serialize + DeserializeOwned>,
     {
         work.permitted()?;
         let Some(once) = &self.once else {
-            return self.writer.transaction_asked(work, question).await;
+            return self.writer.transaction_returning(work, question).await;
         };
         let place = once.next(&self.field);
         let step = Step { once, place, work };
-        let (outcome, rows) = self.writer.transaction_asked(&step, question).await?;
-        Ok((outcome.map_err(|Taken| Client::KeyTaken)?, rows))
+        let (outcome, rows) = self.writer.transaction_returning(&step, question).await?;
+        Ok((outcome.map_err(|UniqueViolation| Client::KeyTaken)?, rows))
     }
 }
 
@@ -114,12 +114,12 @@ impl Changes {
     /// As [`Self::transaction`], but goes on to its end when the request has had its time and nobody waits for it any more.
     pub async fn to_the_end<W>(&self, work: W) -> Result<W::Output>
     where
-        W: Asked + Work<Output: Serialize + DeserializeOwned> + Send + 'static,
+        W: AuthorizedMutation + UnitOfWork<Output: Serialize + DeserializeOwned> + Send + 'static,
     {
         let changes = self.clone();
-        let tally = TALLY.try_with(Arc::clone).unwrap_or_default();
+        let tally = QUERY_STATS.try_with(Arc::clone).unwrap_or_default();
         let running = async move { changes.transaction(&work).await };
-        let running = TALLY.scope(tally, running).in_current_span();
+        let running = QUERY_STATS.scope(tally, running).in_current_span();
         tokio::spawn(running)
             .await
             .map_err(|error| Internal::Io(error.to_string()))?
@@ -182,7 +182,7 @@ impl Once {
     }
 
     /// Removes some keys that are too old. Others who do the same meanwhile are left to their rows.
-    async fn forget_old(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn forget_old(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         let dialect = transaction.dialect();
         let sql = format!(
             "DELETE FROM idempotency_keys WHERE (owner, idempotency_key) IN \
@@ -196,7 +196,10 @@ impl Once {
 
     /// The key's row, made when there is none. Until the transaction ends nobody else has it: whoever comes with the same key
     /// waits here, before anything is done.
-    async fn hold(&self, transaction: &Transaction) -> Result<Result<Row, Taken>, Undone> {
+    async fn hold(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<Result<Row, UniqueViolation>, TransactionError> {
         let dialect = transaction.dialect();
         let sql = "INSERT INTO idempotency_keys (owner, idempotency_key, request, created_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (owner, idempotency_key) DO UPDATE \
@@ -208,17 +211,20 @@ impl Once {
             self.oldest().into(),
         ];
         let values = self.values().into_iter().chain(rest);
-        transaction.later(dialect.raw(sql, values)).await?;
+        transaction.enqueue(dialect.raw(sql, values)).await?;
         let sql = format!(
             "SELECT request, outcomes FROM idempotency_keys WHERE owner = $1 AND idempotency_key = $2{}",
             dialect.locking("idempotency_keys")
         );
         let rows: Vec<Row> = transaction.fetch(dialect.raw(sql, self.values())).await?;
-        let row = rows.into_iter().next().ok_or(Undone::Taken)?;
+        let row = rows
+            .into_iter()
+            .next()
+            .ok_or(TransactionError::UniqueViolation)?;
         Ok(if row.request == self.request {
             Ok(row)
         } else {
-            Err(Taken)
+            Err(UniqueViolation)
         })
     }
 }
@@ -232,13 +238,13 @@ struct Step<'a, W> {
     work: &'a W,
 }
 
-impl<W> Work for Step<'_, W>
+impl<W> UnitOfWork for Step<'_, W>
 where
-    W: Work<Output: Serialize + DeserializeOwned>,
+    W: UnitOfWork<Output: Serialize + DeserializeOwned>,
 {
-    type Output = Result<W::Output, Taken>;
+    type Output = Result<W::Output, UniqueViolation>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let row = match self.once.hold(transaction).await? {
             Ok(row) => row,
             Err(taken) => return Ok(Err(taken)),
@@ -262,7 +268,7 @@ where
             "UPDATE idempotency_keys SET outcomes = $3 WHERE owner = $1 AND idempotency_key = $2";
         let values = self.once.values().into_iter().chain([outcomes.into()]);
         let statement = transaction.dialect().raw(sql, values);
-        transaction.later(statement).await?;
+        transaction.enqueue(statement).await?;
         Ok(Ok(outcome))
     }
 }
@@ -271,6 +277,6 @@ where
     clippy::needless_pass_by_value,
     reason = "it is what becomes of an error"
 )]
-fn unreadable(error: serde_json::Error) -> Undone {
+fn unreadable(error: serde_json::Error) -> TransactionError {
     Error::from(Internal::Corrupt(error.to_string())).into()
 }

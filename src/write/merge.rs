@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
+use super::authorized::AuthorizedMutation;
 use super::chat_user::{self, Fields, Rewrite};
 use super::profile::{self, MAX_SETTINGS, MAX_TAGS, differences};
 use super::subscription::MAX_SUBSCRIPTIONS;
-use super::{agent, settle, subscription};
+use super::{agent, resessionize, subscription};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Undone, Work};
+use crate::db::{Column, Key, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model;
 use crate::entity::platform::Platform;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 
 /// A value of which two users may each have another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
@@ -39,7 +39,7 @@ pub enum MergeField {
 
 /// Why users were not merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Obstacle {
+pub enum MergeError {
     /// Nobody has the id of the one who is to stay.
     NoInto,
     /// Nobody has the id of the one who is to go.
@@ -75,24 +75,24 @@ pub struct Conflict {
 
 /// What two users would be as one.
 #[derive(Clone, Debug)]
-pub struct United {
+pub struct MergedProfile {
     /// The profile.
     profile: Fields,
     /// Values of which they each have another.
     pub conflicts: Vec<Conflict>,
 }
 
-impl United {
+impl MergedProfile {
     /// What two users would be as one; in the fields of `take` the one who goes comes first, in all others the one who stays.
-    pub fn of(into: &Model, from: &Model, take: &[MergeField]) -> Result<Self, Obstacle> {
+    pub fn of(into: &Model, from: &Model, take: &[MergeField]) -> Result<Self, MergeError> {
         if into.id == from.id {
-            return Err(Obstacle::Same);
+            return Err(MergeError::Same);
         }
         if into.agent_id != from.agent_id {
-            return Err(Obstacle::OtherAgent);
+            return Err(MergeError::OtherAgent);
         }
         if into.erased_at.or(from.erased_at).is_some() {
-            return Err(Obstacle::Erased);
+            return Err(MergeError::Erased);
         }
         let (kept, given) = (Fields::from(into.clone()), Fields::from(from.clone()));
         let mut profile = kept.clone();
@@ -142,7 +142,7 @@ impl United {
         let all: Vec<_> = kept.tags().into_iter().chain(given.tags()).collect();
         profile.tags = Some(super::tags(&all));
         if profile.tags().len() > MAX_TAGS {
-            return Err(Obstacle::TooManyTags);
+            return Err(MergeError::TooManyTags);
         }
         let (ours, theirs) = (kept.settings(), given.settings());
         let (usual, other) = (laid_over(&theirs, &ours), laid_over(&ours, &theirs));
@@ -162,7 +162,7 @@ impl United {
         if *settings != ours {
             let settings = json!(settings).to_string();
             if settings.len() > MAX_SETTINGS {
-                return Err(Obstacle::SettingsTooLarge);
+                return Err(MergeError::SettingsTooLarge);
             }
             profile.settings = Some(settings);
         }
@@ -271,7 +271,7 @@ pub struct Moved {
     pub messages: u64,
 }
 
-impl Asked for MergeUsers {
+impl AuthorizedMutation for MergeUsers {
     const NEEDS: Permission = Permission::UsersWrite;
 
     fn by(&self) -> &Principal {
@@ -279,21 +279,21 @@ impl Asked for MergeUsers {
     }
 }
 
-impl Work for MergeUsers {
-    type Output = Result<Moved, Obstacle>;
+impl UnitOfWork for MergeUsers {
+    type Output = Result<Moved, MergeError>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let found =
             profile::find(transaction, self.by(), [self.into, self.from].into_iter()).await?;
         let Some(into) = found.get(&self.into) else {
-            return Ok(Err(Obstacle::NoInto));
+            return Ok(Err(MergeError::NoInto));
         };
         let Some(from) = found.get(&self.from) else {
-            return Ok(Err(Obstacle::NoFrom));
+            return Ok(Err(MergeError::NoFrom));
         };
-        let united = match United::of(into, from, &self.take) {
+        let united = match MergedProfile::of(into, from, &self.take) {
             // Done before: an id of the one is an id of the other since.
-            Err(Obstacle::Same) if self.into != self.from => return Ok(Ok(Moved::default())),
+            Err(MergeError::Same) if self.into != self.from => return Ok(Ok(Moved::default())),
             Err(obstacle) => return Ok(Err(obstacle)),
             Ok(united) => united,
         };
@@ -301,10 +301,10 @@ impl Work for MergeUsers {
             .if_version
             .is_some_and(|version| version != into.version)
         {
-            return Ok(Err(Obstacle::Conflict));
+            return Ok(Err(MergeError::Conflict));
         }
         if subscription::count(transaction, &[into.id, from.id]).await? > MAX_SUBSCRIPTIONS {
-            return Ok(Err(Obstacle::TooManySubscriptions));
+            return Ok(Err(MergeError::TooManySubscriptions));
         }
         let both = Both {
             transaction,
@@ -320,7 +320,7 @@ impl Work for MergeUsers {
         };
         agent::count(transaction, &[(into.agent_id, gone)].into()).await?;
         // What was said by both may be one conversation.
-        settle::everything(transaction, into.id).await?;
+        resessionize::everything(transaction, into.id).await?;
         let entry = both.entry(&united, &one, moved);
         audit::enter(transaction, &self.by, &[entry]).await?;
         Ok(Ok(moved))
@@ -336,14 +336,14 @@ struct Both<'a> {
 
 impl Both<'_> {
     /// Runs a statement about `$1`, who stays, and `$2`, who goes.
-    async fn execute(&self, sql: &str) -> Result<u64, Undone> {
+    async fn execute(&self, sql: &str) -> Result<u64, TransactionError> {
         let ids = [self.into.id, self.from.id].map(SqlValue::from);
         let statement = self.transaction.dialect().raw(sql, ids);
         self.transaction.execute(statement).await
     }
 
     /// Gives all that belongs to the one who goes to the one who stays, and removes the row.
-    async fn move_rows(&self, now: Timestamp) -> Result<Moved, Undone> {
+    async fn move_rows(&self, now: Timestamp) -> Result<Moved, TransactionError> {
         // External ids are unique with who sent them as: messages of two platforms may have the same.
         let sql = "UPDATE messages SET chat_user_id = $1, sent_as = COALESCE(sent_as, $2) WHERE chat_user_id = $2";
         let messages = self.execute(sql).await?;
@@ -374,7 +374,7 @@ impl Both<'_> {
     }
 
     /// The id of the one who goes, and what they are called on their platform, lead to the one who stays.
-    async fn leave_alias(&self, now: Timestamp) -> Result<(), Undone> {
+    async fn leave_alias(&self, now: Timestamp) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 6] = [
             ("id", Column::Uuid),
             ("chat_user_id", Column::Uuid),
@@ -404,7 +404,11 @@ impl Both<'_> {
     }
 
     /// Makes the one who stays what both are together.
-    async fn become_one(&self, united: &United, one: &Model) -> Result<(), Undone> {
+    async fn become_one(
+        &self,
+        united: &MergedProfile,
+        one: &Model,
+    ) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 14] = [
             ("id", Column::Uuid),
             ("created_at", Column::Int),
@@ -455,11 +459,11 @@ impl Both<'_> {
             .await
     }
 
-    fn entry(&self, united: &United, one: &Model, moved: Moved) -> Entry {
+    fn entry(&self, united: &MergedProfile, one: &Model, moved: Moved) -> Entry {
         let mut changes = differences(&Fields::from(self.into.clone()), &united.profile);
         let told = |row: &Model| {
             json!({
-                "id": Noun::ChatUser.encode(row.id),
+                "id": ObjectKind::ChatUser.encode(row.id),
                 "platform": row.platform,
                 "platformId": row.platform_id,
                 "version": row.version,

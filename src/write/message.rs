@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::event::MessagePart;
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
+use crate::db::{Column, Key, Rows, Transaction, TransactionError, by_name};
 use crate::entity::role::MessageRole;
 use crate::id::{derive_at_place, place};
 
@@ -82,7 +82,7 @@ impl<'a> Draft<'a> {
 pub(super) async fn identify(
     transaction: &Transaction,
     drafts: &mut [&mut Draft<'_>],
-) -> Result<Vec<bool>, Undone> {
+) -> Result<Vec<bool>, TransactionError> {
     let stored = find(transaction, drafts).await?;
     let mut seen = HashSet::with_capacity(drafts.len());
     let mut places: HashMap<(Uuid, Timestamp), u32> = HashMap::new();
@@ -120,7 +120,7 @@ by_name!(Stored {
 async fn find(
     transaction: &Transaction,
     drafts: &[&mut Draft<'_>],
-) -> Result<HashMap<usize, Stored>, Undone> {
+) -> Result<HashMap<usize, Stored>, TransactionError> {
     const COLUMNS: [(&str, Column); 5] = [
         ("draft", Column::Int),
         ("user", Column::Uuid),
@@ -188,7 +188,10 @@ const COLUMNS: [(&str, Column); 15] = [
 const USUAL: usize = 9;
 
 /// Stores messages, none of which is stored yet.
-pub(super) async fn insert(transaction: &Transaction, drafts: &[&Draft<'_>]) -> Result<(), Undone> {
+pub(super) async fn insert(
+    transaction: &Transaction,
+    drafts: &[&Draft<'_>],
+) -> Result<(), TransactionError> {
     let more = drafts.iter().any(|draft| draft.has_more());
     let columns: &'static [_] = if more { &COLUMNS } else { &COLUMNS[..USUAL] };
     let rows: Vec<_> = drafts.iter().map(|draft| Row { draft, more }).collect();

@@ -6,27 +6,27 @@ use std::collections::{BTreeMap, HashSet};
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
+use super::authorized::AuthorizedMutation;
 use super::event::BY_RULE;
-use super::idle::headed_by;
 use super::profile::{self, Refused};
-use super::settle::{self, Stretch};
+use super::resessionize::{self, TimeRange};
+use super::session_gap::headed_by;
 use super::{agent, chat_user};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Undone, Work, by_name};
+use crate::db::{Transaction, TransactionError, UnitOfWork, by_name};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::Model as User;
 use crate::entity::role::MessageRole;
-use crate::id::Noun;
+use crate::id::ObjectKind;
 
 /// The start of a session that has not begun.
 const NEVER: i64 = i64::MAX;
 
 /// What is to become of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum EventOutcome {
     /// Its text and attachments go.
     Redacted,
     /// It goes, and the figures that it counted in are lowered. Recorded again, it is a new message.
@@ -39,7 +39,7 @@ pub struct ChangeMessage<'a> {
     /// The message.
     pub id: Uuid,
     /// What is to become of it.
-    pub fate: Fate,
+    pub fate: EventOutcome,
     /// When.
     pub now: Timestamp,
     /// Who asks.
@@ -64,7 +64,7 @@ by_name!(Stored {
     redacted_at
 });
 
-impl Asked for ChangeMessage<'_> {
+impl AuthorizedMutation for ChangeMessage<'_> {
     const NEEDS: Permission = Permission::UsersDelete;
 
     fn by(&self) -> &Principal {
@@ -72,11 +72,11 @@ impl Asked for ChangeMessage<'_> {
     }
 }
 
-impl Work for ChangeMessage<'_> {
+impl UnitOfWork for ChangeMessage<'_> {
     /// The user whose message it is, or was.
     type Output = Result<Uuid, Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let Some(message) = self.find(transaction).await? else {
             return Ok(Err(Refused::NotFound));
         };
@@ -89,9 +89,9 @@ impl Work for ChangeMessage<'_> {
             return Ok(Err(Refused::NotFound));
         };
         match self.fate {
-            Fate::Redacted if message.redacted_at.is_some() => return Ok(Ok(user.id)),
-            Fate::Redacted => self.redact(transaction).await?,
-            Fate::Removed => self.remove(transaction, &message, &user).await?,
+            EventOutcome::Redacted if message.redacted_at.is_some() => return Ok(Ok(user.id)),
+            EventOutcome::Redacted => self.redact(transaction).await?,
+            EventOutcome::Removed => self.remove(transaction, &message, &user).await?,
         }
         audit::enter(transaction, self.by, &[self.entry(&user)]).await?;
         Ok(Ok(user.id))
@@ -99,14 +99,14 @@ impl Work for ChangeMessage<'_> {
 }
 
 impl ChangeMessage<'_> {
-    async fn find(&self, transaction: &Transaction) -> Result<Option<Stored>, Undone> {
+    async fn find(&self, transaction: &Transaction) -> Result<Option<Stored>, TransactionError> {
         let sql = "SELECT chat_user_id, session_id, role, sent_at, cost_micros, redacted_at FROM messages WHERE id = $1";
         let statement = transaction.dialect().raw(sql, [self.id.into()]);
         let found: Vec<Stored> = transaction.fetch(statement).await?;
         Ok(found.into_iter().next())
     }
 
-    async fn redact(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn redact(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         let sql =
             "UPDATE messages SET text = '', attachments = '[]', redacted_at = $2 WHERE id = $1";
         let values: [Value; 2] = [self.id.into(), self.now.into()];
@@ -119,15 +119,15 @@ impl ChangeMessage<'_> {
         transaction: &Transaction,
         message: &Stored,
         user: &User,
-    ) -> Result<(), Undone> {
+    ) -> Result<(), TransactionError> {
         let own = i64::from(message.role == MessageRole::User);
         let cost = message.cost_micros.unwrap_or(0);
         let sql = "DELETE FROM messages WHERE id = $1";
         execute(transaction, sql, [self.id.into()]).await?;
         self.lower_session(transaction, message, [own, cost])
             .await?;
-        let stretch = Stretch::of(message.sent_at);
-        settle::stretches(transaction, &BTreeMap::from([(user.id, stretch)])).await?;
+        let stretch = TimeRange::of(message.sent_at);
+        resessionize::stretches(transaction, &BTreeMap::from([(user.id, stretch)])).await?;
         let sql = "DELETE FROM sessions WHERE id = $1 AND started_at = $2 AND total_messages = 0";
         let values = [message.session_id.into(), NEVER.into()];
         let statement = transaction.dialect().raw(sql, values);
@@ -152,7 +152,7 @@ impl ChangeMessage<'_> {
         transaction: &Transaction,
         message: &Stored,
         [own, cost]: [i64; 2],
-    ) -> Result<(), Undone> {
+    ) -> Result<(), TransactionError> {
         let sql = format!(
             "UPDATE sessions SET total_messages = total_messages - 1, \
              total_messages_from_user = total_messages_from_user - $2, total_cost_micros = total_cost_micros - $3, \
@@ -178,14 +178,14 @@ impl ChangeMessage<'_> {
     fn entry(&self, user: &User) -> Entry {
         Entry {
             action: match self.fate {
-                Fate::Redacted => AuditAction::MessageRedacted,
-                Fate::Removed => AuditAction::MessageRemoved,
+                EventOutcome::Redacted => AuditAction::MessageRedacted,
+                EventOutcome::Removed => AuditAction::MessageRemoved,
             },
             agent: Some(user.agent_id),
             chat_user: Some(user.id),
             changes: vec![Difference {
                 field: "message",
-                before: Noun::Message.encode(self.id).into(),
+                before: ObjectKind::Message.encode(self.id).into(),
                 after: serde_json::Value::Null,
             }],
         }
@@ -197,7 +197,7 @@ async fn lower_user(
     transaction: &Transaction,
     user: Uuid,
     [sessions, own, cost]: [i64; 3],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const LAST: &str = "FROM messages WHERE messages.chat_user_id = chat_users.id AND messages.role = 'USER' \
                         ORDER BY messages.sent_at DESC, messages.id DESC LIMIT 1";
     let sql = format!(
@@ -217,7 +217,7 @@ async fn execute<const N: usize>(
     transaction: &Transaction,
     sql: &str,
     values: [Value; N],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let statement = transaction.dialect().raw(sql, values);
     transaction.execute(statement).await?;
     Ok(())

@@ -3,32 +3,32 @@
 mod agent;
 pub mod agent_change;
 mod apply;
-pub mod asked;
 pub mod audit;
+pub mod authorized;
 pub mod block;
+pub mod bot_opt_out;
 mod chat_user;
 pub mod deletion;
 pub mod event;
 pub mod idempotency;
-pub mod idle;
-mod lanes;
 pub mod merge;
 mod message;
 pub mod message_change;
+mod parallel;
 mod platforms;
 pub mod profile;
-pub mod reading;
+pub mod read_audit;
 pub mod refold;
+pub mod resessionize;
 mod session;
-pub mod settle;
-pub mod stopped;
+pub mod session_gap;
 pub mod subscription;
 pub mod tagging;
 pub mod token;
 pub mod verify;
 
-pub use apply::{Batch, Fate, Outcome, apply};
-pub use lanes::apply_in_lanes;
+pub use apply::{Batch, EventOutcome, Outcome, apply};
+pub use parallel::apply_in_lanes;
 
 /// Tags as they are stored, whichever way they come in: a JSON array of distinct texts without blanks around them, sorted.
 fn tags(tags: &[String]) -> String {

@@ -5,7 +5,7 @@ use sea_orm::ActiveEnum;
 use uuid::Uuid;
 
 use super::verify::{Difference, SHOWN};
-use crate::db::{Column, Key, Reader, Rows, Transaction, Undone};
+use crate::db::{Column, Key, Reader, Rows, Transaction, TransactionError};
 use crate::entity::platform::Platform;
 use crate::error::Result;
 
@@ -18,7 +18,7 @@ const DIFFERENT: &str = "FROM (SELECT agent_id, platform, COUNT(*) AS users FROM
 pub(super) async fn count(
     transaction: &Transaction,
     movements: &[(Uuid, Platform, i64)],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 3] = [
         ("agent_id", Column::Uuid),
         ("platform", Column::Text),
@@ -84,7 +84,7 @@ pub(super) async fn difference(reader: &Reader) -> Result<Option<Difference>> {
 }
 
 /// Stores what a recount says.
-pub(super) async fn repair(transaction: &Transaction) -> Result<(), Undone> {
+pub(super) async fn repair(transaction: &Transaction) -> Result<(), TransactionError> {
     let sql = format!(
         "INSERT INTO agent_platforms (agent_id, platform, users) \
          SELECT COALESCE(stored.agent_id, counted.agent_id), COALESCE(stored.platform, counted.platform), COALESCE(counted.users, 0) \

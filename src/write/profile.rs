@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
+use super::authorized::AuthorizedMutation;
 use super::chat_user::{self, Fields, Rewrite};
 use super::event::has_nul;
 use crate::caller::{Caller, Permission, Principal};
-use crate::db::{FromRow, Row, Rows, Transaction, Undone, Work};
+use crate::db::{FromRow, Row, Rows, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::{Entity, Model};
 use crate::read::columns::listed;
@@ -327,7 +327,7 @@ pub struct ChangeUsers<'a> {
     pub by: &'a Caller,
 }
 
-impl Asked for ChangeUsers<'_> {
+impl AuthorizedMutation for ChangeUsers<'_> {
     const NEEDS: Permission = Permission::UsersWrite;
 
     fn by(&self) -> &Principal {
@@ -335,11 +335,11 @@ impl Asked for ChangeUsers<'_> {
     }
 }
 
-impl Work for ChangeUsers<'_> {
+impl UnitOfWork for ChangeUsers<'_> {
     /// Whether each user is another than before, or why they are not to be.
     type Output = Vec<Result<bool, Refused>>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let ids = self.changes.iter().map(|change| change.id);
         let stored = find(transaction, &self.by.principal, ids).await?;
         let mut outcomes: Vec<_> = self
@@ -360,13 +360,13 @@ impl Work for ChangeUsers<'_> {
                 }
             }
         }
-        let mut fates = Vec::with_capacity(outcomes.len());
+        let mut changed = Vec::with_capacity(outcomes.len());
         let mut made = Vec::new();
         for (change, outcome) in self.changes.iter().zip(outcomes) {
             match outcome {
-                Err(refused) => fates.push(Err(refused)),
+                Err(refused) => changed.push(Err(refused)),
                 Ok((row, before, after)) => {
-                    fates.push(Ok(before != after));
+                    changed.push(Ok(before != after));
                     made.push(Made {
                         row,
                         action: change.change.action(),
@@ -379,7 +379,7 @@ impl Work for ChangeUsers<'_> {
         if !self.dry_run {
             write(transaction, self.by, &made).await?;
         }
-        Ok(fates)
+        Ok(changed)
     }
 }
 
@@ -396,7 +396,7 @@ pub(super) async fn write(
     transaction: &Transaction,
     by: &Caller,
     made: &[Made<'_>],
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let mut rewrites = Vec::new();
     let mut entries = Vec::new();
     for one in made.iter().filter(|one| one.before != one.after) {
@@ -449,7 +449,7 @@ pub(super) async fn find(
     transaction: &Transaction,
     by: &Principal,
     ids: impl Iterator<Item = Uuid>,
-) -> Result<HashMap<Uuid, Model>, Undone> {
+) -> Result<HashMap<Uuid, Model>, TransactionError> {
     find_where(transaction, by, ids, &hidden::shown("chat_users.id")).await
 }
 
@@ -458,7 +458,7 @@ pub(super) async fn find_one(
     transaction: &Transaction,
     by: &Principal,
     id: Uuid,
-) -> Result<Result<Model, Refused>, Undone> {
+) -> Result<Result<Model, Refused>, TransactionError> {
     let found = find(transaction, by, [id].into_iter()).await?.remove(&id);
     Ok(match found {
         None => Err(Refused::NotFound),
@@ -472,7 +472,7 @@ pub(super) async fn find_also_hidden(
     transaction: &Transaction,
     by: &Principal,
     id: Uuid,
-) -> Result<Option<Model>, Undone> {
+) -> Result<Option<Model>, TransactionError> {
     let mut found = find_where(transaction, by, [id].into_iter(), "true").await?;
     Ok(found.remove(&id))
 }
@@ -482,7 +482,7 @@ async fn find_where(
     by: &Principal,
     ids: impl Iterator<Item = Uuid>,
     shown: &str,
-) -> Result<HashMap<Uuid, Model>, Undone> {
+) -> Result<HashMap<Uuid, Model>, TransactionError> {
     let ids: Vec<_> = ids.collect();
     let mut found = find_by(transaction, by, &ids, shown, &Ids::Own).await?;
     let missing = ids.iter().filter(|id| !found.contains_key(id));
@@ -524,7 +524,7 @@ async fn find_by(
     ids: &[Uuid],
     shown: &str,
     whose: &Ids,
-) -> Result<HashMap<Uuid, Model>, Undone> {
+) -> Result<HashMap<Uuid, Model>, TransactionError> {
     let dialect = transaction.dialect();
     let ids = Rows::ids(ids.iter().copied());
     // Agents that are not theirs are not even held: nobody is to feel that somebody else looked for them.
@@ -539,7 +539,7 @@ async fn find_by(
             "SELECT agents.id FROM agents WHERE id IN (SELECT {agent} FROM {wanted} AS wanted {joined}) AND {own_agents} \
              ORDER BY external_id{lock}"
         );
-        transaction.later(dialect.raw(hold, values())).await?;
+        transaction.enqueue(dialect.raw(hold, values())).await?;
     }
     let listed = listed::<Entity>();
     let sql = format!(

@@ -6,7 +6,7 @@ use sea_orm::Value;
 use uuid::Uuid;
 
 use super::{agent, chat_user};
-use crate::db::{Database, Transaction, Undone, Work, by_name};
+use crate::db::{Database, Transaction, TransactionError, UnitOfWork, by_name};
 use crate::error::Result;
 use crate::text;
 
@@ -28,11 +28,11 @@ by_name!(Folding {
     last_id
 });
 
-impl Work for Step {
+impl UnitOfWork for Step {
     /// Whether there is more to do.
     type Output = bool;
 
-    async fn run(&self, transaction: &Transaction) -> Result<bool, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<bool, TransactionError> {
         let dialect = transaction.dialect();
         let sql = format!(
             "SELECT table_name, last_id FROM text_foldings WHERE version < $1 ORDER BY table_name LIMIT 1{}",

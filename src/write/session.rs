@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::event::{BY_RULE, Event, SessionPart, said};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Undone};
+use crate::db::{Column, Key, Rows, Transaction, TransactionError};
 use crate::entity::personal::ERASED;
 use crate::entity::platform::Platform;
 use crate::entity::session::{Entity, Model};
@@ -153,7 +153,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// Fills in what is stored.
-    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), Undone> {
+    pub(super) async fn find(&mut self, transaction: &Transaction) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 2] = [("agent", Column::Uuid), ("id_there", Column::Text)];
         let rows: Vec<_> = self
             .drafts
@@ -195,7 +195,7 @@ impl<'a> Drafts<'a> {
         &mut self,
         transaction: &Transaction,
         sessions: &[usize],
-    ) -> Result<(), Undone> {
+    ) -> Result<(), TransactionError> {
         if sessions.is_empty() {
             return Ok(());
         }
@@ -280,7 +280,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// Gives the sessions that are not stored their ids. Tells which these are.
-    pub(super) fn identify(&mut self, offer: u8) -> Vec<usize> {
+    pub(super) fn identify(&mut self, id_salt: u8) -> Vec<usize> {
         let missing = self
             .drafts
             .iter_mut()
@@ -292,7 +292,7 @@ impl<'a> Drafts<'a> {
                     b"session",
                     draft.agent.as_bytes(),
                     draft.external_id.as_bytes(),
-                    &[offer],
+                    &[id_salt],
                 ];
                 draft.id = Some(derive(draft.first, &seed));
                 at
@@ -312,7 +312,7 @@ impl<'a> Drafts<'a> {
         new: &[usize],
         movements: &BTreeMap<Uuid, Movement>,
         user: impl Fn(usize) -> Uuid,
-    ) -> Result<(), Undone> {
+    ) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 15] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -370,7 +370,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// Changes the stored sessions that are not what they are to be.
-    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), Undone> {
+    pub(super) async fn update(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 7] = [
             ("id", Column::Uuid),
             ("started_at", Column::Int),
@@ -419,7 +419,7 @@ pub(super) async fn count(
     transaction: &Transaction,
     movements: &BTreeMap<Uuid, Movement>,
     new: &HashSet<Uuid>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 5] = [
         ("id", Column::Uuid),
         ("messages", Column::Int),

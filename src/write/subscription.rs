@@ -4,12 +4,12 @@ use sea_orm::Value as SqlValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
+use super::authorized::AuthorizedMutation;
 use super::profile::{self, Invalid, Refused};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Rows, Transaction, Undone, Work};
+use crate::db::{Rows, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::subscription::Model;
 use crate::id::derive;
@@ -59,7 +59,7 @@ pub fn check(tag: &str, wish: Wish, now: Timestamp) -> Result<String, Vec<Invali
     }
 }
 
-impl Asked for SetSubscription<'_> {
+impl AuthorizedMutation for SetSubscription<'_> {
     const NEEDS: Permission = Permission::UsersWrite;
 
     fn by(&self) -> &Principal {
@@ -67,10 +67,10 @@ impl Asked for SetSubscription<'_> {
     }
 }
 
-impl Work for SetSubscription<'_> {
+impl UnitOfWork for SetSubscription<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let row = match profile::find_one(transaction, self.by(), self.id).await? {
             Ok(row) => row,
             Err(refused) => return Ok(Err(refused)),
@@ -94,12 +94,12 @@ impl Work for SetSubscription<'_> {
                            SET subscribed_at = excluded.subscribed_at, expires_at = excluded.expires_at";
                 let rest = [since.into(), SqlValue::from(expires_at), id.into()];
                 let values = key().into_iter().chain(rest);
-                transaction.later(dialect.raw(sql, values)).await?;
+                transaction.enqueue(dialect.raw(sql, values)).await?;
                 self.told(expires_at)
             }
             Wish::Unsubscribed => {
                 let sql = "DELETE FROM subscriptions WHERE chat_user_id = $1 AND tag = $2";
-                transaction.later(dialect.raw(sql, key())).await?;
+                transaction.enqueue(dialect.raw(sql, key())).await?;
                 Value::Null
             }
         };
@@ -125,7 +125,10 @@ impl Work for SetSubscription<'_> {
 }
 
 /// To how many different things users are subscribed, all of them together, whether the subscriptions still hold or not.
-pub(super) async fn count(transaction: &Transaction, users: &[Uuid]) -> Result<i64, Undone> {
+pub(super) async fn count(
+    transaction: &Transaction,
+    users: &[Uuid],
+) -> Result<i64, TransactionError> {
     let dialect = transaction.dialect();
     let ids = Rows::ids(users.iter().copied());
     let sql = format!(
@@ -138,7 +141,11 @@ pub(super) async fn count(transaction: &Transaction, users: &[Uuid]) -> Result<i
 
 impl SetSubscription<'_> {
     /// Whether the user may have one more; where there are as many as may be, those that have ended make room.
-    async fn has_room(&self, transaction: &Transaction, user: Uuid) -> Result<bool, Undone> {
+    async fn has_room(
+        &self,
+        transaction: &Transaction,
+        user: Uuid,
+    ) -> Result<bool, TransactionError> {
         if count(transaction, &[user]).await? < MAX_SUBSCRIPTIONS {
             return Ok(true);
         }

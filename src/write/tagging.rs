@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::agent;
-use super::asked::Asked;
+use super::authorized::AuthorizedMutation;
 use super::chat_user::Fields;
 use super::profile::{self, Change, Made};
 use crate::caller::{Caller, Permission, Principal};
 use crate::db::dialect::Dialect;
-use crate::db::{Reader, Transaction, Undone, Work};
+use crate::db::{Reader, Transaction, TransactionError, UnitOfWork};
 use crate::entity::chat_user::{Entity, Model};
 use crate::error::Result;
 use crate::read::Noun;
@@ -55,7 +55,7 @@ pub struct Tagged {
     pub unexpected: Option<i64>,
 }
 
-impl Asked for TagNext<'_> {
+impl AuthorizedMutation for TagNext<'_> {
     const NEEDS: Permission = Permission::UsersWrite;
 
     fn by(&self) -> &Principal {
@@ -63,11 +63,11 @@ impl Asked for TagNext<'_> {
     }
 }
 
-impl Work for TagNext<'_> {
+impl UnitOfWork for TagNext<'_> {
     /// None when there is no such agent.
     type Output = Option<Tagged>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         if !agent::hold(transaction, self.by().agents.own(self.agent)).await? {
             return Ok(None);
         }
@@ -122,7 +122,10 @@ impl TagNext<'_> {
     /// How many users there are to change. Changes nothing.
     pub async fn count_users(&self, reader: &Reader) -> Result<i64> {
         self.permitted()?;
-        let counts = reader.apart().select(&self.count(reader.dialect())).await?;
+        let counts = reader
+            .dedicated()
+            .select(&self.count(reader.dialect()))
+            .await?;
         Ok(counts
             .first()
             .map_or(Ok(0), |row| row.try_get("", "count"))?)

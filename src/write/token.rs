@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
+use super::authorized::AuthorizedMutation;
 use super::profile::Invalid;
 use crate::caller::{Agents, Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Undone, Work, by_name};
+use crate::db::{Column, Key, Rows, Transaction, TransactionError, UnitOfWork, by_name};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::token::{Entity, Model};
 use crate::error::{Result, permitted};
-use crate::id::{Noun, derive};
+use crate::id::{ObjectKind, derive};
 use crate::read::columns::listed;
 use crate::roles::Roles;
 use crate::secret::Fingerprint;
@@ -175,7 +175,7 @@ fn audience(agents: Option<&[Uuid]>, by: &Caller) -> Result<(), String> {
     }
 }
 
-impl Asked for CreateToken<'_> {
+impl AuthorizedMutation for CreateToken<'_> {
     const NEEDS: Permission = Permission::TokensWrite;
 
     fn by(&self) -> &Principal {
@@ -183,10 +183,10 @@ impl Asked for CreateToken<'_> {
     }
 }
 
-impl Work for CreateToken<'_> {
+impl UnitOfWork for CreateToken<'_> {
     type Output = Result<Created, Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         // Not before: a request that is sent again is told what came of it, also when the token has ended since.
         if self.draft.expires_at.is_some_and(|end| end <= self.now) {
             return Ok(Err(Refused::Over));
@@ -203,23 +203,23 @@ impl Work for CreateToken<'_> {
         let hash = self.hash.to_string();
         let id = derive(
             self.now,
-            &[b"token", hash.as_bytes(), &[transaction.offer()]],
+            &[b"token", hash.as_bytes(), &[transaction.id_salt()]],
         );
         let agents = agents.as_ref().map(|agents| {
-            let ids = agents.iter().map(|&agent| Noun::Agent.encode(agent));
+            let ids = agents.iter().map(|&agent| ObjectKind::Agent.encode(agent));
             ids.collect::<Vec<_>>()
         });
         if !self.insert(transaction, id, agents.as_deref()).await? {
             // Its name, or one day its id.
             return match named(transaction, name).await? {
                 Some(_) => Ok(Err(Refused::NameTaken)),
-                None => Err(Undone::Taken),
+                None => Err(TransactionError::UniqueViolation),
             };
         }
         let new = [
             ("agents", agents.into()),
             ("expiresAt", expires_at.map(Timestamp::to_rfc3339).into()),
-            ("id", Noun::Token.encode(id).into()),
+            ("id", ObjectKind::Token.encode(id).into()),
             ("name", name.as_str().into()),
             ("roles", roles.clone().into()),
         ];
@@ -241,7 +241,10 @@ impl Work for CreateToken<'_> {
 
 impl CreateToken<'_> {
     /// An agent of the draft that is not there, or that whoever asks does not see.
-    async fn unknown_agent(&self, transaction: &Transaction) -> Result<Option<Uuid>, Undone> {
+    async fn unknown_agent(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<Option<Uuid>, TransactionError> {
         struct Found {
             id: Uuid,
         }
@@ -267,7 +270,7 @@ impl CreateToken<'_> {
         transaction: &Transaction,
         id: Uuid,
         agents: Option<&[String]>,
-    ) -> Result<bool, Undone> {
+    ) -> Result<bool, TransactionError> {
         const COLUMNS: [(&str, Column); 8] = [
             ("id", Column::Uuid),
             ("name", Column::Text),
@@ -293,7 +296,7 @@ impl CreateToken<'_> {
 }
 
 /// The token of this name that is not revoked.
-async fn named(transaction: &Transaction, name: &str) -> Result<Option<Model>, Undone> {
+async fn named(transaction: &Transaction, name: &str) -> Result<Option<Model>, TransactionError> {
     let listed = listed::<Entity>();
     let sql = format!("SELECT {listed} FROM tokens WHERE name = $1 AND revoked_at IS NULL");
     let statement = transaction.dialect().raw(sql, [name.into()]);
@@ -322,12 +325,12 @@ impl<'a> RevokeToken<'a> {
             (Agents::Only(_), None) => false,
             (own, Some(agents)) => agents
                 .iter()
-                .all(|id| Noun::Agent.decode(id).is_some_and(|id| own.has(id))),
+                .all(|id| ObjectKind::Agent.decode(id).is_some_and(|id| own.has(id))),
         }
     }
 }
 
-impl Asked for RevokeToken<'_> {
+impl AuthorizedMutation for RevokeToken<'_> {
     const NEEDS: Permission = Permission::TokensWrite;
 
     fn by(&self) -> &Principal {
@@ -335,10 +338,10 @@ impl Asked for RevokeToken<'_> {
     }
 }
 
-impl Work for RevokeToken<'_> {
+impl UnitOfWork for RevokeToken<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let dialect = transaction.dialect();
         let sql = format!(
             "SELECT {} FROM tokens WHERE tokens.id = $1{}",
@@ -361,7 +364,7 @@ impl Work for RevokeToken<'_> {
         let changes = vec![
             Difference {
                 field: "id",
-                before: Noun::Token.encode(row.id).into(),
+                before: ObjectKind::Token.encode(row.id).into(),
                 after: Value::Null,
             },
             Difference {
@@ -385,7 +388,7 @@ async fn enter(
     by: &Caller,
     action: AuditAction,
     changes: Vec<Difference>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let entry = Entry {
         action,
         agent: None,
@@ -399,10 +402,10 @@ async fn enter(
 #[derive(Debug)]
 pub struct NoteUses<'a>(pub &'a [(Uuid, Timestamp)]);
 
-impl Work for NoteUses<'_> {
+impl UnitOfWork for NoteUses<'_> {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("at", Column::Int)];
         let rows: Vec<_> = self.0.iter().map(|(id, at)| (Key(*id), *at)).collect();
         let set = "last_used_at = CASE WHEN tokens.last_used_at > batch.at THEN tokens.last_used_at ELSE batch.at END";

@@ -6,7 +6,7 @@ use sea_orm::Statement;
 use uuid::Uuid;
 
 use super::platforms;
-use crate::db::{Reader, Transaction, Undone, Work, Writer};
+use crate::db::{Reader, Transaction, TransactionError, UnitOfWork, Writer};
 use crate::error::Result;
 
 /// A stored value and where it comes from: table, column, recount.
@@ -162,10 +162,10 @@ pub async fn repair(writer: &Writer) -> Result<()> {
 
 struct Repair;
 
-impl Work for Repair {
+impl UnitOfWork for Repair {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         for (table, column, recount) in FIGURES {
             let sql = format!(
                 "UPDATE {table} SET {column} = {recount} WHERE {column} IS DISTINCT FROM {recount}"

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, StatusCode};
 use parlour::config::{LimitSettings, ServeSettings};
-use parlour::db::tally::{TALLY, Tally};
+use parlour::db::query_stats::{QUERY_STATS, QueryStats};
 use parlour::db::{Database, DatabaseOptions};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
@@ -46,12 +46,12 @@ impl Server {
         self.warm(question);
         let counted = (BEFORE..BEFORE + TIMES).map(|time| {
             let request = request(question.body(time));
-            let tally = Arc::new(Tally::default());
+            let tally = Arc::new(QueryStats::default());
             let mut answer = (StatusCode::OK, Bytes::new());
             let allocations = allocation_counter::measure(|| {
                 answer = self
                     .runtime
-                    .block_on(TALLY.scope(tally.clone(), self.answer(request)));
+                    .block_on(QUERY_STATS.scope(tally.clone(), self.answer(request)));
             });
             check(&question.name, &answer);
             (tally.figures().statements, allocations)

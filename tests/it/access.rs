@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parlour::caller::{Agents, Caller, Permission, Permissions, Principal, Role};
 use parlour::graphql::access::{has_rule, named, of_member, of_type, table};
 use parlour::graphql::json::Json;
-use parlour::graphql::{Currency, Graph, Means, Operation, PageLimits, execute};
+use parlour::graphql::{Currency, Graph, GraphqlServices, Operation, PageLimits, execute};
 use parlour::roles::Roles;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
@@ -572,7 +572,7 @@ async fn without_the_rules_of_documents_nothing_is_read_or_changed_either() {
             assert!(
                 answer["errors"][0]["message"]
                     .as_str()
-                    .is_some_and(|text| text.contains("needs the permission")),
+                    .is_some_and(|text| text.contains("requires the permission")),
                 "{query}: {answer}"
             );
         }
@@ -620,7 +620,7 @@ async fn run(world: &World, principal: &Principal, query: &str) -> Value {
     };
     let document = async_graphql::parser::parse_query(query).unwrap();
     let operation = Operation::of(&document, None).unwrap();
-    let means = Means {
+    let means = GraphqlServices {
         database: world.database.clone(),
         pages: PageLimits::default(),
         currency: Currency::default(),

@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use parlour::caller::{Agents, Principal, Role};
-use parlour::id::{self, Noun};
+use parlour::id::{self, ObjectKind};
 use parlour::write::apply;
 use parlour::write::event::Event;
 use sea_orm::prelude::Uuid;
@@ -95,8 +95,12 @@ async fn plant(world: &World) -> Vec<Uuid> {
     let own = agents
         .iter()
         .filter(|agent| !agent["externalId"].as_str().unwrap().contains(PLANTED));
-    own.map(|agent| Noun::Agent.decode(agent["id"].as_str().unwrap()).unwrap())
-        .collect()
+    own.map(|agent| {
+        ObjectKind::Agent
+            .decode(agent["id"].as_str().unwrap())
+            .unwrap()
+    })
+    .collect()
 }
 
 /// All that there is of somebody else, and something like it that is not there.
@@ -187,15 +191,15 @@ async fn hidden(world: &World) -> Vec<String> {
     let mut ids = Vec::new();
     for (noun, sql) in [
         (
-            Noun::ChatUser,
+            ObjectKind::ChatUser,
             "SELECT chat_user_aliases.id FROM chat_user_aliases JOIN agents ON agents.id = agent_id WHERE external_id LIKE '%zq9x%'",
         ),
         (
-            Noun::ChatUser,
+            ObjectKind::ChatUser,
             "SELECT chat_user_id AS id FROM deletions JOIN agents ON agents.id = agent_id WHERE external_id LIKE '%zq9x%'",
         ),
         (
-            Noun::Deletion,
+            ObjectKind::Deletion,
             "SELECT deletions.id FROM deletions JOIN agents ON agents.id = agent_id WHERE external_id LIKE '%zq9x%'",
         ),
     ] {
@@ -368,7 +372,7 @@ async fn generated_questions_find_nothing_of_other_agents() {
     everywhere(Start::Empty, async |world| {
         let own = plant(world).await;
         let pairs = pairs(world).await;
-        let own_agent = Noun::Agent.encode(own[0]);
+        let own_agent = ObjectKind::Agent.encode(own[0]);
         let query =
             format!("{{ chatUsers(agentId: \"{own_agent}\", first: 1) {{ nodes {{ id }} }} }}");
         let data = world.ask(&query, Value::Null).await;
@@ -437,7 +441,7 @@ async fn whoever_is_limited_records_for_their_agents_and_makes_none() {
         let own = plant(world).await;
         let limited = Agents::only([own[0]]);
         let seen = world.seen_by(Principal::with_role("limited", Role::Ingest, limited.clone()));
-        let agent = Noun::Agent.encode(own[0]);
+        let agent = ObjectKind::Agent.encode(own[0]);
         let event = |agent: &str, message: &str| {
             format!(
                 "{{ agent: {{ {agent} }}, user: {{ platform: TELEGRAM, platformId: \"zq9x one-platform-1\" }},
@@ -482,7 +486,7 @@ async fn what_is_not_allowed_is_looked_for_like_what_is_not_there() {
             Role::Admin,
             Agents::only([own[0]]),
         ));
-        let own_agent = Noun::Agent.encode(own[0]);
+        let own_agent = ObjectKind::Agent.encode(own[0]);
         let query =
             format!("{{ chatUsers(agentId: \"{own_agent}\", first: 1) {{ nodes {{ id }} }} }}");
         let data = world.ask(&query, Value::Null).await;
@@ -492,7 +496,7 @@ async fn what_is_not_allowed_is_looked_for_like_what_is_not_there() {
             let (theirs, nobodys) = filled(&mut dice, &pairs, (&own_agent, own_user));
             let [one, other] = [&theirs, &nobodys].map(|query| seen.ask_with(query, Value::Null));
             let (one, other) = (one.await.tally, other.await.tally);
-            let texts = |tally: &parlour::db::tally::Tally| -> Vec<String> {
+            let texts = |tally: &parlour::db::query_stats::QueryStats| -> Vec<String> {
                 tally
                     .statements()
                     .into_iter()

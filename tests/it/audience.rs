@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::harness::World;
-use crate::oracle::{List, Noun, Order, micros, name, number, time};
+use crate::oracle::{List, ObjectKind, Order, micros, name, number, time};
 
 /// The external id of the agent that most things belong to.
 pub(crate) const AGENT: &str = "support";
@@ -92,7 +92,7 @@ fn day(node: &Value, field: &str, lies: impl Fn(i64) -> bool) -> bool {
     micros(node, field).is_some_and(|time| lies((time - START).div_euclid(DAY) + 1))
 }
 
-pub(crate) const USERS: Noun = Noun {
+pub(crate) const USERS: ObjectKind = ObjectKind {
     fields: "id platform platformId name email phoneNumber language tags createdAt lastInteractionAt lastMessageAt \
              totalSessions totalChatMessages totalMessagesSent",
     conditions: &[
@@ -177,7 +177,7 @@ pub(crate) const USERS: Noun = Noun {
     ],
 };
 
-pub(crate) const SESSIONS: Noun = Noun {
+pub(crate) const SESSIONS: ObjectKind = ObjectKind {
     fields: "id externalId platform status startedAt endedAt lastMessageAt totalMessages totalMessagesFromUser \
              subject language tags chatUser { id }",
     conditions: &[
@@ -226,7 +226,7 @@ pub(crate) const SESSIONS: Noun = Noun {
     ],
 };
 
-const MESSAGES: Noun = Noun {
+const MESSAGES: ObjectKind = ObjectKind {
     fields: "id externalId role text sentAt session { id }",
     conditions: &[
         ("", |_| true),
@@ -253,7 +253,7 @@ const MESSAGES: Noun = Noun {
     ],
 };
 
-const AGENTS: Noun = Noun {
+const AGENTS: ObjectKind = ObjectKind {
     fields: "id externalId name createdAt totalUsers totalSessions totalMessages",
     conditions: &[
         ("", |_| true),
@@ -278,7 +278,7 @@ const AGENTS: Noun = Noun {
 
 /// A list whose arguments follow `open`.
 pub(crate) fn list(
-    noun: &'static Noun,
+    noun: &'static ObjectKind,
     orders: &'static [Order],
     open: impl Into<String>,
     fixed: impl Into<String>,

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use parlour::caller::{Agents, Principal};
-use parlour::db::{Transaction, Undone, Work};
-use parlour::id::Noun;
+use parlour::db::{Transaction, TransactionError, UnitOfWork};
+use parlour::id::ObjectKind;
 use sea_orm::Statement;
 use serde_json::Value;
 
@@ -123,7 +123,9 @@ fn principal(caller: &str) -> Principal {
     let role = words
         .next()
         .map(|role| serde_json::from_value(role.into()).unwrap());
-    let agents: Vec<_> = words.map(|id| Noun::Agent.decode(id).unwrap()).collect();
+    let agents: Vec<_> = words
+        .map(|id| ObjectKind::Agent.decode(id).unwrap())
+        .collect();
     let agents = if agents.is_empty() {
         Agents::All
     } else {
@@ -185,10 +187,10 @@ struct Explain {
     column: &'static str,
 }
 
-impl Work for Explain {
+impl UnitOfWork for Explain {
     type Output = Vec<Vec<String>>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let dialect = transaction.dialect();
         for setting in self.settings {
             transaction.execute(dialect.raw(*setting, [])).await?;

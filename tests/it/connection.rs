@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use parlour::db::{Transaction, Undone, Work};
+use parlour::db::{Transaction, TransactionError, UnitOfWork};
 use parlour::id;
 use parlour::write::apply;
 use parlour::write::verify::repair;
@@ -253,17 +253,17 @@ async fn everyone(world: &World) -> BTreeMap<String, usize> {
 async fn remove(world: &World, users: &[String]) {
     let users = users
         .iter()
-        .map(|user| id::Noun::ChatUser.decode(user).unwrap());
+        .map(|user| id::ObjectKind::ChatUser.decode(user).unwrap());
     let removal = Removal(users.collect());
     world.database.writer.transaction(&removal).await.unwrap();
 }
 
 struct Removal(Vec<Uuid>);
 
-impl Work for Removal {
+impl UnitOfWork for Removal {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         for &user in &self.0 {
             for table in [
                 "messages WHERE chat_user_id",
@@ -294,7 +294,7 @@ async fn costs(world: &World) -> HashMap<String, i64> {
     let rows = reader.rows(reader.dialect().raw(sql, [])).await.unwrap();
     rows.iter()
         .map(|row| {
-            let id = id::Noun::ChatUser.encode(row.try_get("", "id").unwrap());
+            let id = id::ObjectKind::ChatUser.encode(row.try_get("", "id").unwrap());
             (id, row.try_get("", "total_cost_micros").unwrap())
         })
         .collect()

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use parlour::caller::{Agents, Caller, Permission, Principal, Role};
 use parlour::entity::deletion::DeletionMode;
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use parlour::write::deletion::{DeleteUser, Progress, Step, finish_all};
 use parlour::write::event::Event;
 use parlour::write::verify::{repair, verify};
-use parlour::write::{Fate, apply};
+use parlour::write::{EventOutcome, apply};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -90,7 +90,12 @@ fn line(again: usize) -> String {
 async fn plant(world: &World) -> Value {
     let events: Vec<_> = (0..7).map(planted).chain([neighbour()]).collect();
     let outcome = apply(&world.database.writer, &events).await.unwrap();
-    assert!(outcome.fates.iter().all(|fate| *fate == Fate::Recorded));
+    assert!(
+        outcome
+            .outcomes
+            .iter()
+            .all(|fate| *fate == EventOutcome::Recorded)
+    );
     let id = found(world).await;
     for change in [
         "updateChatUser(input: {id: $id, name: \"Planted Second\", email: null, phoneNumber: \"planted 0441\"})",
@@ -239,7 +244,7 @@ async fn nothing_personal_is_left_of_who_was_erased_and_figures_stay() {
         // Who comes back is somebody new, also in a session that has the name of an old one.
         for _ in 0..8 {
             let outcome = apply(&world.database.writer, &[planted(0), planted(1)]).await.unwrap();
-            assert_eq!(outcome.fates, [Fate::Recorded, Fate::Recorded]);
+            assert_eq!(outcome.outcomes, [EventOutcome::Recorded, EventOutcome::Recorded]);
             assert_eq!((outcome.users, outcome.sessions), (1, 1));
             let new = found(world).await;
             assert_ne!(new, user);
@@ -249,9 +254,9 @@ async fn nothing_personal_is_left_of_who_was_erased_and_figures_stay() {
         assert_eq!(planted_rows(world).await, Vec::<String>::new());
         // No event can name who was erased.
         let mut event = planted(0);
-        event.user.platform_id = format!("erased:{}", Noun::ChatUser.decode(user.as_str().unwrap()).unwrap().simple());
+        event.user.platform_id = format!("erased:{}", ObjectKind::ChatUser.decode(user.as_str().unwrap()).unwrap().simple());
         let outcome = apply(&world.database.writer, &[event]).await.unwrap();
-        assert!(matches!(outcome.fates[0], Fate::Rejected(_)));
+        assert!(matches!(outcome.outcomes[0], EventOutcome::Rejected(_)));
     })
     .await;
 }
@@ -268,7 +273,7 @@ async fn who_is_removed_is_gone_and_the_figures_go_down() {
         assert_eq!(left(world, &user).await, BTreeMap::new());
         assert_eq!(planted_rows(world).await, Vec::<String>::new());
         sound(world).await;
-        let key = Noun::ChatUser.decode(user.as_str().unwrap()).unwrap();
+        let key = ObjectKind::ChatUser.decode(user.as_str().unwrap()).unwrap();
         let bytes = [key.simple().to_string(), key.to_string()];
         let rows = dump(world).await.into_iter().filter(|row| bytes.iter().any(|id| row.to_lowercase().contains(id)));
         let kept: Vec<_> = rows.map(|row| row.split(' ').next().unwrap().to_owned()).collect();
@@ -373,7 +378,7 @@ async fn who_is_hidden_is_nowhere_until_they_are_restored() {
         }
         assert_eq!(delete(world, &user, "SOFT").await["deletion"], receipt);
         let outcome = apply(&world.database.writer, &[planted(9)]).await.unwrap();
-        assert_eq!((outcome.fates, outcome.users), (vec![Fate::Recorded], 0));
+        assert_eq!((outcome.outcomes, outcome.users), (vec![EventOutcome::Recorded], 0));
         assert_eq!(world.ask(ONE, of.clone()).await, none);
         sound(world).await;
 
@@ -551,11 +556,11 @@ async fn many_rows_go_in_steps_and_figures_are_right_after_each() {
     everywhere(Start::Empty, async |world| {
         for (mode, users) in [(DeletionMode::Erase, 2), (DeletionMode::Hard, 2)] {
             let user = talkative(world, 30_000).await;
-            let id = json!(Noun::ChatUser.encode(user));
+            let id = json!(ObjectKind::ChatUser.encode(user));
             let by = Caller { principal: Arc::new(Principal::program()), request_id: "steps".to_owned(), operation: None };
             let work = DeleteUser { id: user, mode, if_version: None, by: &by };
             let deletion = world.database.writer.transaction(&work).await.unwrap().unwrap();
-            let deletion = json!({ "id": Noun::Deletion.encode(deletion.deletion), "user": id });
+            let deletion = json!({ "id": ObjectKind::Deletion.encode(deletion.deletion), "user": id });
             let look = "query ($id: ID!, $user: ID!) { deletion(id: $id) { status finishedAt rows { table rows } } chatUser(id: $user) { id } }";
             let mut steps = 0;
             while world.database.writer.transaction(&Step { user }).await.unwrap() == Progress::More {
@@ -616,13 +621,13 @@ async fn whoever_is_being_erased_can_be_removed() {
             let seen = world
                 .ask(
                     "query ($id: ID!) { deletion(id: $id) { status } }",
-                    json!({ "id": Noun::Deletion.encode(deletion.deletion) }),
+                    json!({ "id": ObjectKind::Deletion.encode(deletion.deletion) }),
                 )
                 .await;
             assert_eq!(seen["deletion"]["status"], "DONE");
         }
         assert_eq!(
-            left(world, &json!(Noun::ChatUser.encode(user))).await,
+            left(world, &json!(ObjectKind::ChatUser.encode(user))).await,
             BTreeMap::new()
         );
         let figures = world.ask(FIGURES, Value::Null).await;
@@ -644,7 +649,7 @@ async fn who_goes_on_talking_while_they_are_deleted_is_heard() {
                     event.session.external_id = Some(if at % 2 == 0 { "long" } else { "short" }.to_owned());
                     event.message.as_mut().unwrap().external_id = format!("{mode} {who} {at}");
                     let outcome = apply(&world.database.writer, &[event]).await.unwrap();
-                    assert_eq!(outcome.fates, [Fate::Recorded]);
+                    assert_eq!(outcome.outcomes, [EventOutcome::Recorded]);
                     told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     // They talk while others do something.
                     tokio::task::yield_now().await;
@@ -680,7 +685,7 @@ async fn a_deletion_survives_the_death_of_the_server() {
     everywhere(Start::Empty, async |world| {
         for mode in ["ERASE", "HARD"] {
             let user = talkative(world, 60_000).await;
-            let id = json!(Noun::ChatUser.encode(user));
+            let id = json!(ObjectKind::ChatUser.encode(user));
             let mut server = Served::launch(serving(world)).ready();
             let address = server.address.clone();
             let body =

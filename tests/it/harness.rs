@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use parlour::caller::Principal;
 use parlour::config::{LimitSettings, Limits, ServeSettings};
-use parlour::db::tally::{TALLY, Tally};
+use parlour::db::query_stats::{QUERY_STATS, QueryStats};
 use parlour::db::{Database, DatabaseOptions};
 use parlour::http::Server;
 use parlour::write::event::Event;
@@ -45,7 +45,7 @@ pub(crate) struct World {
 /// An answer, and what it took.
 pub(crate) struct Answer {
     pub(crate) body: Value,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) tally: Arc<QueryStats>,
 }
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -119,8 +119,8 @@ impl World {
             .header("x-request-id", "test")
             .body(Body::from(body))
             .unwrap();
-        let tally = Arc::new(Tally::recording());
-        let response = TALLY
+        let tally = Arc::new(QueryStats::recording());
+        let response = QUERY_STATS
             .scope(tally.clone(), self.server.routes().oneshot(request))
             .await
             .unwrap();

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parlour::db::{Transaction, Undone, Work};
-use parlour::id::Noun;
+use parlour::db::{Transaction, TransactionError, UnitOfWork};
+use parlour::id::ObjectKind;
 use parlour::write::event::Event;
-use parlour::write::settle;
+use parlour::write::resessionize;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -188,7 +188,7 @@ async fn stored(world: &World) -> Picture {
             user.trim_start_matches("user-"),
             text(row, "external_id")
         );
-        heads.insert(format!("parlour:{}", Noun::Message.encode(id)), name);
+        heads.insert(format!("parlour:{}", ObjectKind::Message.encode(id)), name);
     }
     let called = |external_id: String| heads.get(&external_id).cloned().unwrap_or(external_id);
     let mut picture = Picture::default();
@@ -264,13 +264,13 @@ fn arrivals() -> impl Strategy<Value = (Vec<Fact>, Batches, Batches)> {
 /// Settles everybody's timeline.
 struct Everybody;
 
-impl Work for Everybody {
+impl UnitOfWork for Everybody {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         let all = transaction.dialect().raw("SELECT id FROM chat_users", []);
         for row in transaction.rows(all).await? {
-            settle::everything(transaction, row.try_get("", "id")?).await?;
+            resessionize::everything(transaction, row.try_get("", "id")?).await?;
         }
         Ok(())
     }

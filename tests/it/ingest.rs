@@ -9,7 +9,7 @@ use parlour::db::Writer;
 use parlour::entity;
 use parlour::write::event::Event;
 use parlour::write::verify::{repair, verify};
-use parlour::write::{Fate, Outcome, apply};
+use parlour::write::{EventOutcome, Outcome, apply};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use sea_orm::{EntityTrait, IdenStatic, Iterable};
@@ -101,7 +101,12 @@ async fn the_fixture_is_counted_and_changes_nothing_when_it_comes_again() {
         counted(world).await.unwrap();
         let stored = dump(world).await;
         let again = apply(&world.database.writer, &audience()).await.unwrap();
-        assert!(again.fates.iter().all(|fate| *fate == Fate::Duplicate));
+        assert!(
+            again
+                .outcomes
+                .iter()
+                .all(|fate| *fate == EventOutcome::Duplicate)
+        );
         assert_eq!((again.agents, again.users, again.sessions), (0, 0, 0));
         assert_eq!(stored, dump(world).await);
     })
@@ -315,8 +320,8 @@ async fn writers_at_the_same_time_lose_nothing() {
         let outcomes = join_all(writers).await.concat();
 
         counted(world).await.unwrap();
-        let fates = || outcomes.iter().flat_map(|outcome| &outcome.fates);
-        assert!(!fates().any(|fate| matches!(fate, Fate::Rejected(_))));
+        let fates = || outcomes.iter().flat_map(|outcome| &outcome.outcomes);
+        assert!(!fates().any(|fate| matches!(fate, EventOutcome::Rejected(_))));
         let told = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
         let sessions: HashSet<_> = everything
             .iter()
@@ -325,7 +330,9 @@ async fn writers_at_the_same_time_lose_nothing() {
         assert_eq!(told(|it| it.agents), 1);
         assert_eq!(told(|it| it.users), 10);
         assert_eq!(told(|it| it.sessions), sessions.len() as u64);
-        let recorded = fates().filter(|fate| **fate == Fate::Recorded).count();
+        let recorded = fates()
+            .filter(|fate| **fate == EventOutcome::Recorded)
+            .count();
         assert_eq!(recorded, everything.len());
         let figures = "total_users, total_sessions, total_messages";
         let stored = lines(world, "agents", figures).await;
@@ -369,7 +376,7 @@ async fn of_writers_who_name_a_session_at_the_same_time_one_has_it() {
             let outcomes = join_all((0..8).map(claim)).await.concat();
             let recorded = outcomes
                 .iter()
-                .filter(|outcome| outcome.fates == [Fate::Recorded])
+                .filter(|outcome| outcome.outcomes == [EventOutcome::Recorded])
                 .count();
             assert_eq!(recorded, 1);
         }
@@ -569,9 +576,9 @@ pub(crate) async fn arrive(world: &World, batches: &Batches) -> usize {
     for batch in batches {
         let outcome = apply(&world.database.writer, batch).await.unwrap();
         recorded += outcome
-            .fates
+            .outcomes
             .iter()
-            .filter(|fate| **fate == Fate::Recorded)
+            .filter(|fate| **fate == EventOutcome::Recorded)
             .count();
     }
     recorded
@@ -592,11 +599,11 @@ pub(crate) async fn fates(world: &World, lines: &[Value]) -> Vec<Cow<'static, st
     let events: Vec<_> = lines.iter().cloned().map(event).collect();
     let outcome = apply(&world.database.writer, &events).await.unwrap();
     let told = |fate| match fate {
-        Fate::Recorded => "recorded".into(),
-        Fate::Duplicate => "duplicate".into(),
-        Fate::Rejected(rejection) => rejection.key,
+        EventOutcome::Recorded => "recorded".into(),
+        EventOutcome::Duplicate => "duplicate".into(),
+        EventOutcome::Rejected(rejection) => rejection.key,
     };
-    outcome.fates.into_iter().map(told).collect()
+    outcome.outcomes.into_iter().map(told).collect()
 }
 
 /// A message of one of ten users in one of their sessions.

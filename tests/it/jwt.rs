@@ -7,7 +7,7 @@ use parlour::authentication::jwt::Jwt;
 use parlour::caller::{Agents, Permission, Permissions, Principal, Role};
 use parlour::config::{JwtAlgorithm, JwtSettings};
 use parlour::db::Reader;
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
 
@@ -488,7 +488,7 @@ async fn roles_and_agents_are_read_as_configured() {
                 .unwrap();
             node["id"].as_str().unwrap().to_owned()
         };
-        let uuid = |id: &str| Noun::Agent.decode(id).unwrap();
+        let uuid = |id: &str| ObjectKind::Agent.decode(id).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys.json");
         std::fs::write(&file, json!({ "keys": [key.jwk("k")] }).to_string()).unwrap();

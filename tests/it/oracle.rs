@@ -19,13 +19,13 @@ pub(crate) struct List {
     pub(crate) fixed: String,
     /// What stands after the selection.
     pub(crate) close: &'static str,
-    pub(crate) noun: &'static Noun,
+    pub(crate) noun: &'static ObjectKind,
     /// Its orders; the default one is the first.
     pub(crate) orders: Vec<&'static Order>,
 }
 
 /// What lists of one kind of thing have in common.
-pub(crate) struct Noun {
+pub(crate) struct ObjectKind {
     /// The fields that orders and conditions look at.
     pub(crate) fields: &'static str,
     pub(crate) conditions: &'static [Leaf],

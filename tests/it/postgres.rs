@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use parlour::db::{Cell, Database, DatabaseOptions, Reader, Row, Transaction, Undone, Work};
+use parlour::db::{
+    Cell, Database, DatabaseOptions, Reader, Row, Transaction, TransactionError, UnitOfWork,
+};
 use parlour::entity::platform::Platform;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
@@ -227,7 +229,7 @@ async fn values_come_back_as_they_went() {
 async fn nothing_is_written_by_who_reads() {
     let Some(world) = world().await else { return };
     let reader = &world.database.reader;
-    for reader in [reader.clone(), reader.planned()] {
+    for reader in [reader.clone(), reader.custom_plan()] {
         for sql in ["CREATE TABLE t (x int)", "DELETE FROM agents"] {
             let statement = reader.dialect().raw(sql, []);
             let error = reader.rows(statement).await.unwrap_err();
@@ -244,10 +246,10 @@ async fn connections_have_their_settings() {
     let reader = &world.database.reader;
     for (reader, plans, sort) in [
         (reader.clone(), "force_generic_plan", "off"),
-        (reader.apart(), "force_generic_plan", "on"),
-        (reader.planned(), "force_custom_plan", "on"),
+        (reader.dedicated(), "force_generic_plan", "on"),
+        (reader.custom_plan(), "force_custom_plan", "on"),
         // The same connection, for another kind of statement.
-        (reader.apart(), "force_generic_plan", "on"),
+        (reader.dedicated(), "force_generic_plan", "on"),
     ] {
         for (setting, expected) in [
             ("application_name", "parlour"),
@@ -324,7 +326,7 @@ async fn who_does_not_come_to_their_turn_is_told_so_soon() {
         ..options(&world.url, 1)
     };
     let database = Database::open(&options).await.unwrap();
-    for reader in [database.reader.clone(), database.reader.planned()] {
+    for reader in [database.reader.clone(), database.reader.custom_plan()] {
         let long = tokio::spawn({
             let reader = reader.clone();
             async move { reader.rows(sleep(&reader, AGE)).await }
@@ -358,7 +360,7 @@ async fn who_does_not_come_to_their_turn_is_told_so_soon() {
 async fn a_search_ends_in_the_server_when_its_caller_hangs_up() {
     let Some(world) = world().await else { return };
     let database = open(&world.url, 1).await;
-    let planned = database.reader.planned();
+    let planned = database.reader.custom_plan();
     for _ in 0..3 {
         let asked = tokio::spawn({
             let planned = planned.clone();
@@ -387,7 +389,7 @@ async fn there_are_no_more_connections_than_may_be() {
     let database = open(&world.url, 3).await;
     for (pool, reader) in [
         ("readers", database.reader.clone()),
-        ("searchers", database.reader.planned()),
+        ("searchers", database.reader.custom_plan()),
     ] {
         let asked = join_all((0..12).map(|_| reader.rows(sleep(&reader, 0.03))));
         assert!(asked.await.iter().all(Result::is_ok));
@@ -410,7 +412,7 @@ async fn there_are_no_more_connections_than_may_be() {
 async fn what_breaks_is_replaced_and_its_statement_tried_again() {
     let Some(world) = world().await else { return };
     let database = open(&world.url, 2).await;
-    for reader in [database.reader.clone(), database.reader.planned()] {
+    for reader in [database.reader.clone(), database.reader.custom_plan()] {
         // Between two statements, and under one.
         let first = backend(&reader).await;
         kill(&world, &[first]).await;
@@ -452,7 +454,7 @@ async fn a_server_that_is_gone_is_noticed_and_one_that_is_back_is_used() {
         gate.close();
         for _ in 0..2 {
             assert_eq!(reader.ping().await.unwrap_err().code(), "UNAVAILABLE");
-            let planned = reader.planned();
+            let planned = reader.custom_plan();
             let error = planned.rows(sleep(&planned, 0.0)).await.unwrap_err();
             assert_eq!(error.code(), "UNAVAILABLE");
         }
@@ -480,7 +482,7 @@ async fn tables_may_change_while_they_are_read() {
     let change = async |sql: &str| writer.execute(sql).await.unwrap();
     change("CREATE TABLE t (a bigint); INSERT INTO t VALUES (1)").await;
     let reader = &world.database.reader;
-    for reader in [reader.clone(), reader.planned()] {
+    for reader in [reader.clone(), reader.custom_plan()] {
         assert_eq!(number(&reader, "SELECT * FROM t").await, 1);
         change("ALTER TABLE t ALTER a TYPE text").await;
         assert_eq!(text(&reader, "SELECT * FROM t").await, "1");
@@ -545,14 +547,14 @@ async fn many_at_once_get_each_their_own_answer() {
 /// Fails in the first of several statements that go out together.
 struct FailFirst;
 
-impl Work for FailFirst {
+impl UnitOfWork for FailFirst {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         let say = |sql: &str| transaction.dialect().raw(sql, []);
-        transaction.later(say("SELECT 1 / 0 AS nothing")).await?;
+        transaction.enqueue(say("SELECT 1 / 0 AS nothing")).await?;
         for _ in 0..20 {
-            transaction.later(say("SELECT 1 AS one")).await?;
+            transaction.enqueue(say("SELECT 1 AS one")).await?;
         }
         transaction.rows(say("SELECT 2 AS two")).await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! Search: whoever is looked for is found, however they are written, in every order and on every page; and nobody else is.
 
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use parlour::text::{digits, fold};
 use parlour::write::apply;
 use parlour::write::event::Event;
@@ -190,7 +190,7 @@ async fn a_complete_id_or_address_finds_its_owners_alone() {
                 .eq(by_id.iter().map(Vec::as_slice))
         );
         // An id of another kind, or of nobody, is just a text.
-        let nobody = [agent(world).await, Noun::ChatUser.encode(uuid())];
+        let nobody = [agent(world).await, ObjectKind::ChatUser.encode(uuid())];
         assert_eq!(found(world, &nobody).await, [[""; 0]; 2]);
     })
     .await;

@@ -189,7 +189,7 @@ async fn parameters_are_found_by_number_or_in_order() {
 async fn nothing_is_written_by_who_reads() {
     let world = world().await;
     let reader = &world.database.reader;
-    for reader in [reader.clone(), reader.planned()] {
+    for reader in [reader.clone(), reader.custom_plan()] {
         for sql in [
             "CREATE TABLE t (x)",
             "DELETE FROM agents",
@@ -216,7 +216,7 @@ async fn nothing_is_written_by_who_reads() {
 async fn who_finds_no_connection_is_told_so_soon() {
     let world = world().await;
     let database = open(&world, 1).await;
-    let planned = database.reader.planned();
+    let planned = database.reader.custom_plan();
     let counting = tokio::spawn({
         let planned = planned.clone();
         async move { planned.rows(count(&planned, ENDLESS)).await }
@@ -244,7 +244,7 @@ async fn who_finds_no_connection_is_told_so_soon() {
 async fn hanging_up_ends_no_statement_but_ones_own() {
     let world = world().await;
     let database = open(&world, 2).await;
-    let planned = database.reader.planned();
+    let planned = database.reader.custom_plan();
     let others = tokio::spawn({
         let planned = planned.clone();
         async move {

@@ -19,7 +19,7 @@ async fn a_statement_ends_at_its_timeout() {
             ..DatabaseOptions::new(&world.url)
         };
         let database = Database::open(&options).await.unwrap();
-        let planned = database.reader.planned();
+        let planned = database.reader.custom_plan();
         let dialect = planned.dialect();
         for _ in 0..2 {
             let start = Instant::now();

@@ -123,7 +123,7 @@ async fn servers_are_believed_by_the_modes_of_libpq() {
         match Database::open(&DatabaseOptions::new(url.as_str())).await {
             Ok(database) => {
                 assert!(is_let_in, "{what}");
-                for reader in [database.reader.clone(), database.reader.planned()] {
+                for reader in [database.reader.clone(), database.reader.custom_plan()] {
                     reader.ping().await.unwrap();
                     let statement = reader.dialect().raw("SELECT 1", []);
                     assert_eq!(reader.rows(statement).await.unwrap().len(), 1);

@@ -9,9 +9,9 @@ use parlour::authentication::{Authentication, Tokens};
 use parlour::caller::{Agents, Caller, Permission, Permissions, Principal, Role};
 use parlour::clock::Timestamp;
 use parlour::config::{LimitSettings, ServeSettings};
-use parlour::db::tally::{TALLY, Tally};
+use parlour::db::query_stats::{QUERY_STATS, QueryStats};
 use parlour::http::Server;
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use parlour::roles::Roles;
 use parlour::secret::Secret;
 use parlour::write::token::{CreateToken, Draft};
@@ -113,7 +113,8 @@ async fn agents(world: &World) -> Vec<Uuid> {
     let data = world.ask("{ agents { nodes { id } } }", Value::Null).await;
     let nodes = data["agents"]["nodes"].as_array().unwrap().clone();
     let ids = nodes.iter().map(|node| node["id"].as_str().unwrap());
-    ids.map(|id| Noun::Agent.decode(id).unwrap()).collect()
+    ids.map(|id| ObjectKind::Agent.decode(id).unwrap())
+        .collect()
 }
 
 /// Creates over the graph, in somebody's name.
@@ -129,7 +130,7 @@ fn admin_of(agents: &[Uuid]) -> Principal {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_made_used_and_revoked_everywhere_within_seconds() {
     everywhere(Start::Audience, async |world| {
-        let agent = Noun::Agent.encode(agents(world).await[0]);
+        let agent = ObjectKind::Agent.encode(agents(world).await[0]);
         let made = create(
             world,
             json!({ "name": " crm ", "roles": ["SUPPORT", "SUPPORT"], "agents": [agent] }),
@@ -241,7 +242,7 @@ async fn dump(world: &World) -> String {
 async fn nobody_gives_what_they_do_not_have() {
     everywhere(Start::Audience, async |world| {
         let all = agents(world).await;
-        let [own, other] = [all[0], all[1]].map(|id| Noun::Agent.encode(id));
+        let [own, other] = [all[0], all[1]].map(|id| ObjectKind::Agent.encode(id));
         let tenant = world.seen_by(admin_of(&all[..1]));
         let error = async |world: &World, input: Value| {
             let payload = create(world, input).await;
@@ -254,7 +255,7 @@ async fn nobody_gives_what_they_do_not_have() {
         assert_eq!(code, "INVALID");
         assert!(message.contains("may not give all"), "{message}");
         // What is there for others and what is not there at all is the same.
-        let nobody = Noun::Agent.encode(Uuid::nil());
+        let nobody = ObjectKind::Agent.encode(Uuid::nil());
         for (world, agent) in [(&tenant, &other), (&tenant, &nobody), (world, &nobody)] {
             let input = json!({ "name": "a", "roles": ["VIEWER"], "agents": [own, agent] });
             let (code, message) = error(world, input).await;
@@ -355,7 +356,7 @@ async fn whoever_is_limited_sees_no_token_beyond_their_agents() {
         let expected = json!({ "totalCount": 1, "nodes": [{ "name": "own" }] });
         assert_eq!(data["tokens"], expected);
         for id in others {
-            let id = Noun::Token.encode(id);
+            let id = ObjectKind::Token.encode(id);
             let node = "query ($id: ID!) { node(id: $id) { id } }";
             let data = tenant.ask(node, json!({ "id": id })).await;
             assert!(data["node"].is_null(), "{data}");
@@ -365,7 +366,7 @@ async fn whoever_is_limited_sees_no_token_beyond_their_agents() {
             assert_eq!(data["node"]["id"], id);
         }
         let data = tenant
-            .ask(REVOKE, json!({ "id": Noun::Token.encode(own) }))
+            .ask(REVOKE, json!({ "id": ObjectKind::Token.encode(own) }))
             .await;
         assert!(
             data["revokeToken"]["token"]["revokedAt"].is_string(),
@@ -382,7 +383,7 @@ async fn whoever_is_limited_sees_no_token_beyond_their_agents() {
 async fn tokens_are_for_those_who_may_make_them() {
     everywhere(Start::Audience, async |world| {
         let (id, _) = make(world, "one", Role::Viewer, None).await;
-        let id = Noun::Token.encode(id);
+        let id = ObjectKind::Token.encode(id);
         let editor = Principal::with_role("editor", Role::Editor, Agents::All);
         let editor = world.seen_by(editor);
         for query in [
@@ -436,10 +437,10 @@ async fn many_requests_at_once_look_a_token_up_once_and_by_its_index() {
     everywhere(Start::Empty, async |world| {
         let (_, secret) = make(world, "busy", Role::Viewer, None).await;
         let (server, _) = guarded(world, &ServeSettings::default());
-        let tally = std::sync::Arc::new(Tally::recording());
+        let tally = std::sync::Arc::new(QueryStats::recording());
         let asking =
             join_all((0..50).map(|_| ask(&server, &secret, "{ __typename }", Value::Null)));
-        let replies = TALLY.scope(tally.clone(), asking).await;
+        let replies = QUERY_STATS.scope(tally.clone(), asking).await;
         assert!(replies.iter().all(|reply| reply.0 == StatusCode::OK));
         // Twice on a machine that takes more than two seconds for them.
         assert!((1..=2).contains(&tally.figures().statements));

@@ -35,7 +35,7 @@ pub(super) struct Page {
 
 /// Whether a row belongs to the page, or says only that there are more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum EventOutcome {
     Shown,
     More,
 }
@@ -53,22 +53,22 @@ impl Page {
     }
 
     /// Counts a row in. Its place is told by its id and by when the last message was.
-    fn take(&mut self, id: u128, last_message_at: Option<i64>) -> Fate {
+    fn take(&mut self, id: u128, last_message_at: Option<i64>) -> EventOutcome {
         self.rows += 1;
         if self.rows > self.size {
-            return Fate::More;
+            return EventOutcome::More;
         }
         self.json.comma(self.rows == 1);
         self.last = Some(Place {
             key: last_message_at.unwrap_or(-i64::MAX),
             id,
         });
-        Fate::Shown
+        EventOutcome::Shown
     }
 
     /// A row of the table of users.
     pub(super) fn user(&mut self, user: &User<'_>) {
-        if self.take(user.id, user.last_message_at) == Fate::More {
+        if self.take(user.id, user.last_message_at) == EventOutcome::More {
             return;
         }
         let json = &mut self.json;
@@ -95,9 +95,9 @@ impl Page {
         id: u128,
         name: Option<&str>,
         last_message_at: Option<i64>,
-    ) -> Fate {
+    ) -> EventOutcome {
         let fate = self.take(id, last_message_at);
-        if fate == Fate::Shown {
+        if fate == EventOutcome::Shown {
             self.json.id(r#"{"id":"user_"#, id);
             self.json.raw(r#","name":"#).maybe_text(name);
             self.json

@@ -208,7 +208,7 @@ const fn date(days: i64) -> (i64, i64, i64) {
 mod tests {
     use parlour::clock::Timestamp;
     use parlour::entity::chat_user;
-    use parlour::id::Noun;
+    use parlour::id::ObjectKind;
     use parlour::read::chat_user::ChatUserOrderField;
     use parlour::read::page::{Key, Order, Position};
     use uuid::Uuid;
@@ -239,7 +239,7 @@ mod tests {
             );
         }
         for id in [0, 1, u128::MAX / 5, u128::MAX] {
-            let text = Noun::ChatUser.encode(Uuid::from_u128(id));
+            let text = ObjectKind::ChatUser.encode(Uuid::from_u128(id));
             assert_eq!(
                 written(|json| {
                     json.id("\"user_", id);

@@ -13,7 +13,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 use uuid::Uuid;
 
-use super::answers::{self, END, Fate, Page, User};
+use super::answers::{self, END, EventOutcome, Page, User};
 use super::json::{Json, Place};
 use super::profile::{ACTION, ACTOR, Profile};
 use super::server::{Answers, Search, Start};
@@ -342,7 +342,7 @@ impl Answers for Postgres {
         let mut sessions = sessions.iter().peekable();
         for user in &users {
             let user_id = id(user, 0)?;
-            if page.walker(user_id, value(user, 1)?, value(user, 2)?) == Fate::More {
+            if page.walker(user_id, value(user, 1)?, value(user, 2)?) == EventOutcome::More {
                 continue;
             }
             let mut is_first = true;

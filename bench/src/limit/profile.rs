@@ -1,7 +1,7 @@
 //! What a new name brings with it: the keys that lists and searches go by, and the entry in the audit log.
 
 use parlour::clock::Timestamp;
-use parlour::id::{Noun, derive};
+use parlour::id::{ObjectKind, derive};
 use parlour::text;
 use serde_json::json;
 use uuid::Uuid;
@@ -37,7 +37,7 @@ pub(super) const ACTOR: &str = "the limit";
 impl Profile<'_> {
     pub(super) fn renamed(&self, name: &str) -> Renamed {
         let digits = self.phone_number.map(text::digits);
-        let id = Noun::ChatUser.encode(self.id);
+        let id = ObjectKind::ChatUser.encode(self.id);
         let at = Timestamp::now();
         let seed: [&[u8]; 3] = [
             ACTOR.as_bytes(),

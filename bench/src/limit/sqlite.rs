@@ -10,7 +10,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row, TransactionB
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::answers::{self, END, Fate, Page, User};
+use super::answers::{self, END, EventOutcome, Page, User};
 use super::json::{Json, Place};
 use super::profile::{ACTION, ACTOR, Profile};
 use super::server::{Answers, Search, Start};
@@ -194,7 +194,7 @@ impl Answers for Sqlite {
             let mut rows = walkers.query(values)?;
             while let Some(row) = rows.next()? {
                 let user = id(row, 0)?;
-                if page.walker(user, maybe_text(row, 1)?, row.get(2)?) == Fate::More {
+                if page.walker(user, maybe_text(row, 1)?, row.get(2)?) == EventOutcome::More {
                     continue;
                 }
                 let mut rows = sessions.query([user.to_be_bytes()])?;

@@ -4,7 +4,7 @@
 
 use parlour::clock::Timestamp;
 use parlour::entity::{chat_user, session};
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use parlour::read::chat_user::ChatUserOrderField;
 use parlour::read::page::{Order, Position};
 use parlour::read::session::SessionOrderField;
@@ -242,13 +242,13 @@ fn maybe_time<S: Serializer>(at: &Option<i64>, serializer: S) -> Result<S::Ok, S
 }
 
 fn user_id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&Noun::ChatUser.encode(*id))
+    serializer.serialize_str(&ObjectKind::ChatUser.encode(*id))
 }
 
 fn session_id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&Noun::Session.encode(*id))
+    serializer.serialize_str(&ObjectKind::Session.encode(*id))
 }
 
 fn message_id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&Noun::Message.encode(*id))
+    serializer.serialize_str(&ObjectKind::Message.encode(*id))
 }

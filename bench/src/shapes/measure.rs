@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 use parlour::config::{LimitSettings, ServeSettings};
-use parlour::db::tally::{Figures, TALLY, Tally};
+use parlour::db::query_stats::{Figures, QUERY_STATS, QueryStats};
 use parlour::http::Server;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -123,12 +123,12 @@ impl Sides {
     }
 
     /// Asks Parlour without a socket.
-    pub(crate) async fn ask(&self, body: &str, tally: Arc<Tally>) -> Result<Vec<u8>> {
+    pub(crate) async fn ask(&self, body: &str, tally: Arc<QueryStats>) -> Result<Vec<u8>> {
         let request = Request::post("/graphql")
             .header(CONTENT_TYPE, "application/json")
             .body(Body::from(body.to_owned()))?;
         let asked = self.router.clone().oneshot(request);
-        let answer = TALLY.scope(tally, asked).await?;
+        let answer = QUERY_STATS.scope(tally, asked).await?;
         Ok(to_bytes(answer.into_body(), usize::MAX).await?.to_vec())
     }
 
@@ -152,7 +152,7 @@ pub(crate) async fn measure(
     time: Duration,
 ) -> Result<Measured> {
     let body = question::body(&shape.task);
-    let tally = Arc::new(Tally::recording());
+    let tally = Arc::new(QueryStats::recording());
     let ours: Value = serde_json::from_slice(&sides.ask(&body, tally.clone()).await?)?;
     if let Some(errors) = ours.get("errors") {
         return Err(format!("{}: {errors} in answer to {body}", shape.name).into());
@@ -185,7 +185,7 @@ pub(crate) async fn measure(
         for at in 0..4 {
             match if round % 2 == 0 { at } else { 3 - at } {
                 0 => {
-                    let tally = Arc::new(Tally::default());
+                    let tally = Arc::new(QueryStats::default());
                     let asked = Instant::now();
                     std::hint::black_box(sides.ask(&body, tally.clone()).await?);
                     measured.ours.0.push(asked.elapsed());

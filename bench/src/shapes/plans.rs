@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use parlour::db::tally::Tally;
+use parlour::db::query_stats::QueryStats;
 
 use crate::Result;
 use crate::store::{Kind, Store};
 
 /// The statements of one request, as Markdown.
-pub(crate) async fn explain(store: &Store, tally: &Tally) -> Result<String> {
+pub(crate) async fn explain(store: &Store, tally: &QueryStats) -> Result<String> {
     let column = match store.kind {
         Kind::Sqlite => "detail",
         Kind::Postgres => "QUERY PLAN",

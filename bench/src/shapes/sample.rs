@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use parlour::text::fold;
 use uuid::Uuid;
 
@@ -88,10 +88,10 @@ pub(crate) async fn choose(pool: &Pool) -> Result<Sample> {
     let half = Bind::Int(everyday_sessions / 2);
     let (session, started_at): (Uuid, i64) = pool.one(sql, [Bind::Id(everyday), half]).await?;
     Ok(Sample {
-        agent: Id(Noun::Agent, agent),
+        agent: Id(ObjectKind::Agent, agent),
         users,
         all,
-        user: Id(Noun::ChatUser, user),
+        user: Id(ObjectKind::ChatUser, user),
         platform,
         platform_id,
         middle: Place {
@@ -102,8 +102,8 @@ pub(crate) async fn choose(pool: &Pool) -> Result<Sample> {
         common: common_word(pool, agent).await?,
         rare: platform_id_at(pool, agent, "DESC", users / 4).await?,
         last: platform_id_at(pool, agent, "ASC", 0).await?,
-        talker: Id(Noun::ChatUser, talker),
-        everyday: Id(Noun::ChatUser, everyday),
+        talker: Id(ObjectKind::ChatUser, talker),
+        everyday: Id(ObjectKind::ChatUser, everyday),
         everyday_sessions,
         everyday_middle: Place {
             key: Key::Int(started_at),

@@ -1,7 +1,7 @@
 //! What can be asked, in a form that both sides understand: a GraphQL request for Parlour (`question.rs`), SQL for the
 //! hand-written side (`by_hand.rs`). As JSON it is what the hand-written endpoint is sent.
 
-use parlour::id::{self, Noun};
+use parlour::id::{self, ObjectKind};
 use parlour::read::chat_user::ChatUserOrderField;
 use parlour::read::page::{Order, Position, SortField};
 use parlour::read::session::SessionOrderField;
@@ -185,7 +185,7 @@ impl Listed for SessionOrderField {
 
 /// An id that travels as text, as Parlour's do.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Id(pub(crate) Noun, pub(crate) Uuid);
+pub(crate) struct Id(pub(crate) ObjectKind, pub(crate) Uuid);
 
 impl Id {
     pub(crate) fn text(self) -> String {

@@ -1,6 +1,6 @@
 //! Whether both sides answer the same. Nothing is measured that they do not.
 
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -67,7 +67,7 @@ async fn same_write(requests: &Requests, servers: &[Server; 2], pool: &Pool) -> 
     let text = String::from_utf8_lossy(&request.limit).into_owned();
     let id = text
         .split_once("user=")
-        .and_then(|(_, rest)| Noun::ChatUser.decode(rest.split_once('&')?.0))
+        .and_then(|(_, rest)| ObjectKind::ChatUser.decode(rest.split_once('&')?.0))
         .ok_or("no user in the request")?;
     let mut wires = [
         Wire::connect(servers[0].address).await?,

@@ -1,7 +1,7 @@
 //! Whom and what the requests ask for: chosen from the data at hand, the same for the same data and seed.
 
 use parlour::entity::chat_user;
-use parlour::id::Noun;
+use parlour::id::ObjectKind;
 use parlour::read::chat_user::ChatUserOrderField;
 use parlour::read::page::{Key, Order, Position};
 use uuid::Uuid;
@@ -62,7 +62,10 @@ pub(super) async fn choose(pool: &Pool, seed: u64) -> Result<Chosen> {
             [],
         )
         .await?;
-    let agents = rows.iter().map(|(id,)| Noun::Agent.encode(*id)).collect();
+    let agents = rows
+        .iter()
+        .map(|(id,)| ObjectKind::Agent.encode(*id))
+        .collect();
     let some = some_users(pool, &mut chance).await?;
     let offsets = offsets(users);
     let cursors = cursors(pool, &offsets).await?;
@@ -73,7 +76,7 @@ pub(super) async fn choose(pool: &Pool, seed: u64) -> Result<Chosen> {
         talkers: talkers(pool, &mut chance).await?,
         users: some
             .iter()
-            .map(|user| Noun::ChatUser.encode(user.id))
+            .map(|user| ObjectKind::ChatUser.encode(user.id))
             .collect(),
         offsets,
         cursors,
@@ -122,7 +125,7 @@ fn searches(users: &[SomeUser]) -> Vec<(String, String, String)> {
         let word = words
             .find(|word| word.chars().count() >= 3 && word.chars().all(char::is_alphanumeric))?;
         Some((
-            Noun::Agent.encode(user.agent),
+            ObjectKind::Agent.encode(user.agent),
             user.platform.clone(),
             word.to_owned(),
         ))
@@ -143,7 +146,7 @@ async fn talkers(pool: &Pool, chance: &mut Chance) -> Result<Vec<String>> {
     let mut talkers = Vec::with_capacity(VARIETY);
     for _ in 0..VARIETY.min(rows.len()) {
         let (id,) = rows[usize::try_from(chance.below(count))?];
-        talkers.push(Noun::ChatUser.encode(id));
+        talkers.push(ObjectKind::ChatUser.encode(id));
     }
     Ok(talkers)
 }

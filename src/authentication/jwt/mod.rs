@@ -27,7 +27,7 @@ use crate::clock::Timestamp;
 use crate::config::{JwtAlgorithm, JwtSettings};
 use crate::db::Reader;
 use crate::error::{Error, Result};
-use crate::id::Noun;
+use crate::id::ObjectKind;
 use crate::read::agent;
 use issuer::Issuer;
 use json::Object;
@@ -220,7 +220,7 @@ impl Jwt {
         };
         let (mut ids, mut external) = (Vec::new(), Vec::new());
         for name in named {
-            match Noun::Agent.decode(name) {
+            match ObjectKind::Agent.decode(name) {
                 Some(id) => ids.push(id),
                 None => external.push(name),
             }

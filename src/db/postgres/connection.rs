@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Statement as Prepared};
 use super::Plans;
 use super::bind::{self, Parameter};
 use super::target::Target;
-use crate::db::{Row, tally};
+use crate::db::{Row, query_stats};
 use crate::error::{ANSWER_TOO_LARGE, Error, Result, is_lost};
 
 /// Statements that a connection keeps prepared.
@@ -141,7 +141,7 @@ impl Connection {
         let parameters = values.iter().map(Parameter);
         let mut answer = pin!(self.client.query_raw(prepared, parameters).await?);
         let mut rows = Vec::new();
-        let mut left = tally::rows_limit();
+        let mut left = query_stats::rows_limit();
         while let Some(row) = answer.try_next().await? {
             left = left
                 .checked_sub(row.raw_size_bytes() as u64)

@@ -4,11 +4,11 @@
 mod bind;
 mod cell;
 mod connection;
-mod held;
 mod parameters;
+mod pinned;
+mod pipeline_slot;
 mod target;
 mod tls;
-mod turn;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::available_parallelism;
@@ -21,13 +21,13 @@ pub(super) use tokio_postgres::Row;
 
 pub(super) use cell::{cell, column};
 pub(super) use connection::Failure;
-pub(super) use held::Held;
+pub(super) use pinned::PinnedConnection;
 pub(super) use target::Target;
 
 use super::dialect::Dialect;
 use crate::error::Result;
 use connection::Connection;
-use turn::{Outcome, Turn};
+use pipeline_slot::{Outcome, PipelineSlot};
 
 /// Statements under way on a connection that others share, at most.
 const DEPTH: u64 = 64;
@@ -87,10 +87,10 @@ pub(super) struct Limits {
 }
 
 /// Where a statement goes.
-enum Way {
-    To(Turn),
+enum Route {
+    To(PipelineSlot),
     /// To a connection that is to be opened for it.
-    Open(Coming),
+    Open(PendingConnection),
     /// To one that somebody else opens.
     Wait,
 }
@@ -108,7 +108,7 @@ impl Pool {
         });
         tokio::spawn(tidy(Arc::downgrade(&pool)));
         if limits.shared {
-            let coming = Coming::one(&pool, &mut pool.open());
+            let coming = PendingConnection::one(&pool, &mut pool.open());
             let first = pool.another(coming);
             timeout(limits.acquire, first).await.map_err(|_| late())??;
         }
@@ -137,21 +137,21 @@ impl Pool {
                     broken = Some(start);
                 }
                 Outcome::Answer(answer) => return Ok(answer?),
-                Outcome::HeldUp => {}
+                Outcome::Stalled => {}
                 Outcome::Late => return Err(late().into()),
             }
         }
     }
 
     /// A connection for as long as somebody wants it, which is new when one is `broken`. Only where each statement has one to itself.
-    pub(super) async fn hold(&self, broken: Option<Instant>) -> Result<Held> {
+    pub(super) async fn hold(&self, broken: Option<Instant>) -> Result<PinnedConnection> {
         let turn = if let Some(turn) = self.turn_at_once(broken) {
             turn
         } else {
             let deadline = Instant::now() + self.0.limits.acquire;
             Box::pin(self.turn(broken, deadline)).await?
         };
-        Ok(Held::new(turn))
+        Ok(PinnedConnection::new(turn))
     }
 
     /// Whether the server answers.
@@ -181,28 +181,28 @@ impl Pool {
     }
 
     /// A turn on a connection, which is new when one is `broken`, when it can be had at once.
-    fn turn_at_once(&self, broken: Option<Instant>) -> Option<Turn> {
+    fn turn_at_once(&self, broken: Option<Instant>) -> Option<PipelineSlot> {
         let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
         match self.0.way(&mut Some(place), broken) {
-            Way::To(turn) => Some(turn),
+            Route::To(turn) => Some(turn),
             // Whoever goes on from here has to open it.
-            Way::Open(_) | Way::Wait => None,
+            Route::Open(_) | Route::Wait => None,
         }
     }
 
     /// A turn on a connection, when there is one.
-    async fn turn(&self, broken: Option<Instant>, deadline: Instant) -> Result<Turn> {
+    async fn turn(&self, broken: Option<Instant>, deadline: Instant) -> Result<PipelineSlot> {
         let mut place = Some(self.place(deadline).await?);
         loop {
             let opened = self.0.opened.notified();
             match self.0.way(&mut place, broken) {
-                Way::To(turn) => return Ok(turn),
-                Way::Open(coming) => {
+                Route::To(turn) => return Ok(turn),
+                Route::Open(coming) => {
                     let opening = self.0.another(coming);
                     let opening = timeout_at(deadline.into(), opening).await;
                     opening.map_err(|_| late())??;
                 }
-                Way::Wait => {
+                Route::Wait => {
                     let waiting = timeout_at(deadline.into(), opened).await;
                     waiting.map_err(|_| late())?;
                 }
@@ -230,7 +230,7 @@ impl Shared {
         self: &Arc<Self>,
         place: &mut Option<OwnedSemaphorePermit>,
         broken: Option<Instant>,
-    ) -> Way {
+    ) -> Route {
         let mut open = self.open();
         open.connections.retain(|one| !one.is_closed());
         let room = open.has_room(self.limits);
@@ -250,10 +250,12 @@ impl Shared {
                 let enough = open.connections.len() >= self.first;
                 let few = if enough { MANY } else { FEW };
                 let is_few = !room || open.coming > 0 || under_way < few;
-                let coming = (!is_few).then(|| Coming::one(self, &mut open));
+                let coming = (!is_few).then(|| PendingConnection::one(self, &mut open));
                 let way = match place.take() {
-                    Some(place) => Way::To(Turn::begin(Arc::clone(self), connection, place)),
-                    None => Way::Wait,
+                    Some(place) => {
+                        Route::To(PipelineSlot::begin(Arc::clone(self), connection, place))
+                    }
+                    None => Route::Wait,
                 };
                 drop(open);
                 if let Some(coming) = coming {
@@ -264,14 +266,14 @@ impl Shared {
                 way
             }
             _ if room && (open.coming == 0 || !self.limits.shared) => {
-                Way::Open(Coming::one(self, &mut open))
+                Route::Open(PendingConnection::one(self, &mut open))
             }
-            _ => Way::Wait,
+            _ => Route::Wait,
         }
     }
 
     /// Opens another connection.
-    async fn another(&self, coming: Coming) -> Result<()> {
+    async fn another(&self, coming: PendingConnection) -> Result<()> {
         let connection = Connection::open(&self.target).await?;
         if let Some(unwanted) = self.add(connection) {
             unwanted.end().await;
@@ -338,16 +340,16 @@ impl Limits {
 }
 
 /// A connection that is being opened.
-struct Coming(Arc<Shared>);
+struct PendingConnection(Arc<Shared>);
 
-impl Coming {
+impl PendingConnection {
     fn one(pool: &Arc<Shared>, open: &mut Open) -> Self {
         open.coming += 1;
         Self(Arc::clone(pool))
     }
 }
 
-impl Drop for Coming {
+impl Drop for PendingConnection {
     fn drop(&mut self) {
         self.0.open().coming -= 1;
         self.0.opened.notify_waiters();

@@ -140,7 +140,7 @@ pub(super) fn run(
 /// Runs a statement on a thread that others want to use too, once, or for each parent: `take` is told which run it is. It waits for no
 /// lock, and is interrupted when it has not come to a row within [`MOMENT`], or to the next one within [`WHILE`]. One that has goes
 /// on, but then it no longer holds up the others.
-pub(super) fn run_here(
+pub(super) fn run_inline(
     connection: &Connection,
     statement: &Statement,
     parents: Option<&[Uuid]>,

@@ -3,8 +3,8 @@
 //! connection to itself, and a thread.
 
 mod connection;
-mod held;
 mod live;
+mod pinned;
 mod table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +20,13 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 pub(super) use connection::File;
-pub(super) use held::{Held, here};
+pub(super) use pinned::{PinnedConnection, block_in_place};
 pub(crate) use table::Table;
 
 use live::Live;
 
 use super::Values;
-use super::tally::{self, Work};
+use super::query_stats::{self, DatabaseWork};
 use crate::error::{Internal, Result};
 
 /// Connections.
@@ -73,8 +73,8 @@ impl Pool {
     /// The rows of a statement.
     pub(super) async fn rows(&self, statement: Statement) -> Result<Table> {
         let mut table = None;
-        let most = tally::rows_limit();
-        let kept = self.here(&statement, None, |_, row| {
+        let most = query_stats::rows_limit();
+        let kept = self.inline(&statement, None, |_, row| {
             connection::keep(row, &mut table, most)
         });
         match kept {
@@ -82,23 +82,23 @@ impl Pool {
                 kept?;
                 Ok(table.unwrap_or_default())
             }
-            None => self.rows_there(statement).await,
+            None => self.rows_on_blocking_pool(statement).await,
         }
     }
 
     /// What is made of the rows of a statement, when they can be had at once and on this thread.
-    pub(super) fn each_here<T>(
+    pub(super) fn each_inline<T>(
         &self,
         statement: &Statement,
         decode: impl Fn(&dyn Values) -> Result<T, DbErr>,
     ) -> Option<Result<Vec<T>>> {
         let mut all = Vec::new();
-        self.decoded_here(statement, None, decode, |_, one| all.push(one))
+        self.decoded_inline(statement, None, decode, |_, one| all.push(one))
             .map(|through| through.map(|()| all))
     }
 
     /// The same for each of many parents.
-    pub(super) fn lists_here<T>(
+    pub(super) fn lists_inline<T>(
         &self,
         statement: &Statement,
         parents: &[Uuid],
@@ -106,11 +106,11 @@ impl Pool {
     ) -> Option<Result<Vec<Vec<T>>>> {
         let mut lists: Vec<_> = parents.iter().map(|_| Vec::new()).collect();
         let take = |list: usize, one| lists[list].push(one);
-        self.decoded_here(statement, Some(parents), decode, take)
+        self.decoded_inline(statement, Some(parents), decode, take)
             .map(|through| through.map(|()| lists))
     }
 
-    fn decoded_here<T>(
+    fn decoded_inline<T>(
         &self,
         statement: &Statement,
         parents: Option<&[Uuid]>,
@@ -118,7 +118,7 @@ impl Pool {
         mut take: impl FnMut(usize, T),
     ) -> Option<Result<()>> {
         let mut failed = None;
-        let through = self.here(statement, parents, |run, row| {
+        let through = self.inline(statement, parents, |run, row| {
             match decode(&Live(row)) {
                 Ok(one) => take(run, one),
                 // What fails afterwards may only follow from it.
@@ -134,25 +134,30 @@ impl Pool {
     }
 
     /// The rows of a statement, on another thread. One whose caller goes away ends soon after.
-    pub(super) async fn rows_there(&self, statement: Statement) -> Result<Table> {
-        let mut tables = self.there(statement, None).await?;
+    pub(super) async fn rows_on_blocking_pool(&self, statement: Statement) -> Result<Table> {
+        let mut tables = self.on_blocking_pool(statement, None).await?;
         Ok(tables.pop().unwrap_or_default())
     }
 
     /// The same for each of many parents.
-    pub(super) async fn lists_there(
+    pub(super) async fn lists_on_blocking_pool(
         &self,
         statement: Statement,
         parents: &[Uuid],
     ) -> Result<Vec<Table>> {
-        self.there(statement, Some(parents.to_vec())).await
+        self.on_blocking_pool(statement, Some(parents.to_vec()))
+            .await
     }
 
-    async fn there(&self, statement: Statement, parents: Option<Vec<Uuid>>) -> Result<Vec<Table>> {
+    async fn on_blocking_pool(
+        &self,
+        statement: Statement,
+        parents: Option<Vec<Uuid>>,
+    ) -> Result<Vec<Table>> {
         let left = Left::default();
         let caller = Arc::clone(&left.0);
         let limit = self.0.limits.statement;
-        let most = tally::rows_limit();
+        let most = query_stats::rows_limit();
         self.with(move |connection| {
             let start = Instant::now();
             connection::run(
@@ -169,7 +174,7 @@ impl Pool {
     }
 
     /// Runs a statement, when that can be done at once and on this thread. Where it cannot, some rows may have been taken.
-    fn here(
+    fn inline(
         &self,
         statement: &Statement,
         parents: Option<&[Uuid]>,
@@ -182,9 +187,9 @@ impl Pool {
         let place = self.0.places.try_acquire().ok()?;
         // Opening one takes longer.
         let connection = lock(&self.0.idle).pop()?;
-        let _work = Work::start();
+        let _work = DatabaseWork::start();
         let answer = self.0.used(connection, |connection| {
-            connection::run_here(connection, statement, parents, take)
+            connection::run_inline(connection, statement, parents, take)
         });
         drop(place);
         match answer {
@@ -194,7 +199,7 @@ impl Pool {
     }
 
     /// A connection for as long as somebody wants it.
-    pub(super) async fn hold(&self) -> Result<Held> {
+    pub(super) async fn hold(&self) -> Result<PinnedConnection> {
         let place = self.place().await?;
         let idle = lock(&self.0.idle).pop();
         let connection = if let Some(connection) = idle {
@@ -203,7 +208,11 @@ impl Pool {
             let shared = Arc::clone(&self.0);
             on_thread(move || shared.connect()).await??
         };
-        Ok(Held::new(Arc::clone(&self.0), connection, place))
+        Ok(PinnedConnection::new(
+            Arc::clone(&self.0),
+            connection,
+            place,
+        ))
     }
 
     /// Whether the file can be opened and read.
@@ -238,7 +247,7 @@ impl Pool {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let place = self.place().await?;
-        let _work = Work::start();
+        let _work = DatabaseWork::start();
         let shared = Arc::clone(&self.0);
         let answer = on_thread(move || {
             let answer = shared.with(work);

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::db::{Database, Writer};
 use crate::error::Result;
 use crate::read::deletion::unfinished;
-pub use request::{DeleteUser, Taken};
+pub use request::{DeleteUser, UniqueViolation};
 pub use restore::RestoreUser;
 pub use step::{Progress, Step};
 

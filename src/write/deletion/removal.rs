@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::agent::{self, Movement};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
+use crate::db::{Column, Key, Rows, Transaction, TransactionError, by_name};
 use crate::entity::deletion::Model;
 use crate::entity::personal::Personal;
 
@@ -32,7 +32,7 @@ pub(super) async fn messages(
     job: &Model,
     ids: &Rows,
     next: Option<Timestamp>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 4] = [
         ("id", Column::Uuid),
         ("messages", Column::Int),
@@ -87,7 +87,7 @@ pub(super) async fn sessions(
     transaction: &Transaction,
     job: &Model,
     ids: &Rows,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let removed = remove(transaction, "sessions", ids).await?;
     lower_user(transaction, job, &Counted::default(), removed, None).await?;
     let by = Movement {
@@ -98,7 +98,7 @@ pub(super) async fn sessions(
 }
 
 /// Removes the user, of whom nothing else is left.
-pub(super) async fn user(transaction: &Transaction, job: &Model) -> Result<(), Undone> {
+pub(super) async fn user(transaction: &Transaction, job: &Model) -> Result<(), TransactionError> {
     let sql = "SELECT platform FROM chat_users WHERE id = $1";
     let statement = transaction.dialect().raw(sql, [job.chat_user_id.into()]);
     let rows = transaction.rows(statement).await?;
@@ -106,7 +106,7 @@ pub(super) async fn user(transaction: &Transaction, job: &Model) -> Result<(), U
         .iter()
         .map(|row| Ok((row.try_get("", "platform")?, -1)));
     let by = Movement {
-        users: platforms.collect::<Result<_, Undone>>()?,
+        users: platforms.collect::<Result<_, TransactionError>>()?,
         ..Movement::default()
     };
     remove(transaction, "chat_users", &Rows::ids([job.chat_user_id])).await?;
@@ -120,7 +120,7 @@ pub(super) async fn some(
     &Personal { table, user, .. }: &Personal,
     key: &str,
     limit: u64,
-) -> Result<u64, Undone> {
+) -> Result<u64, TransactionError> {
     let sql = format!(
         "DELETE FROM {table} WHERE {user} = $1 AND {key} IN \
          (SELECT {key} FROM {table} WHERE {user} = $1 ORDER BY {key} LIMIT {limit})"
@@ -129,7 +129,11 @@ pub(super) async fn some(
     transaction.execute(statement).await
 }
 
-async fn remove(transaction: &Transaction, table: &str, ids: &Rows) -> Result<i64, Undone> {
+async fn remove(
+    transaction: &Transaction,
+    table: &str,
+    ids: &Rows,
+) -> Result<i64, TransactionError> {
     let dialect = transaction.dialect();
     let batch = ids.subquery(dialect, "$1");
     let sql = format!("DELETE FROM {table} WHERE id IN (SELECT id FROM {batch} AS batch)");
@@ -143,7 +147,7 @@ async fn lower_user(
     by: &Counted,
     sessions: i64,
     next_message: Option<Timestamp>,
-) -> Result<(), Undone> {
+) -> Result<(), TransactionError> {
     let sql = "UPDATE chat_users SET \
          total_sessions = total_sessions - $2, \
          total_chat_messages = total_chat_messages - $3, \
@@ -172,6 +176,10 @@ async fn lower_user(
     Ok(())
 }
 
-async fn lower_agent(transaction: &Transaction, job: &Model, by: Movement) -> Result<(), Undone> {
+async fn lower_agent(
+    transaction: &Transaction,
+    job: &Model,
+    by: Movement,
+) -> Result<(), TransactionError> {
     agent::count(transaction, &BTreeMap::from([(job.agent_id, by)])).await
 }

@@ -6,13 +6,13 @@ use sea_orm::{ActiveEnum, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::asked::Asked;
 use super::super::audit::{self, Entry};
+use super::super::authorized::AuthorizedMutation;
 use super::super::profile::{self, Refused};
 use super::step::{self, START};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Undone, Work};
+use crate::db::{Column, Key, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user;
 use crate::entity::deletion::{DeletionMode, Model};
@@ -36,14 +36,14 @@ pub struct DeleteUser<'a> {
 
 /// A deletion that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taken {
+pub struct UniqueViolation {
     /// Its id.
     pub deletion: Uuid,
     /// The user's.
     pub user: Uuid,
 }
 
-impl Asked for DeleteUser<'_> {
+impl AuthorizedMutation for DeleteUser<'_> {
     const NEEDS: Permission = Permission::UsersDelete;
 
     fn by(&self) -> &Principal {
@@ -51,11 +51,11 @@ impl Asked for DeleteUser<'_> {
     }
 }
 
-impl Work for DeleteUser<'_> {
+impl UnitOfWork for DeleteUser<'_> {
     /// The one that there is already, when the user has been deleted in this way before.
-    type Output = Result<Taken, Refused>;
+    type Output = Result<UniqueViolation, Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let user = profile::find_also_hidden(transaction, self.by(), self.id).await?;
         // A former id of a user who was merged is as good as the id.
         let id = user.as_ref().map_or(self.id, |user| user.id);
@@ -63,7 +63,7 @@ impl Work for DeleteUser<'_> {
         let Some(user) = user else {
             // Removed already, or never there.
             let removed = latest.filter(|_| self.mode == DeletionMode::Hard);
-            let taken = removed.map(|deletion| Taken { deletion, user: id });
+            let taken = removed.map(|deletion| UniqueViolation { deletion, user: id });
             return Ok(taken.ok_or(Refused::NotFound));
         };
         let running = running(transaction, id).await?;
@@ -74,7 +74,7 @@ impl Work for DeleteUser<'_> {
             DeletionMode::Hard => false,
         };
         match latest {
-            Some(deletion) if is_again => return Ok(Ok(Taken { deletion, user: id })),
+            Some(deletion) if is_again => return Ok(Ok(UniqueViolation { deletion, user: id })),
             _ => {}
         }
         // Someone who is being erased or removed is as good as gone. Whoever is being erased can still be removed.
@@ -89,13 +89,17 @@ impl Work for DeleteUser<'_> {
         }
         self.begin(transaction, &user, running.is_empty())
             .await
-            .map(|deletion| Ok(Taken { deletion, user: id }))
+            .map(|deletion| Ok(UniqueViolation { deletion, user: id }))
     }
 }
 
 impl DeleteUser<'_> {
     /// The newest deletion of the user in this mode, of a user of theirs who asks.
-    async fn latest(&self, transaction: &Transaction, user: Uuid) -> Result<Option<Uuid>, Undone> {
+    async fn latest(
+        &self,
+        transaction: &Transaction,
+        user: Uuid,
+    ) -> Result<Option<Uuid>, TransactionError> {
         let dialect = transaction.dialect();
         let (own, agents) = own::written(&self.by().agents, dialect, "deletions.agent_id", "$3");
         let sql = format!(
@@ -112,7 +116,7 @@ impl DeleteUser<'_> {
         transaction: &Transaction,
         user: &chat_user::Model,
         is_first: bool,
-    ) -> Result<Uuid, Undone> {
+    ) -> Result<Uuid, TransactionError> {
         let now = Timestamp::now();
         hide(transaction, user.id, now).await?;
         let action = match self.mode {
@@ -132,7 +136,7 @@ impl DeleteUser<'_> {
             erase_profile(transaction, user.id, now).await?
         };
         audit::enter(transaction, self.by, &[entry]).await?;
-        let deletion = self.deletion(user, now, &counts, transaction.offer());
+        let deletion = self.deletion(user, now, &counts, transaction.id_salt());
         insert(transaction, &deletion).await?;
         let id = deletion.id;
         if self.mode != DeletionMode::Soft && is_first {
@@ -146,13 +150,13 @@ impl DeleteUser<'_> {
         user: &chat_user::Model,
         now: Timestamp,
         counts: &BTreeMap<&str, i64>,
-        offer: u8,
+        id_salt: u8,
     ) -> Model {
         let seed: [&[u8]; 4] = [
             b"deletion",
             user.id.as_bytes(),
             self.by.request_id.as_bytes(),
-            &[offer],
+            &[id_salt],
         ];
         Model {
             id: derive(now, &seed),
@@ -175,7 +179,7 @@ impl DeleteUser<'_> {
 pub(super) async fn running(
     transaction: &Transaction,
     user: Uuid,
-) -> Result<Vec<DeletionMode>, Undone> {
+) -> Result<Vec<DeletionMode>, TransactionError> {
     let sql = "SELECT mode FROM deletions WHERE chat_user_id = $1 AND finished_at IS NULL";
     let rows = transaction
         .rows(transaction.dialect().raw(sql, [user.into()]))
@@ -187,7 +191,10 @@ pub(super) async fn running(
 }
 
 /// Whether a user is hidden.
-pub(super) async fn is_hidden(transaction: &Transaction, user: Uuid) -> Result<bool, Undone> {
+pub(super) async fn is_hidden(
+    transaction: &Transaction,
+    user: Uuid,
+) -> Result<bool, TransactionError> {
     let sql = "SELECT hidden_at FROM hidden_chat_users WHERE chat_user_id = $1";
     let rows = transaction
         .rows(transaction.dialect().raw(sql, [user.into()]))
@@ -195,7 +202,11 @@ pub(super) async fn is_hidden(transaction: &Transaction, user: Uuid) -> Result<b
     Ok(!rows.is_empty())
 }
 
-async fn hide(transaction: &Transaction, user: Uuid, now: Timestamp) -> Result<(), Undone> {
+async fn hide(
+    transaction: &Transaction,
+    user: Uuid,
+    now: Timestamp,
+) -> Result<(), TransactionError> {
     let sql = "INSERT INTO hidden_chat_users (chat_user_id, hidden_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     let values = [Value::from(user), now.into()];
     transaction
@@ -208,7 +219,7 @@ async fn hide(transaction: &Transaction, user: Uuid, now: Timestamp) -> Result<(
 async fn hidden_rows(
     transaction: &Transaction,
     user: &chat_user::Model,
-) -> Result<BTreeMap<&'static str, i64>, Undone> {
+) -> Result<BTreeMap<&'static str, i64>, TransactionError> {
     let counts = TABLES.iter().map(|Personal { table, user, .. }| {
         format!("(SELECT COUNT(*) FROM {table} WHERE {user} = $1) AS {table}")
     });
@@ -234,7 +245,7 @@ async fn erase_profile(
     transaction: &Transaction,
     user: Uuid,
     now: Timestamp,
-) -> Result<BTreeMap<&'static str, i64>, Undone> {
+) -> Result<BTreeMap<&'static str, i64>, TransactionError> {
     let dialect = transaction.dialect();
     transaction.execute(dialect.unindex(user)).await?;
     let mut counts = BTreeMap::new();
@@ -253,7 +264,7 @@ async fn erase_profile(
     Ok(counts)
 }
 
-async fn insert(transaction: &Transaction, deletion: &Model) -> Result<(), Undone> {
+async fn insert(transaction: &Transaction, deletion: &Model) -> Result<(), TransactionError> {
     const COLUMNS: [(&str, Column); 12] = [
         ("id", Column::Uuid),
         ("agent_id", Column::Uuid),

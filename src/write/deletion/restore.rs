@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use super::super::asked::Asked;
 use super::super::audit::{self, Entry};
+use super::super::authorized::AuthorizedMutation;
 use super::super::profile::{self, Refused};
 use super::request::{is_hidden, running};
 use crate::caller::{Caller, Permission, Principal};
-use crate::db::{Transaction, Undone, Work};
+use crate::db::{Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 
 /// Shows a user again who was deleted softly. Who is not hidden stays as they are.
@@ -19,7 +19,7 @@ pub struct RestoreUser<'a> {
     pub by: &'a Caller,
 }
 
-impl Asked for RestoreUser<'_> {
+impl AuthorizedMutation for RestoreUser<'_> {
     const NEEDS: Permission = Permission::UsersDelete;
 
     fn by(&self) -> &Principal {
@@ -27,10 +27,10 @@ impl Asked for RestoreUser<'_> {
     }
 }
 
-impl Work for RestoreUser<'_> {
+impl UnitOfWork for RestoreUser<'_> {
     type Output = Result<(), Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         let Some(user) = profile::find_also_hidden(transaction, self.by(), self.id).await? else {
             return Ok(Err(Refused::NotFound));
         };

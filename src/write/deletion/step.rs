@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::removal;
 use crate::clock::Timestamp;
-use crate::db::{Rows as Batch, Transaction, Undone, Work, by_name};
+use crate::db::{Rows as Batch, Transaction, TransactionError, UnitOfWork, by_name};
 use crate::entity::deletion::{DeletionMode, Model};
 use crate::entity::personal::{PROFILE, Personal, Rows, TABLES};
 use crate::read::erasure::spelled;
@@ -35,10 +35,10 @@ pub enum Progress {
     Nothing,
 }
 
-impl Work for Step {
+impl UnitOfWork for Step {
     type Output = Progress;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Progress, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Progress, TransactionError> {
         let dialect = transaction.dialect();
         let sql = format!(
             "SELECT deletions.* FROM deletions WHERE finished_at IS NULL AND id = \
@@ -72,7 +72,10 @@ struct Place {
 by_name!(Place { id, moment });
 
 /// Goes through as many rows as a step has room for, and keeps how far that is. Tables follow each other within a step.
-pub(super) async fn advance(transaction: &Transaction, mut job: Model) -> Result<(), Undone> {
+pub(super) async fn advance(
+    transaction: &Transaction,
+    mut job: Model,
+) -> Result<(), TransactionError> {
     let mut counts: BTreeMap<String, i64> = serde_json::from_str(&job.counts).unwrap_or_default();
     let mut room = ROWS;
     let mut at = TABLES
@@ -128,7 +131,7 @@ async fn batch(
     job: &Model,
     table: &Personal,
     room: u64,
-) -> Result<(i64, Option<(Timestamp, Uuid)>), Undone> {
+) -> Result<(i64, Option<(Timestamp, Uuid)>), TransactionError> {
     let limit = (room / table.weight()).max(1);
     let order = match table.rows {
         Rows::Kept { order, .. } => order,
@@ -168,7 +171,7 @@ async fn walk(
     &Personal { table, user, .. }: &Personal,
     order: &str,
     limit: u64,
-) -> Result<Vec<Place>, Undone> {
+) -> Result<Vec<Place>, TransactionError> {
     let sql = format!(
         "SELECT id, {order} AS moment FROM {table} WHERE {user} = $1 AND ({order}, id) > ($2, $3) ORDER BY {order}, id LIMIT {limit}"
     );
@@ -183,7 +186,11 @@ async fn walk(
 }
 
 /// Takes everything personal out of rows.
-async fn erase(transaction: &Transaction, personal: &Personal, ids: &Batch) -> Result<(), Undone> {
+async fn erase(
+    transaction: &Transaction,
+    personal: &Personal,
+    ids: &Batch,
+) -> Result<(), TransactionError> {
     let dialect = transaction.dialect();
     let table = personal.table;
     let sql = format!(
@@ -197,7 +204,7 @@ async fn erase(transaction: &Transaction, personal: &Personal, ids: &Batch) -> R
 
 /// What is done when all rows are: who was erased can be seen again, as nobody in particular; who was removed is not there
 /// any more.
-async fn finish(transaction: &Transaction, job: &Model) -> Result<(), Undone> {
+async fn finish(transaction: &Transaction, job: &Model) -> Result<(), TransactionError> {
     if job.mode == DeletionMode::Hard {
         return removal::user(transaction, job).await;
     }

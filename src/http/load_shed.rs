@@ -1,5 +1,5 @@
-//! Before step one: whether there is room for one more request. Who finds none is refused at once, and for next to nothing: a
-//! server that is asked for more than it can do must spend its time on answers, not on refusals.
+//! Load shedding: a request that arrives when `concurrency-limit` requests are being answered is refused with 503, at next to no cost, so
+//! that an overloaded server spends its time on answers. Where callers are authenticated, each has half of the places at most.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::metrics::{Metrics, Refused};
-use super::negotiate::Form;
+use super::negotiate::MediaType;
 use super::respond::{Answer, Refusal, content_type};
-use crate::db::tally::Figures;
+use crate::db::query_stats::Figures;
 use crate::telemetry::RequestLine;
 
 /// The limit's name.
@@ -23,8 +23,8 @@ const CODE: &str = "UNAVAILABLE";
 /// Stands for the request id in the refusal that is kept.
 const ID: &str = "request-id";
 
-/// One place for each request that may be here at once, half of them for one caller at most.
-pub(super) struct Room {
+/// A permit for each request that may be answered at once, half of them for one caller at most.
+pub(super) struct LoadShedder {
     places: Semaphore,
     /// Places that one caller may have.
     share: usize,
@@ -35,8 +35,8 @@ pub(super) struct Room {
     refused: Refused,
 }
 
-impl Room {
-    /// A room with this many places.
+impl LoadShedder {
+    /// Admits this many requests at once.
     pub(super) fn new(places: usize, metrics: &Metrics) -> Self {
         Self {
             places: Semaphore::new(places),
@@ -63,13 +63,13 @@ impl Room {
             }
         }
         Some(Share {
-            room: self,
+            load_shedder: self,
             caller: caller.to_owned(),
         })
     }
 
     /// Refuses a request, counts it and leaves its line.
-    pub(super) fn refuse(&self, form: Form, id: &str, start: Instant) -> Response {
+    pub(super) fn refuse(&self, form: MediaType, id: &str, start: Instant) -> Response {
         self.refused.inc();
         let line = RequestLine {
             id,
@@ -92,13 +92,13 @@ impl Room {
 
 /// A place of a caller's share.
 pub(super) struct Share<'a> {
-    room: &'a Room,
+    load_shedder: &'a LoadShedder,
     caller: String,
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        let mut taken = lock(&self.room.taken);
+        let mut taken = lock(&self.load_shedder.taken);
         if let Some(count) = taken.get_mut(&self.caller) {
             *count -= 1;
             if *count == 0 {

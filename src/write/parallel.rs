@@ -1,4 +1,4 @@
-//! Many events at once, by several connections side by side: what an import is made of.
+//! Records many events in parallel transactions, for imports.
 //!
 //! Events of one agent take turns anyway (`apply`), so a batch is dealt out by agent. Each lane is a transaction of its own,
 //! which is all that an import needs: it can be run again.
@@ -7,14 +7,14 @@ use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
 
-use super::apply::{Fate, Outcome, apply};
+use super::apply::{EventOutcome, Outcome, apply};
 use super::event::Event;
 use crate::db::Writer;
 use crate::error::Result;
 
 /// Stores a batch of events as [`apply`] does, but agent by agent: after an error some agents' events may be stored.
 pub async fn apply_in_lanes(writer: &Writer, events: &[Event]) -> Result<Outcome> {
-    let lanes = deal(events, writer.lanes());
+    let lanes = deal(events, writer.parallelism());
     let outcomes = try_join_all(
         lanes
             .iter()
@@ -22,15 +22,15 @@ pub async fn apply_in_lanes(writer: &Writer, events: &[Event]) -> Result<Outcome
     )
     .await?;
     let mut all = Outcome {
-        fates: vec![Fate::Duplicate; events.len()],
+        outcomes: vec![EventOutcome::Duplicate; events.len()],
         ..Outcome::default()
     };
     for (lane, outcome) in lanes.iter().zip(outcomes) {
         all.agents += outcome.agents;
         all.users += outcome.users;
         all.sessions += outcome.sessions;
-        for (&at, fate) in lane.iter().zip(outcome.fates) {
-            all.fates[at] = fate;
+        for (&at, fate) in lane.iter().zip(outcome.outcomes) {
+            all.outcomes[at] = fate;
         }
     }
     Ok(all)

@@ -3,8 +3,8 @@
 use async_graphql::parser::types::{Field, SelectionSet};
 use async_graphql::{Positioned, TypeName};
 
-use super::plain::NotPlain;
-use super::plan::{Asked, Base, Selected, Step, asked, key, plan};
+use super::plain::Fallback;
+use super::plan::{Base, FieldContext, Selected, Step, key, plan, selections};
 use crate::graphql::connection::{Connection, Edge, Listed};
 
 /// What is asked of a list, each field behind its key.
@@ -54,13 +54,13 @@ pub(super) struct Place<'a, N: Listed> {
 }
 
 impl<'a, N: Listed> ListPlan<'a, N> {
-    pub(super) fn new(base: Base<'a>, selection: &'a SelectionSet) -> Result<Self, NotPlain> {
+    pub(super) fn new(base: Base<'a>, selection: &'a SelectionSet) -> Result<Self, Fallback> {
         let mut this = Self {
             parts: Vec::new(),
             places: Vec::new(),
             waiting: Vec::new(),
         };
-        for asked in asked(base, &Connection::<N>::type_name(), selection)? {
+        for asked in selections(base, &Connection::<N>::type_name(), selection)? {
             let part = this.part(&asked)?;
             this.parts.push((key(&asked), part));
         }
@@ -92,11 +92,11 @@ impl<'a, N: Listed> ListPlan<'a, N> {
         })
     }
 
-    fn part(&mut self, list: &Asked<'a>) -> Result<Part, NotPlain> {
+    fn part(&mut self, list: &FieldContext<'a>) -> Result<Part, Fallback> {
         Ok(match list.name() {
             "__typename" => Part::Typename,
             "edges" => {
-                let edges = asked(list.base, &Edge::<N>::type_name(), list.selection())?;
+                let edges = selections(list.base, &Edge::<N>::type_name(), list.selection())?;
                 let edges = edges
                     .iter()
                     .map(|field| Ok((key(field), self.edge(list, field)?)));
@@ -104,7 +104,7 @@ impl<'a, N: Listed> ListPlan<'a, N> {
             }
             "nodes" => Part::Nodes(self.rows(list, list.field, None)?),
             "pageInfo" => {
-                let info = asked(list.base, "PageInfo", list.selection())?;
+                let info = selections(list.base, "PageInfo", list.selection())?;
                 let info = info
                     .iter()
                     .map(|field| Ok((key(field), InfoPart::new(field)?)));
@@ -117,21 +117,25 @@ impl<'a, N: Listed> ListPlan<'a, N> {
         })
     }
 
-    fn edge(&mut self, list: &Asked<'a>, field: &Asked<'a>) -> Result<EdgePart, NotPlain> {
+    fn edge(
+        &mut self,
+        list: &FieldContext<'a>,
+        field: &FieldContext<'a>,
+    ) -> Result<EdgePart, Fallback> {
         Ok(match field.name() {
             "__typename" => EdgePart::Typename,
             "cursor" => EdgePart::Cursor,
             "node" => EdgePart::Node(self.rows(field, list.field, Some(field.field))?),
-            _ => return Err(NotPlain),
+            _ => return Err(Fallback),
         })
     }
 
     fn rows(
         &mut self,
-        row: &Asked<'a>,
+        row: &FieldContext<'a>,
         list: &'a Positioned<Field>,
         node: Option<&'a Positioned<Field>>,
-    ) -> Result<usize, NotPlain> {
+    ) -> Result<usize, Fallback> {
         let fields = plan(row.base, row.selection())?;
         self.places.push(Place { fields, list, node });
         Ok(self.places.len() - 1)
@@ -139,14 +143,14 @@ impl<'a, N: Listed> ListPlan<'a, N> {
 }
 
 impl InfoPart {
-    fn new(field: &Asked<'_>) -> Result<Self, NotPlain> {
+    fn new(field: &FieldContext<'_>) -> Result<Self, Fallback> {
         Ok(match field.name() {
             "__typename" => Self::Typename,
             "hasNextPage" => Self::HasNext,
             "hasPreviousPage" => Self::HasPrevious,
             "startCursor" => Self::Start,
             "endCursor" => Self::End,
-            _ => return Err(NotPlain),
+            _ => return Err(Fallback),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions of messages that name none (docs/decisions/0018). The rule:
+//! Inferred sessions: to which session a message belongs that names none, by the gap before it (docs/decisions/0018). The rule:
 //!
 //! The timeline of a user is all their messages and the starts of all sessions that events named, by time; at one time starts
 //! come first, by external id, and then messages in their order of arrival. A message that names no session joins the session of what is right before it in
@@ -6,20 +6,20 @@
 //! one, which it is the head of.
 //!
 //! Here new messages are put into sessions by what the batch alone tells (`gather`), so that they go in like all others.
-//! `settle` then puts right what the rest of the timeline tells.
+//! `resessionize` then puts right what the rest of the timeline tells.
 
 use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
-use super::apply::Said;
+use super::apply::PendingMessage;
 use super::chat_user::Profile;
 use super::event::BY_RULE;
+use super::resessionize::{self, TimeRange};
 use super::session::Drafts;
-use super::settle::{self, Stretch};
 use crate::clock::Timestamp;
-use crate::db::{Transaction, Undone};
-use crate::id::Noun;
+use crate::db::{Transaction, TransactionError};
+use crate::id::ObjectKind;
 
 /// How long a user may be silent before a message that names no session opens one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +50,14 @@ impl Default for Idle {
 
 /// The external id of the session whose head is this message.
 pub(super) fn headed_by(message: Uuid) -> String {
-    format!("{BY_RULE}{}", Noun::Message.encode(message))
+    format!("{BY_RULE}{}", ObjectKind::Message.encode(message))
 }
 
 /// Opens sessions for the new messages that name none, as if the batch were all there is.
 pub(super) fn gather(
     sessions: &mut Drafts<'_>,
     users: &Profile<'_>,
-    said: &mut [Said<'_, '_>],
+    said: &mut [PendingMessage<'_, '_>],
     recorded: &[bool],
 ) {
     let mut loose: Vec<_> = said
@@ -86,22 +86,26 @@ pub(super) fn gather(
 /// Users of a batch whose timelines are to be settled once the batch is stored.
 pub(super) struct Unsettled {
     /// The stretch that changed of each.
-    stretches: BTreeMap<Uuid, Stretch>,
+    stretches: BTreeMap<Uuid, TimeRange>,
     /// Sessions that were open and are closed: all that was said in them afterwards has changed as well.
     closed: Vec<Uuid>,
 }
 
 impl Unsettled {
     /// Only those who have messages that name no session. `new` are the messages that go in.
-    pub(super) fn of(users: &Profile<'_>, sessions: &Drafts<'_>, new: &[&Said<'_, '_>]) -> Self {
+    pub(super) fn of(
+        users: &Profile<'_>,
+        sessions: &Drafts<'_>,
+        new: &[&PendingMessage<'_, '_>],
+    ) -> Self {
         let loose = new.iter().filter(|one| one.draft.by_rule);
         let loose: HashSet<usize> = loose.map(|one| one.user).collect();
         let has_rule = |user: usize| loose.contains(&user) || users.has_rule(user);
         let times = new.iter().map(|one| (one.user, one.draft.message.sent_at));
-        let mut stretches: BTreeMap<Uuid, Stretch> = BTreeMap::new();
+        let mut stretches: BTreeMap<Uuid, TimeRange> = BTreeMap::new();
         for (user, at) in times.chain(sessions.moved_times()) {
             if has_rule(user) {
-                let stretch = stretches.entry(users.id(user)).or_insert(Stretch::of(at));
+                let stretch = stretches.entry(users.id(user)).or_insert(TimeRange::of(at));
                 *stretch = stretch.with(at);
             }
         }
@@ -114,15 +118,18 @@ impl Unsettled {
     }
 
     /// Puts the messages concerned into the sessions that they belong to.
-    pub(super) async fn settle(mut self, transaction: &Transaction) -> Result<(), Undone> {
+    pub(super) async fn settle(
+        mut self,
+        transaction: &Transaction,
+    ) -> Result<(), TransactionError> {
         if !self.closed.is_empty() {
-            for (user, at) in settle::ends(transaction, &self.closed).await? {
+            for (user, at) in resessionize::ends(transaction, &self.closed).await? {
                 self.stretches
                     .entry(user)
                     .and_modify(|stretch| *stretch = stretch.with(at));
             }
         }
-        settle::stretches(transaction, &self.stretches).await
+        resessionize::stretches(transaction, &self.stretches).await
     }
 }
 

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::children::{Children, Lists};
 use super::list_plan::{InfoPart, ListPlan};
 use super::pages::{Page, Pages};
-use super::plain::NotPlain;
-use super::plan::{Asked, Base};
+use super::plain::Fallback;
+use super::plan::{Base, FieldContext};
 use crate::error::Result;
 use crate::graphql::connection::{Connection, Listed, PageArguments};
 use crate::graphql::json::Json;
@@ -53,13 +53,13 @@ impl<N: Listed> List<N> {
         &self,
         context: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
-    ) -> Result<Json, NotPlain> {
+    ) -> Result<Json, Fallback> {
         let base = Base::new(context);
         let plan = ListPlan::<N>::new(base, &context.item.node)?;
         let waiting = plan.waiting.clone();
         let values = try_join_all(waiting.into_iter().map(async |field| {
             let value = self.0.resolve_field(&context.with_field(field)).await;
-            Ok(value.map_err(|_| NotPlain)?.unwrap_or_default())
+            Ok(value.map_err(|_| Fallback)?.unwrap_or_default())
         }));
         let pages = async {
             let page = if plan.needs_page() {
@@ -84,16 +84,16 @@ impl<N: Listed> List<N> {
         &self,
         context: &Context<'_>,
         plan: &ListPlan<'_, N>,
-    ) -> Result<Page<N>, NotPlain> {
+    ) -> Result<Page<N>, Fallback> {
         let list = &self.0;
-        let slice = list.slice(context).await.map_err(|_| NotPlain)?.clone();
+        let slice = list.slice(context).await.map_err(|_| Fallback)?.clone();
         let wanted = if list.query().page.backward {
             InfoPart::HasNext
         } else {
             InfoPart::HasPrevious
         };
         let other_side = if plan.asks(wanted) {
-            Some(list.has_other_side(context).await.map_err(|_| NotPlain)?)
+            Some(list.has_other_side(context).await.map_err(|_| Fallback)?)
         } else {
             None
         };
@@ -102,7 +102,7 @@ impl<N: Listed> List<N> {
 }
 
 impl<N: Listed> Children for List<N> {
-    fn is_plain(asked: &Asked<'_>) -> bool {
+    fn is_plain(asked: &FieldContext<'_>) -> bool {
         let plan = ListPlan::<N>::new(asked.base, asked.selection());
         plan.is_ok_and(|plan| plan.is_plain())
     }
@@ -113,12 +113,12 @@ impl<N: Listed> Children for List<N> {
 
     fn read<'f, 'a: 'f>(
         &'f self,
-        asked: &'f Asked<'a>,
+        asked: &'f FieldContext<'a>,
         parents: &'f [Uuid],
-    ) -> BoxFuture<'f, Result<Box<dyn Lists + 'a>, NotPlain>> {
+    ) -> BoxFuture<'f, Result<Box<dyn Lists + 'a>, Fallback>> {
         async move {
             let Scope::Of(parent, _) = self.0.scope() else {
-                return Err(NotPlain);
+                return Err(Fallback);
             };
             let plan = ListPlan::<N>::new(asked.base, asked.selection())?;
             let query = self.0.query();
@@ -133,7 +133,7 @@ impl<N: Listed> Children for List<N> {
                 )
                 .await
             };
-            let pages = pages.await.map_err(|_| NotPlain)?;
+            let pages = pages.await.map_err(|_| Fallback)?;
             let pages = pages.into_iter().map(|slice| Page {
                 other_side: query.other_side(&slice).err(),
                 slice: Arc::new(slice),

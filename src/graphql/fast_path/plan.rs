@@ -3,7 +3,7 @@
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{Context, ContextSelectionSet, InputType, Positioned};
 
-use super::plain::{NotPlain, Of, PlainField, PlainFields, Write};
+use super::plain::{Fallback, FastField, FastFields, Of, Write};
 
 /// More fields than this in one object are left to the executor: the look for repeated ones is made for few.
 const MAX_FIELDS: usize = 64;
@@ -38,22 +38,22 @@ impl<'a> Base<'a> {
 }
 
 /// A field, and what is asked of its value.
-pub(in crate::graphql) struct Asked<'a> {
+pub(in crate::graphql) struct FieldContext<'a> {
     pub(super) base: Base<'a>,
     pub(super) field: &'a Positioned<Field>,
     context: Context<'a>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> FieldContext<'a> {
     /// Where the field's method finds what the request brings along.
     pub(in crate::graphql) const fn context(&self) -> &Context<'a> {
         &self.context
     }
 
     /// An argument of the field.
-    pub(in crate::graphql) fn argument<T: InputType>(&self, name: &str) -> Result<T, NotPlain> {
+    pub(in crate::graphql) fn argument<T: InputType>(&self, name: &str) -> Result<T, Fallback> {
         let value = self.context.param_value(name, None);
-        value.map(|(_, value)| value).map_err(|_| NotPlain)
+        value.map(|(_, value)| value).map_err(|_| Fallback)
     }
 
     /// What is asked of the value.
@@ -71,7 +71,7 @@ impl<'a> Asked<'a> {
 pub(super) struct Selected<'a, T> {
     /// Its key in the answer, as it is written before the value.
     pub(super) key: String,
-    pub(super) asked: Asked<'a>,
+    pub(super) asked: FieldContext<'a>,
     pub(super) step: Step<T>,
 }
 
@@ -85,15 +85,15 @@ pub(super) enum Step<T> {
 }
 
 /// The fields that are asked of objects of a type.
-pub(super) fn plan<'a, T: PlainFields>(
+pub(super) fn plan<'a, T: FastFields>(
     base: Base<'a>,
     selection: &'a SelectionSet,
-) -> Result<Vec<Selected<'a, T>>, NotPlain> {
-    let selected = |asked: Asked<'a>| {
-        let step = match T::plain_field(asked.name()) {
+) -> Result<Vec<Selected<'a, T>>, Fallback> {
+    let selected = |asked: FieldContext<'a>| {
+        let step = match T::fast_field(asked.name()) {
             _ if asked.name() == "__typename" => Step::Typename,
-            Some(PlainField::Value { is_plain, write }) if is_plain(&asked) => Step::Value(write),
-            Some(PlainField::Children { is_plain, of }) if is_plain(&asked) => Step::Children(of),
+            Some(FastField::Value { is_plain, write }) if is_plain(&asked) => Step::Value(write),
+            Some(FastField::Children { is_plain, of }) if is_plain(&asked) => Step::Children(of),
             _ => Step::Waiting,
         };
         Selected {
@@ -102,23 +102,23 @@ pub(super) fn plan<'a, T: PlainFields>(
             step,
         }
     };
-    let asked = asked(base, &T::type_name(), selection)?;
+    let asked = selections(base, &T::type_name(), selection)?;
     Ok(asked.into_iter().map(selected).collect())
 }
 
 /// The key of a field in the answer, as it is written before the value.
-pub(super) fn key(asked: &Asked<'_>) -> String {
+pub(super) fn key(asked: &FieldContext<'_>) -> String {
     // Names need no escapes.
     format!("\"{}\":", asked.field.node.response_key().node)
 }
 
 /// The fields of a selection on an object of this type, out of fragments too, each key once, in the order of the answer
 /// (`CollectFields`, specification of GraphQL, 6.3.2). What is skipped by a directive is not in it any more.
-pub(super) fn asked<'a>(
+pub(super) fn selections<'a>(
     base: Base<'a>,
     object: &str,
     selection: &'a SelectionSet,
-) -> Result<Vec<Asked<'a>>, NotPlain> {
+) -> Result<Vec<FieldContext<'a>>, Fallback> {
     let mut fields = Vec::new();
     collect(base, object, selection, &mut fields)?;
     Ok(fields)
@@ -128,8 +128,8 @@ fn collect<'a>(
     base: Base<'a>,
     object: &str,
     selection: &'a SelectionSet,
-    fields: &mut Vec<Asked<'a>>,
-) -> Result<(), NotPlain> {
+    fields: &mut Vec<FieldContext<'a>>,
+) -> Result<(), Fallback> {
     for item in &selection.items {
         let inner = match &item.node {
             Selection::Field(field) => {
@@ -144,7 +144,7 @@ fn collect<'a>(
             }
             Selection::FragmentSpread(spread) => {
                 let name = &spread.node.fragment_name.node;
-                let fragment = &base.0.query_env.fragments.get(name).ok_or(NotPlain)?.node;
+                let fragment = &base.0.query_env.fragments.get(name).ok_or(Fallback)?.node;
                 base.applies(&fragment.type_condition.node.on.node, object)
                     .then_some(&fragment.selection_set.node)
             }
@@ -159,19 +159,19 @@ fn collect<'a>(
 fn add<'a>(
     base: Base<'a>,
     field: &'a Positioned<Field>,
-    fields: &mut Vec<Asked<'a>>,
-) -> Result<(), NotPlain> {
+    fields: &mut Vec<FieldContext<'a>>,
+) -> Result<(), Fallback> {
     let key = &field.node.response_key().node;
-    let is_same = |other: &&Asked<'_>| other.field.node.response_key().node == *key;
+    let is_same = |other: &&FieldContext<'_>| other.field.node.response_key().node == *key;
     if let Some(same) = fields.iter().find(is_same) {
         // Parts of one object are put together by the executor; a value is the same value.
         let is_value = same.selection().items.is_empty();
-        return if is_value { Ok(()) } else { Err(NotPlain) };
+        return if is_value { Ok(()) } else { Err(Fallback) };
     }
     if fields.len() == MAX_FIELDS || !field.node.directives.is_empty() {
-        return Err(NotPlain);
+        return Err(Fallback);
     }
-    fields.push(Asked {
+    fields.push(FieldContext {
         base,
         field,
         context: base.context(field),

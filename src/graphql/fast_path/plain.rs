@@ -4,7 +4,7 @@ use async_graphql::resolver_utils::EnumType;
 use async_graphql::{ID, ObjectType};
 
 use super::Children;
-use super::plan::{Asked, Selected, Step, plan};
+use super::plan::{FieldContext, Selected, Step, plan};
 use crate::clock::Timestamp;
 use crate::decimal::Decimal;
 use crate::entity::audit_entry::AuditAction;
@@ -18,54 +18,55 @@ use crate::read::filter::SessionStatus;
 
 /// Something cannot be written at once, or went wrong: the executor is to resolve it, and to tell what is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::graphql) struct NotPlain;
+pub(in crate::graphql) struct Fallback;
 
 /// A value that can be written at once.
 pub(in crate::graphql) trait Plain {
     /// Whether all that is asked of such values can be.
-    fn is_plain(_asked: &Asked<'_>) -> bool {
+    fn is_plain(_asked: &FieldContext<'_>) -> bool {
         true
     }
 
     /// Writes it.
-    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain>;
+    fn write(&self, asked: &FieldContext<'_>, json: &mut Json) -> Result<(), Fallback>;
 }
 
 /// An object of which some fields can be written at once.
-pub(in crate::graphql) trait PlainFields: ObjectType {
+pub(in crate::graphql) trait FastFields: ObjectType {
     /// The field of this name, if it is one of these.
-    fn plain_field(name: &str) -> Option<PlainField<Self>>;
+    fn fast_field(name: &str) -> Option<FastField<Self>>;
 }
 
 /// Writes a field of an object.
-pub(in crate::graphql) type Write<T> = fn(&T, &Asked<'_>, &mut Json) -> Result<(), NotPlain>;
+pub(in crate::graphql) type Write<T> = fn(&T, &FieldContext<'_>, &mut Json) -> Result<(), Fallback>;
 /// The list of an object.
-pub(in crate::graphql) type Of<T> = fn(&T, &Asked<'_>) -> Result<Box<dyn Children>, NotPlain>;
+pub(in crate::graphql) type Of<T> =
+    fn(&T, &FieldContext<'_>) -> Result<Box<dyn Children>, Fallback>;
 
 /// A field that needs no waiting.
-pub(in crate::graphql) enum PlainField<T: ?Sized> {
+pub(in crate::graphql) enum FastField<T: ?Sized> {
     /// A value.
     Value {
         /// Whether all that is asked of it can be written at once.
-        is_plain: fn(&Asked<'_>) -> bool,
+        is_plain: fn(&FieldContext<'_>) -> bool,
         /// Writes it.
         write: Write<T>,
     },
     /// A list that belongs to the object.
     Children {
         /// Whether all that is asked of it can be read for many objects together and then be written at once.
-        is_plain: fn(&Asked<'_>) -> bool,
+        is_plain: fn(&FieldContext<'_>) -> bool,
         /// The list of one object.
         of: Of<T>,
     },
 }
 
 /// Writes an object.
-pub(super) fn object<T: PlainFields>(
+pub(super) fn object<T: FastFields>(
     object: &T,
     fields: &[Selected<'_, T>],
     json: &mut Json,
-) -> Result<(), NotPlain> {
+) -> Result<(), Fallback> {
     let mut written = Ok(());
     json.object(fields, |json, field| {
         json.raw(field.key.as_bytes());
@@ -75,32 +76,32 @@ pub(super) fn object<T: PlainFields>(
                 Ok(())
             }
             Step::Value(write) => write(object, &field.asked, json),
-            Step::Children(_) | Step::Waiting => Err(NotPlain),
+            Step::Children(_) | Step::Waiting => Err(Fallback),
         };
         written = written.and(done);
     });
     written
 }
 
-impl<T: PlainFields> Plain for T {
-    fn is_plain(asked: &Asked<'_>) -> bool {
+impl<T: FastFields> Plain for T {
+    fn is_plain(asked: &FieldContext<'_>) -> bool {
         let fields = plan::<T>(asked.base, asked.selection());
         let is_value =
             |field: &Selected<'_, T>| matches!(field.step, Step::Typename | Step::Value(_));
         fields.is_ok_and(|fields| fields.iter().all(is_value))
     }
 
-    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+    fn write(&self, asked: &FieldContext<'_>, json: &mut Json) -> Result<(), Fallback> {
         object(self, &plan(asked.base, asked.selection())?, json)
     }
 }
 
 impl<T: Plain> Plain for Option<T> {
-    fn is_plain(asked: &Asked<'_>) -> bool {
+    fn is_plain(asked: &FieldContext<'_>) -> bool {
         T::is_plain(asked)
     }
 
-    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+    fn write(&self, asked: &FieldContext<'_>, json: &mut Json) -> Result<(), Fallback> {
         if let Some(value) = self {
             value.write(asked, json)
         } else {
@@ -111,21 +112,21 @@ impl<T: Plain> Plain for Option<T> {
 }
 
 impl<T: Plain, E> Plain for Result<T, E> {
-    fn is_plain(asked: &Asked<'_>) -> bool {
+    fn is_plain(asked: &FieldContext<'_>) -> bool {
         T::is_plain(asked)
     }
 
-    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
-        self.as_ref().map_err(|_| NotPlain)?.write(asked, json)
+    fn write(&self, asked: &FieldContext<'_>, json: &mut Json) -> Result<(), Fallback> {
+        self.as_ref().map_err(|_| Fallback)?.write(asked, json)
     }
 }
 
 impl<T: Plain> Plain for Vec<T> {
-    fn is_plain(asked: &Asked<'_>) -> bool {
+    fn is_plain(asked: &FieldContext<'_>) -> bool {
         T::is_plain(asked)
     }
 
-    fn write(&self, asked: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+    fn write(&self, asked: &FieldContext<'_>, json: &mut Json) -> Result<(), Fallback> {
         let mut written = Ok(());
         json.list(self, |json, value| {
             written = written.and_then(|()| value.write(asked, json));
@@ -138,7 +139,7 @@ impl<T: Plain> Plain for Vec<T> {
 macro_rules! plain {
     ($($value:ty: $write:expr,)*) => {
         $(impl Plain for $value {
-            fn write(&self, _: &Asked<'_>, json: &mut Json) -> Result<(), NotPlain> {
+            fn write(&self, _: &FieldContext<'_>, json: &mut Json) -> Result<(), Fallback> {
                 let write: fn(&Self, &mut Json) = $write;
                 write(self, json);
                 Ok(())

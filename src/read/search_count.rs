@@ -1,4 +1,4 @@
-//! How many users a search finds. The index of grams counts a term by itself where it knows it as one gram; else it brings those
+//! Counts the matches of a search. The index of grams counts a term by itself where it knows it as one gram; else it brings those
 //! who may have it, and they are looked at, as long as they are few. What PostgreSQL's trigrams find is counted as any filter is.
 
 use sea_orm::ActiveEnum;
@@ -27,14 +27,14 @@ pub async fn count(reader: &Reader, scope: Scope, filter: &ChatUserFilter) -> Re
         return of_audience(reader, scope, filter, found).await.map(Some);
     }
     if let Some(select) = by_index_alone(reader, scope, filter, &found)? {
-        let rows = reader.planned().select(&select).await?;
+        let rows = reader.custom_plan().select(&select).await?;
         return Ok(rows
             .first()
             .map(|row| row.try_get("", "count"))
             .transpose()?);
     }
-    let select = among_few(reader, scope, filter, found)?;
-    for row in reader.planned().select(&select).await? {
+    let select = count_candidates(reader, scope, filter, found)?;
+    for row in reader.custom_plan().select(&select).await? {
         if is_few(row.try_get("", "brought")?) {
             return Ok(Some(row.try_get("", "count")?));
         }
@@ -52,11 +52,11 @@ pub async fn platforms(
     let Some((scope, found)) = found else {
         return Ok(None);
     };
-    let mut select = among_few(reader, scope, filter, found)?;
+    let mut select = count_candidates(reader, scope, filter, found)?;
     let platform = (Entity::TABLE, "platform");
     select.column(platform).group_by_col(platform);
     let (mut all, mut platforms) = (0, Platforms::new());
-    for row in reader.planned().select(&select).await? {
+    for row in reader.custom_plan().select(&select).await? {
         let brought: i64 = row.try_get("", "brought")?;
         all += brought;
         platforms.push((row.try_get("", "platform")?, row.try_get("", "count")?));
@@ -105,7 +105,7 @@ async fn of_audience(
 
 const fn agent(scope: Scope) -> Option<Uuid> {
     match scope {
-        Scope::Of(id::Noun::Agent, agent) => Some(agent),
+        Scope::Of(id::ObjectKind::Agent, agent) => Some(agent),
         _ => None,
     }
 }
@@ -152,7 +152,7 @@ fn by_index_alone(
 }
 
 /// Of those whom the index brings: how many they are, and how many of them the search finds. No more are looked at than a few.
-fn among_few(
+fn count_candidates(
     reader: &Reader,
     scope: Scope,
     filter: &ChatUserFilter,

@@ -7,8 +7,8 @@ use super::{caller, loaders, now, personal, writer};
 use crate::clock::Timestamp;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
-use crate::id::Noun;
-use crate::write::stopped::{SetStopped, Whom};
+use crate::id::ObjectKind;
+use crate::write::bot_opt_out::{SetStopped, UserSelector};
 
 /// A user who has stopped the bot, or has started it again: `id`, or `agentId`, `platform` and `platformId`.
 #[derive(Debug, InputObject)]
@@ -33,12 +33,14 @@ pub(super) async fn set(
 ) -> Result<UpdateChatUserPayload> {
     let named = (input.agent_id, input.platform, input.platform_id);
     let (whom, field) = match (input.id, named) {
-        (Some(id), (None, None, None)) => (Noun::ChatUser.decode(&id).map(Whom::Id), "id"),
+        (Some(id), (None, None, None)) => {
+            (ObjectKind::ChatUser.decode(&id).map(UserSelector::Id), "id")
+        }
         (None, (Some(agent), Some(platform), Some(platform_id))) => {
             personal::for_who_knows_ids(context, platform, "input.platformId")?;
-            let agent = Noun::Agent.decode(&agent);
+            let agent = ObjectKind::Agent.decode(&agent);
             let agent = agent.filter(|_| !platform_id.contains('\0'));
-            let whom = agent.map(|agent| Whom::On {
+            let whom = agent.map(|agent| UserSelector::On {
                 agent,
                 platform,
                 platform_id,
@@ -61,7 +63,7 @@ pub(super) async fn set(
         loaders(context).forget();
     }
     let id = found
-        .map(|id| Noun::ChatUser.encode(id))
+        .map(|id| ObjectKind::ChatUser.encode(id))
         .unwrap_or_default();
     let errors = match found {
         Some(_) => Vec::new(),

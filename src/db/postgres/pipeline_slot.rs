@@ -1,5 +1,5 @@
-//! A statement's turn on a connection: behind those that came before, and what becomes of it when nobody waits for it any
-//! more.
+//! A statement's place in the pipeline of a connection: it runs after the statements that were sent before it. When its caller goes
+//! away, it is cancelled or left to end.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use tokio::time::timeout;
 use super::connection::{Answer, Connection, Failure, MOMENT};
 use super::{Plans, Shared, late};
 use crate::db::Row;
-use crate::db::tally::Work;
+use crate::db::query_stats::DatabaseWork;
 
 /// A statement's turn on a connection.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct PipelineSlot {
     pool: Arc<Shared>,
     /// The connection, and the place among those who wait for a connection; both until they are handed on.
     held: Option<(Arc<Connection>, OwnedSemaphorePermit)>,
@@ -33,7 +33,7 @@ pub(super) struct Turn {
 struct Working<'a> {
     connection: &'a Connection,
     number: u64,
-    work: Option<Work>,
+    work: Option<DatabaseWork>,
 }
 
 impl<'a> Working<'a> {
@@ -41,7 +41,7 @@ impl<'a> Working<'a> {
         Self {
             connection,
             number,
-            work: Some(Work::start()),
+            work: Some(DatabaseWork::start()),
         }
     }
 }
@@ -65,12 +65,12 @@ impl Drop for Working<'_> {
 pub(super) enum Outcome {
     Answer(Result<Vec<Row>, Failure>),
     /// A statement before it takes long, and there is a connection where none does.
-    HeldUp,
+    Stalled,
     /// It did not come to its turn in time.
     Late,
 }
 
-impl Turn {
+impl PipelineSlot {
     /// Puts a statement behind those that came before.
     pub(super) fn begin(
         pool: Arc<Shared>,
@@ -94,7 +94,7 @@ impl Turn {
         deadline: Instant,
     ) -> Outcome {
         let Some((connection, _)) = &self.held else {
-            return Outcome::HeldUp;
+            return Outcome::Stalled;
         };
         let mut answer = pin!(connection.rows(statement, plans));
         self.under_way = true;
@@ -108,7 +108,7 @@ impl Turn {
                 Err(_) if connection.is_next(self.number) => {}
                 Err(_) if Instant::now() >= deadline => return Outcome::Late,
                 Err(_) if connection.is_held_up() && self.pool.has_better() => {
-                    return Outcome::HeldUp;
+                    return Outcome::Stalled;
                 }
                 Err(_) => {}
             }
@@ -164,7 +164,7 @@ impl Turn {
 
 /// A statement that nobody waits for any more is ended when it has its connection to itself, which goes with it: what the
 /// server is told could else end the next one. Among others it has to come to its own end; until then it is counted.
-impl Drop for Turn {
+impl Drop for PipelineSlot {
     fn drop(&mut self) {
         let Some((connection, place)) = self.held.take() else {
             return;

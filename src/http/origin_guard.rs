@@ -1,5 +1,5 @@
-//! An open server is for those on its machine, and a page from elsewhere is not one of them, though the browser that shows it may
-//! be: neither where it calls this machine by a name of its own (DNS rebinding), nor where it says that it is from elsewhere.
+//! Refuses requests to a server without authentication whose `Host` is not a name of this machine (DNS rebinding) or whose `Origin` is a
+//! foreign page: a browser on this machine must not lend its access to pages from elsewhere.
 
 use std::net::IpAddr;
 

@@ -1,11 +1,11 @@
-//! Changes that somebody asks for: none of them runs before it is known that they may.
+//! Authorization of mutations: a change names the permission that it needs, and runs only for a caller who has it.
 
 use crate::caller::{Permission, Principal};
-use crate::db::Work;
+use crate::db::UnitOfWork;
 use crate::error::{Result, permitted};
 
 /// A change that somebody asks for. With whose agents is looked at in the transaction: what lies outside is not found.
-pub trait Asked: Work {
+pub trait AuthorizedMutation: UnitOfWork {
     /// What it takes.
     const NEEDS: Permission;
 

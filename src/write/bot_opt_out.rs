@@ -1,21 +1,21 @@
-//! Whether a user has stopped the bot: told by the platform, and over as soon as the user writes again.
+//! Opt-out: whether a user has stopped the bot. Platforms report it, and it ends when the user writes again.
 
 use sea_orm::{ActiveEnum, Value as SqlValue};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::asked::Asked;
 use super::audit::{self, Difference, Entry};
+use super::authorized::AuthorizedMutation;
 use super::profile::{self, Refused};
 use crate::caller::{Caller, Permission, Principal};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Transaction, Undone, Work};
+use crate::db::{Column, Key, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::platform::Platform;
 
 /// A user, by what somebody knows of them.
 #[derive(Clone, Debug)]
-pub enum Whom {
+pub enum UserSelector {
     /// By id.
     Id(Uuid),
     /// By the id on the platform.
@@ -33,15 +33,19 @@ pub enum Whom {
 #[derive(Debug)]
 pub struct SetStopped<'a> {
     /// The user.
-    pub whom: Whom,
+    pub whom: UserSelector,
     /// Since when; none for who has not, or has come back.
     pub stopped_at: Option<Timestamp>,
     /// Who asks.
     pub by: &'a Caller,
 }
 
-impl Whom {
-    async fn id(&self, transaction: &Transaction, by: &Principal) -> Result<Option<Uuid>, Undone> {
+impl UserSelector {
+    async fn id(
+        &self,
+        transaction: &Transaction,
+        by: &Principal,
+    ) -> Result<Option<Uuid>, TransactionError> {
         let (agent, platform, platform_id) = match self {
             Self::Id(id) => return Ok(Some(*id)),
             Self::On {
@@ -64,7 +68,7 @@ impl Whom {
     }
 }
 
-impl Asked for SetStopped<'_> {
+impl AuthorizedMutation for SetStopped<'_> {
     const NEEDS: Permission = Permission::UsersWrite;
 
     fn by(&self) -> &Principal {
@@ -72,11 +76,11 @@ impl Asked for SetStopped<'_> {
     }
 }
 
-impl Work for SetStopped<'_> {
+impl UnitOfWork for SetStopped<'_> {
     /// The user's id.
     type Output = Result<Uuid, Refused>;
 
-    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<Self::Output, TransactionError> {
         const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("stopped_at", Column::Int)];
         let Some(id) = self.whom.id(transaction, self.by()).await? else {
             return Ok(Err(Refused::NotFound));

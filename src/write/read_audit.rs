@@ -1,4 +1,4 @@
-//! Reads of personal data, on their way into the audit log: gathered, and written together beside the answers.
+//! Audit of reads of personal data: entries are gathered and written to the audit log in batches, in the background.
 //!
 //! An answer waits only when more has been read than there is room for. What has been gathered is written before the
 //! server ends; what a crash can lose is the last quarter of a second.
@@ -17,10 +17,10 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Undone, Work, Writer};
+use crate::db::{Column, Key, Rows, Transaction, TransactionError, UnitOfWork, Writer};
 use crate::entity::audit_entry::AuditAction;
 use crate::error::{Internal, Result};
-use crate::id::{Noun, derive};
+use crate::id::{ObjectKind, derive};
 
 /// How many ids of users wait to be written at most: 16 MiB.
 const ROOM: u32 = 1 << 20;
@@ -52,21 +52,21 @@ pub struct ReadLog {
 
 /// What writes them down.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct ReadAuditWriter {
     keeping: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
 
 impl ReadLog {
     /// A log, and what writes it.
-    pub fn start(writer: Writer) -> (Self, Keeper) {
+    pub fn start(writer: Writer) -> (Self, ReadAuditWriter) {
         let (noted, waiting) = unbounded_channel();
         let room = Arc::new(Semaphore::new(usize::try_from(ROOM).unwrap_or(usize::MAX)));
         // In nobody's trace: many requests are written together.
         let (stop, stopped) = oneshot::channel();
         let keeping = keep(writer, waiting, stopped).with_subscriber(NoSubscriber::default());
         let keeping = tokio::spawn(keeping);
-        (Self { noted, room }, Keeper { keeping, stop })
+        (Self { noted, room }, ReadAuditWriter { keeping, stop })
     }
 
     /// Notes that a request has read personal data of these users; waits while there is no room.
@@ -84,7 +84,7 @@ impl ReadLog {
     }
 }
 
-impl Keeper {
+impl ReadAuditWriter {
     /// Writes what has been noted, and takes no more.
     pub async fn finish(self) {
         self.stop.send(()).ok();
@@ -132,10 +132,10 @@ async fn keep(
 /// Enters reads in the log: an entry for each request and agent.
 struct Enter<'a>(&'a [Reading]);
 
-impl Work for Enter<'_> {
+impl UnitOfWork for Enter<'_> {
     type Output = ();
 
-    async fn run(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn run(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 10] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -154,7 +154,7 @@ impl Work for Enter<'_> {
             for (part, (agent, users)) in reading.parts(&agents).into_iter().enumerate() {
                 let place = [place, part].map(usize::to_be_bytes).concat();
                 let request = reading.by.request_id.as_bytes();
-                let seed: [&[u8]; 4] = [b"read", request, &place, &[transaction.offer()]];
+                let seed: [&[u8]; 4] = [b"read", request, &place, &[transaction.id_salt()]];
                 // Who looked at one user stands in that user's own log.
                 let only = if let [user] = users.as_slice() {
                     Some(*user)
@@ -183,7 +183,10 @@ impl Work for Enter<'_> {
 
 impl Enter<'_> {
     /// The agents of all users; somebody who has been removed since has none.
-    async fn agents(&self, transaction: &Transaction) -> Result<HashMap<Uuid, Uuid>, Undone> {
+    async fn agents(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<HashMap<Uuid, Uuid>, TransactionError> {
         let users: BTreeSet<_> = self.0.iter().flat_map(|reading| &reading.users).collect();
         let dialect = transaction.dialect();
         let wanted = Rows::ids(users.into_iter().copied());
@@ -220,6 +223,9 @@ impl Reading {
 
 /// A JSON array of the ids' texts.
 fn texts(users: &[Uuid]) -> String {
-    let texts: Vec<_> = users.iter().map(|id| Noun::ChatUser.encode(*id)).collect();
+    let texts: Vec<_> = users
+        .iter()
+        .map(|id| ObjectKind::ChatUser.encode(*id))
+        .collect();
     serde_json::to_string(&texts).unwrap_or_else(|_| "[]".to_owned())
 }

@@ -5,19 +5,19 @@ use sea_orm::{Statement, Value};
 use tokio::sync::Mutex;
 
 use super::connection::{Answer, Failure};
-use super::turn::Turn;
+use super::pipeline_slot::PipelineSlot;
 use crate::db::Row;
 use crate::db::dialect::Dialect;
-use crate::db::undone::Undone;
+use crate::db::transaction_error::TransactionError;
 use crate::error::Result;
 
 /// A connection, until it is let go of: then what was not committed is undone.
 #[derive(Debug)]
-pub(crate) struct Held(Mutex<Line>);
+pub(crate) struct PinnedConnection(Mutex<Line>);
 
 #[derive(Debug)]
 struct Line {
-    turn: Turn,
+    turn: PipelineSlot,
     /// Statements that are not sent yet.
     waiting: Vec<Waiting>,
 }
@@ -30,8 +30,8 @@ struct Waiting {
     tables: Vec<&'static str>,
 }
 
-impl Held {
-    pub(super) fn new(turn: Turn) -> Self {
+impl PinnedConnection {
+    pub(super) fn new(turn: PipelineSlot) -> Self {
         Self(Mutex::new(Line {
             turn,
             waiting: Vec::new(),
@@ -45,7 +45,7 @@ impl Held {
 
     /// Begins a transaction.
     pub(crate) async fn begin(&self) {
-        self.later(word("BEGIN")).await;
+        self.enqueue(word("BEGIN")).await;
     }
 
     /// What comes of a statement.
@@ -57,12 +57,12 @@ impl Held {
     }
 
     /// Runs a statement before the next one.
-    pub(crate) async fn later(&self, statement: Statement) {
+    pub(crate) async fn enqueue(&self, statement: Statement) {
         self.0.lock().await.waiting.push(statement.into());
     }
 
     /// Runs a change of a table before the next statement, and together with such changes of other tables.
-    pub(crate) async fn beside(&self, table: &'static str, statement: Statement) {
+    pub(crate) async fn enqueue_mergeable(&self, table: &'static str, statement: Statement) {
         let mut line = self.0.lock().await;
         match line.waiting.last_mut() {
             Some(last) if !last.tables.is_empty() && !last.tables.contains(&table) => {
@@ -77,17 +77,20 @@ impl Held {
     }
 
     /// Commits. The rows of the question that is asked before. Where the connection breaks meanwhile nobody knows whether it did.
-    pub(crate) async fn commit(&self, question: Option<Statement>) -> Result<Vec<Row>, Undone> {
+    pub(crate) async fn commit(
+        &self,
+        question: Option<Statement>,
+    ) -> Result<Vec<Row>, TransactionError> {
         let mut line = self.0.lock().await;
         let is_asked = question.is_some();
         line.waiting.extend(question.map(Waiting::from));
         line.waiting.push(word("COMMIT").into());
-        match line.send(false).await.map_err(Undone::from) {
+        match line.send(false).await.map_err(TransactionError::from) {
             Ok(answers) => {
                 let answer = answers.into_iter().rev().nth(1).filter(|_| is_asked);
                 Ok(answer.unwrap_or_default().rows)
             }
-            Err(Undone::Lost(error)) => Err(Undone::Failed(error)),
+            Err(TransactionError::ConnectionLost(error)) => Err(TransactionError::Failed(error)),
             Err(undone) => Err(undone),
         }
     }

@@ -19,7 +19,7 @@ use crate::exact;
 
 /// A value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub(super) struct CoercionError {
     /// Where it stands, dotted: `where.and.0.startedAt.gt`.
     pub(super) argument: String,
     pub(super) reason: String,
@@ -29,7 +29,7 @@ pub(super) struct Misfit {
 }
 
 /// What the validator does not see in the literals of a document.
-pub(super) fn literals(schema: &Schema, document: &ExecutableDocument) -> Vec<Misfit> {
+pub(super) fn literals(schema: &Schema, document: &ExecutableDocument) -> Vec<CoercionError> {
     let mut reader = Literals {
         schema,
         document,
@@ -58,7 +58,7 @@ struct Literals<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
     path: Vec<String>,
-    found: Vec<Misfit>,
+    found: Vec<CoercionError>,
 }
 
 impl Literals<'_> {
@@ -69,7 +69,7 @@ impl Literals<'_> {
     }
 
     fn add(&mut self, value: &Node<Value>, invalid: bool, reason: impl Into<String>) {
-        self.found.push(Misfit {
+        self.found.push(CoercionError {
             argument: self.path.join("."),
             reason: reason.into(),
             place: value.location(),
@@ -367,7 +367,7 @@ pub(super) fn variables(
     operation: &Operation,
     null_conditions: &[(Name, String)],
     mut given: Variables,
-) -> Result<Variables, Misfit> {
+) -> Result<Variables, CoercionError> {
     for variable in &operation.variables {
         let name = variable.name.as_str();
         let fits = match given.get(name) {
@@ -381,7 +381,7 @@ pub(super) fn variables(
                 None => Ok(()),
             },
         };
-        fits.map_err(|unfit| Misfit {
+        fits.map_err(|unfit| CoercionError {
             argument: unfit.path(&format!("${name}")),
             reason: unfit.reason,
             place: variable.location(),
@@ -391,7 +391,7 @@ pub(super) fn variables(
     let is_null = |(name, _): &&(Name, String)| given.get(name.as_str()) == Some(&Json::Null);
     match null_conditions.iter().find(is_null) {
         None => Ok(given),
-        Some((name, path)) => Err(Misfit {
+        Some((name, path)) => Err(CoercionError {
             argument: path.clone(),
             reason: format!("is ${name}, which {NULL_CONDITION}"),
             place: None,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::children::Lists;
 use super::list_plan::{EdgePart, InfoPart, ListPlan, Part, Place};
-use super::plain::NotPlain;
+use super::plain::Fallback;
 use super::plan::{Selected, Step};
 use crate::graphql::connection::{Connection, Edge, Listed};
 use crate::graphql::json::Json;
@@ -55,7 +55,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         query: Arc<Query<N>>,
         pages: Vec<Page<N>>,
         context: Option<&ContextSelectionSet<'_>>,
-    ) -> Result<Self, NotPlain> {
+    ) -> Result<Self, Fallback> {
         let rows = || pages.iter().flat_map(|page| &page.slice.rows);
         let ids: Vec<_> = rows().map(|row| N::id(row)).collect();
         let nodes: Vec<_> = rows().cloned().map(N::Node::from).collect();
@@ -81,7 +81,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         })
     }
 
-    fn write_page(&self, at: usize, json: &mut Json) -> Result<(), NotPlain> {
+    fn write_page(&self, at: usize, json: &mut Json) -> Result<(), Fallback> {
         let (page, start) = (&self.read[at], self.starts[at]);
         let mut written = Ok(());
         json.object(&self.plan.parts, |json, (key, part)| {
@@ -115,7 +115,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         start: usize,
         row: usize,
         json: &mut Json,
-    ) -> Result<(), NotPlain> {
+    ) -> Result<(), Fallback> {
         let mut written = Ok(());
         json.object(edge, |json, (key, part)| {
             json.raw(key.as_bytes());
@@ -130,7 +130,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         written
     }
 
-    fn write_row(&self, place: usize, row: usize, json: &mut Json) -> Result<(), NotPlain> {
+    fn write_row(&self, place: usize, row: usize, json: &mut Json) -> Result<(), Fallback> {
         let (node, late) = (&self.nodes[row], &self.late[place]);
         let mut written = Ok(());
         json.object(
@@ -160,7 +160,7 @@ impl<'a, N: Listed> Pages<'a, N> {
         info: &[(String, InfoPart)],
         page: &Page<N>,
         json: &mut Json,
-    ) -> Result<(), NotPlain> {
+    ) -> Result<(), Fallback> {
         let mut written = Ok(());
         let cursor = |row: Option<&Arc<N::Model>>| row.map(|row| self.query.cursor(row));
         let rows = &page.slice.rows;
@@ -179,7 +179,7 @@ impl<'a, N: Listed> Pages<'a, N> {
                     };
                     match has {
                         Some(has) => json.write(&has),
-                        None => written = Err(NotPlain),
+                        None => written = Err(Fallback),
                     }
                 }
             }
@@ -192,8 +192,8 @@ impl<'a, N: Listed> Pages<'a, N> {
 fn rows<N: Listed>(
     page: &Page<N>,
     json: &mut Json,
-    mut each: impl FnMut(&mut Json, usize) -> Result<(), NotPlain>,
-) -> Result<(), NotPlain> {
+    mut each: impl FnMut(&mut Json, usize) -> Result<(), Fallback>,
+) -> Result<(), Fallback> {
     let mut written = Ok(());
     json.list(0..page.slice.rows.len(), |json, row| {
         written = written.and_then(|()| each(json, row));
@@ -202,7 +202,7 @@ fn rows<N: Listed>(
 }
 
 impl<N: Listed> Lists for Pages<'_, N> {
-    fn write(&self, parent: usize, json: &mut Json) -> Result<(), NotPlain> {
+    fn write(&self, parent: usize, json: &mut Json) -> Result<(), Fallback> {
         self.write_page(parent, json)
     }
 
@@ -222,7 +222,7 @@ impl<'a, N: Listed> Place<'a, N> {
         ids: &[Uuid],
         nodes: &[N::Node],
         context: Option<&ContextSelectionSet<'_>>,
-    ) -> Result<Vec<Late<'a>>, NotPlain> {
+    ) -> Result<Vec<Late<'a>>, Fallback> {
         let fields = self
             .fields
             .iter()
@@ -232,12 +232,12 @@ impl<'a, N: Listed> Place<'a, N> {
                     let list = of(first, &field.asked)?;
                     // What is read is the lists of these rows, and not of something that they lead to.
                     if !matches!(list.scope(), Scope::Of(_, id) if Some(&id) == ids.first()) {
-                        return Err(NotPlain);
+                        return Err(Fallback);
                     }
                     list.read(&field.asked, ids).await.map(Late::Lists)
                 }
                 (Step::Waiting, _) => {
-                    let context = context.ok_or(NotPlain)?;
+                    let context = context.ok_or(Fallback)?;
                     self.resolve(field, nodes, context).await.map(Late::Values)
                 }
             });
@@ -250,7 +250,7 @@ impl<'a, N: Listed> Place<'a, N> {
         field: &'f Selected<'a, N::Node>,
         nodes: &'f [N::Node],
         context: &'f ContextSelectionSet<'f>,
-    ) -> BoxFuture<'f, Result<Vec<Value>, NotPlain>> {
+    ) -> BoxFuture<'f, Result<Vec<Value>, Fallback>> {
         let field = field.asked.field;
         let rows = nodes.iter().enumerate().map(async move |(at, node)| {
             let list = context.with_field(self.list);
@@ -264,7 +264,7 @@ impl<'a, N: Listed> Place<'a, N> {
                     node.resolve_field(&inner.with_field(field)).await
                 }
             };
-            Ok(value.map_err(|_| NotPlain)?.unwrap_or_default())
+            Ok(value.map_err(|_| Fallback)?.unwrap_or_default())
         });
         try_join_all(rows).boxed()
     }

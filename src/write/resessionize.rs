@@ -1,4 +1,4 @@
-//! Walks along stored timelines and puts messages that name no session into the session that the rule of `idle` says.
+//! Re-sessionizing: assigns messages that name no session to sessions again, by the rule of `session_gap`, after a timeline has changed.
 //!
 //! A walk begins with what is right before the first change and ends after the last one, as soon as something is in the
 //! session that it is stored in: from there on nothing can have changed. (A session that is closed changes all that was said in
@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::event::BY_RULE;
-use super::idle::{Idle, headed_by};
+use super::session_gap::{Idle, headed_by};
 use super::{agent, chat_user, session};
 use crate::clock::Timestamp;
-use crate::db::{Column, Key, Rows, Transaction, Undone, by_name};
+use crate::db::{Column, Key, Rows, Transaction, TransactionError, by_name};
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::id::derive;
@@ -26,12 +26,12 @@ const HELD: usize = 20_000;
 
 /// The part of a timeline in which something changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct TimeRange {
     from: Timestamp,
     until: Timestamp,
 }
 
-impl Stretch {
+impl TimeRange {
     /// One moment.
     pub(super) const fn of(at: Timestamp) -> Self {
         Self {
@@ -51,8 +51,8 @@ impl Stretch {
 
 /// Settles the whole timeline of a user. Their figures, and those of their sessions, have to be right already.
 /// For what changes a timeline otherwise than by events.
-pub async fn everything(transaction: &Transaction, user: Uuid) -> Result<(), Undone> {
-    let always = Stretch {
+pub async fn everything(transaction: &Transaction, user: Uuid) -> Result<(), TransactionError> {
+    let always = TimeRange {
         from: Timestamp(i64::MIN + 1),
         until: Timestamp(i64::MAX),
     };
@@ -63,7 +63,7 @@ pub async fn everything(transaction: &Transaction, user: Uuid) -> Result<(), Und
 pub(super) async fn ends(
     transaction: &Transaction,
     sessions: &[Uuid],
-) -> Result<Vec<(Uuid, Timestamp)>, Undone> {
+) -> Result<Vec<(Uuid, Timestamp)>, TransactionError> {
     struct Row {
         chat_user_id: Uuid,
         sent_at: Option<Timestamp>,
@@ -89,8 +89,8 @@ pub(super) async fn ends(
 /// Settles these stretches of these users' timelines.
 pub(super) async fn stretches(
     transaction: &Transaction,
-    stretches: &BTreeMap<Uuid, Stretch>,
-) -> Result<(), Undone> {
+    stretches: &BTreeMap<Uuid, TimeRange>,
+) -> Result<(), TransactionError> {
     let stretches: Vec<_> = stretches.iter().collect();
     for together in stretches.chunks(TOGETHER) {
         let mut walks = begin(transaction, together).await?;
@@ -126,7 +126,7 @@ struct Walk {
     agent: Uuid,
     platform: Platform,
     idle: Idle,
-    stretch: Stretch,
+    stretch: TimeRange,
     /// Where to read on: everything before has been passed.
     at: Timestamp,
     /// What was passed last.
@@ -178,8 +178,8 @@ struct Page {
 /// Where the walks begin.
 async fn begin(
     transaction: &Transaction,
-    stretches: &[(&Uuid, &Stretch)],
-) -> Result<Vec<Walk>, Undone> {
+    stretches: &[(&Uuid, &TimeRange)],
+) -> Result<Vec<Walk>, TransactionError> {
     const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("since", Column::Int)];
     struct Row {
         id: Uuid,
@@ -234,7 +234,7 @@ async fn read(
     transaction: &Transaction,
     walks: &[Walk],
     page: usize,
-) -> Result<HashMap<Uuid, Page>, Undone> {
+) -> Result<HashMap<Uuid, Page>, TransactionError> {
     const COLUMNS: [(&str, Column); 2] = [("id", Column::Uuid), ("since", Column::Int)];
     let rows: Vec<_> = walks.iter().map(|walk| (Key(walk.user), walk.at)).collect();
     let rows = Rows::new(&COLUMNS, &rows);
@@ -254,7 +254,7 @@ async fn read_messages(
     transaction: &Transaction,
     walks: &Rows,
     limit: i64,
-) -> Result<Vec<(Uuid, Item)>, Undone> {
+) -> Result<Vec<(Uuid, Item)>, TransactionError> {
     const COLUMNS: [&str; 7] = [
         "id",
         "chat_user_id",
@@ -324,7 +324,7 @@ async fn read_starts(
     transaction: &Transaction,
     walks: &Rows,
     limit: i64,
-) -> Result<Vec<(Uuid, Item)>, Undone> {
+) -> Result<Vec<(Uuid, Item)>, TransactionError> {
     const COLUMNS: [&str; 5] = [
         "id",
         "chat_user_id",
@@ -509,7 +509,7 @@ impl Moves {
         }
     }
 
-    async fn write(self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn write(self, transaction: &Transaction) -> Result<(), TransactionError> {
         if self.messages.is_empty() {
             return Ok(());
         }
@@ -533,7 +533,7 @@ impl Moves {
         agent::count(transaction, &agents).await
     }
 
-    async fn insert(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn insert(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         const COLUMNS: [(&str, Column); 6] = [
             ("id", Column::Uuid),
             ("agent_id", Column::Uuid),
@@ -560,7 +560,7 @@ impl Moves {
     }
 
     /// Moves the messages, and the figures of the sessions that they leave and come to.
-    async fn relocate(&self, transaction: &Transaction) -> Result<(), Undone> {
+    async fn relocate(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         const MESSAGES: [(&str, Column); 2] = [("id", Column::Uuid), ("to_session", Column::Uuid)];
         const SESSIONS: [(&str, Column); 4] = [
             ("id", Column::Uuid),
@@ -586,7 +586,7 @@ impl Moves {
     }
 
     /// Removes the sessions that nothing is left in. Whose they were.
-    async fn remove(&self, transaction: &Transaction) -> Result<Vec<Uuid>, Undone> {
+    async fn remove(&self, transaction: &Transaction) -> Result<Vec<Uuid>, TransactionError> {
         if self.left.is_empty() {
             return Ok(Vec::new());
         }

@@ -7,21 +7,20 @@ use rusqlite::Connection;
 use sea_orm::Statement;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::block_in_place;
 
 use super::connection::BUSY;
 use super::{Shared, Table, connection, lock};
 
 /// A connection, until it is let go of: then what was not committed is undone.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct PinnedConnection {
     pool: Arc<Shared>,
     connection: Mutex<Option<Connection>>,
     /// Given back after the connection.
     _place: OwnedSemaphorePermit,
 }
 
-impl Held {
+impl PinnedConnection {
     pub(super) fn new(
         pool: Arc<Shared>,
         connection: Connection,
@@ -72,7 +71,7 @@ impl Held {
 }
 
 /// A connection on which something cannot be undone is closed: the next one to ask opens another.
-impl Drop for Held {
+impl Drop for PinnedConnection {
     fn drop(&mut self) {
         let Some(connection) = lock(&self.connection).take() else {
             return;
@@ -84,9 +83,9 @@ impl Drop for Held {
 }
 
 /// Does something that holds up its thread, which others want to use too: they are moved to another one before.
-pub(crate) async fn here<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn block_in_place<T>(work: impl Future<Output = T>) -> T {
     if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-        block_in_place(|| Handle::current().block_on(work))
+        tokio::task::block_in_place(|| Handle::current().block_on(work))
     } else {
         work.await
     }

@@ -1,4 +1,4 @@
-//! What one request asked of the database: the figures of its log line, and the budget that its test is held to.
+//! Statistics of one request's queries: statements, rows and time for its log line and its cost, and the bytes of text that it may read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -25,11 +25,11 @@ pub struct Figures {
     pub spared: u64,
 }
 
-/// Counts for the request whose task it is set on.
+/// The statistics of the request whose task they are set on.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct QueryStats {
     figures: Mutex<Figures>,
-    /// How much text may be read and written, in bytes, where that is limited.
+    /// How much text may be read and written, where that is limited.
     texts: OnceLock<Texts>,
     recorded: Option<Mutex<Vec<Statement>>>,
 }
@@ -111,12 +111,12 @@ pub enum Full {
 }
 
 tokio::task_local! {
-    /// The tally of the request that this task answers.
-    pub static TALLY: Arc<Tally>;
+    /// The figures of the request that this task answers.
+    pub static QUERY_STATS: Arc<QueryStats>;
 }
 
-impl Tally {
-    /// A tally that also keeps the statements, to explain them afterwards.
+impl QueryStats {
+    /// Figures that also keep the statements, to explain them afterwards.
     pub fn recording() -> Self {
         Self {
             recorded: Some(Mutex::default()),
@@ -181,7 +181,7 @@ impl Tally {
         figures.waited += waited;
     }
 
-    /// Notes changes that the request has paid for, and were not made.
+    /// Adds changes that the request has paid for and that were not made.
     pub fn spare(&self, changes: u64) {
         lock(&self.figures).spared += changes;
     }
@@ -199,7 +199,7 @@ impl Tally {
 
 /// Runs a read that may give up and be run again. The texts of a read that gave up are not counted.
 pub(super) fn attempt<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
-    let tally = TALLY.try_with(Arc::clone).ok();
+    let tally = QUERY_STATS.try_with(Arc::clone).ok();
     let texts = tally.as_ref().and_then(|tally| tally.texts.get());
     let before = texts.map(|texts| texts.used.load(Ordering::Relaxed));
     let found = read();
@@ -211,14 +211,14 @@ pub(super) fn attempt<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
 
 /// Counts a text that was read for the request of this task, if there is room for it in the answer.
 pub fn make_room(bytes: usize) -> Result<(), Full> {
-    TALLY
+    QUERY_STATS
         .try_with(|tally| tally.make_room(bytes))
         .unwrap_or(Ok(()))
 }
 
 /// Bytes that the rows of one statement may have for the request of this task: what is not text takes room, too.
 pub(super) fn rows_limit() -> u64 {
-    let limit = TALLY.try_with(|tally| tally.texts.get().map(|texts| texts.limit));
+    let limit = QUERY_STATS.try_with(|tally| tally.texts.get().map(|texts| texts.limit));
     limit
         .ok()
         .flatten()
@@ -228,18 +228,18 @@ pub(super) fn rows_limit() -> u64 {
 /// How many times the bytes of an answer's texts the rows of a statement may have.
 const ROWS: u64 = 4;
 
-/// Work of the database for the request of this task. It is counted when this is dropped, also when the request goes away.
+/// A period in which the database works for the request of this task. It is added when this is dropped, also when the request is cancelled.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct DatabaseWork {
     start: Instant,
-    tally: Option<Arc<Tally>>,
+    tally: Option<Arc<QueryStats>>,
 }
 
-impl Work {
+impl DatabaseWork {
     pub(super) fn start() -> Self {
         Self {
             start: Instant::now(),
-            tally: TALLY.try_with(Arc::clone).ok(),
+            tally: QUERY_STATS.try_with(Arc::clone).ok(),
         }
     }
 
@@ -251,7 +251,7 @@ impl Work {
     }
 }
 
-impl Drop for Work {
+impl Drop for DatabaseWork {
     fn drop(&mut self) {
         if let Some(tally) = self.tally.take() {
             tally.worked(self.start.elapsed());
@@ -267,14 +267,14 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn start(dialect: Dialect, statement: &Statement) -> Self {
-        TALLY.try_with(|tally| tally.keep(statement)).ok();
+        QUERY_STATS.try_with(|tally| tally.keep(statement)).ok();
         Self {
             start: Instant::now(),
             span: span::statement(dialect.name(), &statement.sql),
         }
     }
 
-    /// Waits for the answer, of which `rows` tells how many rows it has.
+    /// Waits for the answer, of which `json_batch` tells how many rows it has.
     pub(super) async fn over<T, E>(
         self,
         answer: impl Future<Output = Result<T, E>>,
@@ -282,7 +282,7 @@ impl Watch {
     ) -> Result<T, E> {
         let answer = answer.instrument(self.span.clone()).await;
         let rows = answer.as_ref().map_or(0, rows);
-        TALLY
+        QUERY_STATS
             .try_with(|tally| tally.add(rows as u64, self.start.elapsed()))
             .ok();
         let rows = i64::try_from(rows).unwrap_or(i64::MAX);

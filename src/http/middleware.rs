@@ -1,4 +1,4 @@
-//! What goes around every route: who is let in at all, compression, and other origins where they are let in.
+//! Middleware around every route: the origin guard, compression and CORS.
 
 use axum::Router;
 use axum::http::Method;
@@ -10,7 +10,7 @@ use tower_http::validate_request::ValidateRequestHeaderLayer;
 
 use super::idempotency::{KEY, REPLAYED};
 use super::negotiate::{COST, REQUEST_ID};
-use super::{Server, local, rate};
+use super::{Server, origin_guard, rate};
 
 /// Answers shorter than this are sent as they are, in bytes: a packet holds them anyway.
 const WORTH_COMPRESSING: u64 = 1_024;
@@ -21,7 +21,7 @@ const REMEMBER: u64 = 600;
 pub(super) fn around(routes: Router<Server>, server: &Server) -> Router<Server> {
     let origins = &server.0.cors;
     let compression = CompressionLayer::new().compress_when(SizeAbove::new(WORTH_COMPRESSING));
-    let local = ValidateRequestHeaderLayer::custom(local::Only(server.clone()));
+    let local = ValidateRequestHeaderLayer::custom(origin_guard::Only(server.clone()));
     if origins.is_empty() {
         return routes.layer((compression, local));
     }
