@@ -61,8 +61,7 @@ lint: web ## Check format, lints, documentation and dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace --document-private-items
-	@if cargo deny --version >/dev/null 2>&1; then set -x; cargo deny check; \
-	else echo 'skipped: cargo deny check (cargo install --locked cargo-deny)'; fi
+	dev/cargo-deny.sh
 
 test: lint test-rust test-http test-web ## Everything: lint, then tests on SQLite, PostgreSQL, over HTTP and in a browser
 
