@@ -137,7 +137,7 @@ impl Writer {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(TransactionError::ConnectionLost(_)) if broken.is_none() => {
-                    broken = Some(start)
+                    broken = Some(start);
                 }
                 result => return Ok(result?),
             }

@@ -1,5 +1,5 @@
-//! The HTTP server. A request to `/graphql` goes through these files: load_shed → authenticate → negotiate → guard → document →
-//! input_coercion → access → cost → rate → execute → respond, and a mutation with an `Idempotency-Key` through idempotency around execute.
+//! The HTTP server. A request to `/graphql` goes through these files: `load_shed` → authenticate → negotiate → guard → document →
+//! `input_coercion` → access → cost → rate → execute → respond, and a mutation with an `Idempotency-Key` through idempotency around execute.
 
 mod access;
 mod authenticate;
