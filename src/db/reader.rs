@@ -15,7 +15,7 @@ use super::row::{FromRow, Row, Values};
 use super::share::{Share, Shares};
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
-use crate::entity::personal;
+use crate::entity::pii;
 use crate::entity::platform::Platforms;
 use crate::error::Result;
 
@@ -109,7 +109,7 @@ impl Reader {
 
     /// The permission that whoever reads needs to filter or to order by a column, and does not have.
     pub fn missing(&self, table: &str, column: &str) -> Option<Permission> {
-        personal::missing(table, column, self.principal.permissions, self.personal)
+        pii::missing(table, column, self.principal.permissions, self.personal)
     }
 
     /// How this database says things.

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject};
 
 use super::update::{UpdateChatUserPayload, UserError, UserErrorCode, payload};
-use super::{caller, loaders, now, personal, writer};
+use super::{caller, loaders, now, pii, writer};
 use crate::clock::Timestamp;
 use crate::entity::platform::Platform;
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ pub(super) async fn set(
             (ObjectKind::ChatUser.decode(&id).map(UserSelector::Id), "id")
         }
         (None, (Some(agent), Some(platform), Some(platform_id))) => {
-            personal::for_who_knows_ids(context, platform, "input.platformId")?;
+            pii::for_who_knows_ids(context, platform, "input.platformId")?;
             let agent = ObjectKind::Agent.decode(&agent);
             let agent = agent.filter(|_| !platform_id.contains('\0'));
             let whom = agent.map(|agent| UserSelector::On {

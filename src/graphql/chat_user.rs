@@ -19,8 +19,8 @@ use super::{loaders, now, reader, stored};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::chat_user::{Entity, Model};
+use crate::entity::mask::{self, DOTS};
 use crate::entity::platform::Platform;
-use crate::entity::shape::{self, DOTS};
 use crate::error::Result;
 use crate::id::ObjectKind;
 use crate::read::Scope;
@@ -202,7 +202,7 @@ impl ChatUser {
 
     /// The shape of the e-mail address: `j•••@e•••.com`.
     fn masked_email(&self) -> Option<String> {
-        self.0.email.as_deref().map(shape::email)
+        self.0.email.as_deref().map(mask::email)
     }
 
     /// The phone number. Null without `users:pii`.
@@ -212,7 +212,7 @@ impl ChatUser {
 
     /// The shape of the phone number: `+49•••89`.
     fn masked_phone_number(&self) -> Option<String> {
-        self.0.phone_number.as_deref().map(shape::phone_number)
+        self.0.phone_number.as_deref().map(mask::phone_number)
     }
 
     /// The address of a picture. Null without `users:pii`.

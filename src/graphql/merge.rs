@@ -8,7 +8,7 @@ use super::chat_user::ChatUser;
 use super::money::Money;
 use super::scalar::{Json, JsonObject};
 use super::update::{UserError, UserErrorCode};
-use super::{caller, loaders, now, personal, stored, writer};
+use super::{caller, loaders, now, pii, stored, writer};
 use crate::clock::Timestamp;
 use crate::entity;
 use crate::entity::chat_user::Model;
@@ -113,7 +113,7 @@ pub(super) async fn merge(
     context: &Context<'_>,
     input: MergeChatUsersInput,
 ) -> Result<MergeChatUsersPayload> {
-    personal::for_who_sees_it(context, "input.from")?;
+    pii::for_who_sees_it(context, "input.from")?;
     let into = ObjectKind::ChatUser.decode(&input.into);
     let outcome = match (into, ObjectKind::ChatUser.decode(&input.from)) {
         (None, _) => Err(MergeError::NoInto),
@@ -152,7 +152,7 @@ pub(super) async fn preview(
     from: &str,
     take: &[MergeField],
 ) -> Result<MergePreview> {
-    personal::for_who_sees_it(context, "from")?;
+    pii::for_who_sees_it(context, "from")?;
     let (into, from) = futures_util::try_join!(user(context, into), user(context, from))?;
     let united = match (&into, &from) {
         (None, _) => Err(MergeError::NoInto),

@@ -19,7 +19,7 @@ mod message_change;
 mod money;
 mod mutation;
 mod node;
-mod personal;
+mod pii;
 mod query;
 mod record;
 mod scalar;

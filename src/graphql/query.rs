@@ -16,7 +16,7 @@ use super::node::{self, Node};
 use super::session::{Session, SessionConnection, SessionOrder};
 use super::token::{TokenConnection, TokenOrder};
 use super::viewer::Viewer;
-use super::{caller, loaders, personal, reader};
+use super::{caller, loaders, pii, reader};
 use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity;
@@ -219,7 +219,7 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<Option<ChatUser>> {
-        personal::for_who_knows_ids(context, platform, "platformId")?;
+        pii::for_who_knows_ids(context, platform, "platformId")?;
         let row = by_platform_id(reader(context), &agent_id, platform, &platform_id).await?;
         Ok(row.map(ChatUser::from))
     }
@@ -233,7 +233,7 @@ impl Query {
         #[graphql(desc = "The platform.")] platform: Platform,
         #[graphql(desc = "The user's id on the platform.")] platform_id: String,
     ) -> Result<BlockStatus> {
-        personal::for_who_knows_ids(context, platform, "platformId")?;
+        pii::for_who_knows_ids(context, platform, "platformId")?;
         // A bot may ask that sees nothing else of users.
         let principal = reader(context).principal().with(Permission::UsersRead);
         let reader = reader(context).seen_by(Arc::new(principal));

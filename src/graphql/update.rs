@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::chat_user::ChatUser;
 use super::scalar::JsonObject;
-use super::{caller, loaders, personal, reader, writer};
+use super::{caller, loaders, pii, reader, writer};
 use crate::entity;
 use crate::error::{Error, Result};
 use crate::id::ObjectKind;
@@ -122,7 +122,7 @@ pub(super) async fn settings(
     context: &Context<'_>,
     input: UpdateChatUserSettingsInput,
 ) -> Result<UpdateChatUserPayload> {
-    personal::for_who_sees_it(context, "input.settings")?;
+    pii::for_who_sees_it(context, "input.settings")?;
     let change = Change::Settings(input.settings.0);
     single(context, RequestedChange(input.id, input.if_version, change)).await
 }
@@ -349,9 +349,7 @@ impl UpdateChatUserInput {
         given
             .into_iter()
             .filter(|(_, value)| !value.is_undefined())
-            .try_for_each(|(field, _)| {
-                personal::for_who_sees_it(context, &format!("{path}.{field}"))
-            })
+            .try_for_each(|(field, _)| pii::for_who_sees_it(context, &format!("{path}.{field}")))
     }
 
     fn requested_change(self) -> RequestedChange {

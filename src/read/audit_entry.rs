@@ -11,11 +11,11 @@ use super::filter::{
     Where,
 };
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun, hidden};
+use super::{Filter, Noun, visibility};
 use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity::audit_entry::{Entity, Model};
-use crate::entity::personal::DELETIONS;
+use crate::entity::pii::DELETIONS;
 use crate::error::Result;
 use crate::id;
 
@@ -53,7 +53,7 @@ impl Noun for Entity {
 
     // What tells of a deletion says nothing about the user, and is shown.
     fn shown() -> Option<String> {
-        let user = hidden::shown("audit_entries.chat_user_id");
+        let user = visibility::shown("audit_entries.chat_user_id");
         Some(format!("({user} OR {DELETIONS})"))
     }
 

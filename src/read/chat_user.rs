@@ -15,7 +15,7 @@ use super::filter::{
 };
 use super::page::{Key, Query, Slice, SortColumn, SortField};
 use super::search::{self, Term};
-use super::{Filter, Noun, Reach, Scope, count, hidden, search_count};
+use super::{Filter, Noun, Reach, Scope, count, search_count, visibility};
 use crate::caller::Permission;
 use crate::db::{self, Reader};
 use crate::entity::chat_user::{Entity, Model};
@@ -76,7 +76,7 @@ impl Noun for Entity {
     }
 
     fn shown() -> Option<String> {
-        Some(hidden::shown("chat_users.id"))
+        Some(visibility::shown("chat_users.id"))
     }
 
     fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {

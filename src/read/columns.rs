@@ -22,10 +22,10 @@ use crate::db::query_stats::{self, Full};
 use crate::db::{self, DisclosureLog, FromRow, Readable, Reader, Values};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::deletion::DeletionMode;
-use crate::entity::personal;
+use crate::entity::mask::Shape;
+use crate::entity::pii;
 use crate::entity::platform::{Platform, Platforms};
 use crate::entity::role::MessageRole;
-use crate::entity::shape::Shape;
 use crate::entity::{agent, chat_user, deletion, session, subscription, token};
 use crate::error::{ANSWER_TOO_LARGE, ANSWERS_TOO_LARGE, Result};
 
@@ -146,7 +146,7 @@ impl<N: Noun> Columns<N> {
 
 /// Whether there is something among these columns, by their place in the entity, that not everybody may see.
 fn discloses<N: Noun>(plain: u64) -> bool {
-    let personal = personal::columns(N::TABLE).iter();
+    let personal = pii::columns(N::TABLE).iter();
     personal
         .filter(|column| column.is_masked())
         .filter_map(|column| N::Column::iter().position(|one| one.as_str() == column.name))
@@ -301,15 +301,12 @@ impl Mask {
     /// `None` where there is nothing that they may not see.
     fn of<N: Noun>(reader: &Reader) -> Option<Self> {
         let permissions = reader.principal().permissions;
-        let masked = |column: &personal::Column| {
+        let masked = |column: &pii::Column| {
             let (_, shape) = column.mask(permissions)?;
             let place = N::Column::iter().position(|one| one.as_str() == column.name)?;
             Some((place, shape))
         };
-        let shapes: Vec<_> = personal::columns(N::TABLE)
-            .iter()
-            .filter_map(masked)
-            .collect();
+        let shapes: Vec<_> = pii::columns(N::TABLE).iter().filter_map(masked).collect();
         (!shapes.is_empty()).then(|| Self {
             shapes,
             permissions,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, JoinType, Query as Sql, SelectStatement};
 use uuid::Uuid;
 
-use super::{Filter, Noun, Scope, batch, own};
+use super::{Filter, Noun, Scope, agent_scope, batch};
 use crate::caller::Principal;
 use crate::db::Reader;
 use crate::entity::platform::Platform;
@@ -202,7 +202,7 @@ pub fn platforms(principal: &Principal, platform: Option<Platform>) -> SelectSta
     {
         select.and_where(Expr::cust("1 = 0"));
     }
-    if let Some(own) = own::condition(&principal.agents, "agent_platforms.agent_id") {
+    if let Some(own) = agent_scope::condition(&principal.agents, "agent_platforms.agent_id") {
         select.and_where(own);
     }
     if let Some(platform) = platform {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::columns::{Columns, Row};
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun, own};
+use super::{Filter, Noun, agent_scope};
 use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity::chat_user;
@@ -137,7 +137,7 @@ pub async fn restorable(
                 .among("chat_users.id", users.iter().copied()),
         )
         .and_where(Expr::cust(RESTORABLE.replace("{user}", "chat_users.id")));
-    if let Some(own) = own::condition(&reader.principal().agents, "chat_users.agent_id") {
+    if let Some(own) = agent_scope::condition(&reader.principal().agents, "chat_users.agent_id") {
         select.and_where(own);
     }
     let columns = Columns::<chat_user::Entity>::all();

@@ -3,10 +3,10 @@
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::{deletion, own};
+use super::{agent_scope, deletion};
 use crate::db::Reader;
 use crate::db::dialect::Dialect;
-use crate::entity::personal::{ERASED, PROFILE, Personal, TABLES};
+use crate::entity::pii::{ERASED, PROFILE, Personal, TABLES};
 use crate::error::{Result, permitted};
 
 /// The text of SQL about a table, with what its words mean.
@@ -28,7 +28,7 @@ pub async fn left(reader: &Reader, user: Uuid) -> Result<Vec<(&'static str, i64)
     let dialect = reader.dialect();
     // Who is hidden is looked at as well, and who is removed but for what may have been forgotten: by hand, not by what is visible.
     let agents = &reader.principal().agents;
-    let (own, ids) = own::written(agents, dialect, "known.agent_id", "$2");
+    let (own, ids) = agent_scope::written(agents, dialect, "known.agent_id", "$2");
     let counts = std::iter::once(&PROFILE).chain(&TABLES).map(|personal| {
         let left = spelled(dialect, personal, &personal.left());
         let Personal { table, user, .. } = personal;

@@ -5,14 +5,14 @@ use sea_orm::DbErr;
 use sea_orm::sea_query::Condition;
 use uuid::Uuid;
 
+use super::agent_scope::of_user;
 use super::columns::{Columns, Row};
 use super::filter::{
     Builder, Column, DateTimeFilter, DecimalFilter, IdFilter, IntFilter, MessageRoleFilter,
     StringFilter, Where,
 };
-use super::own::of_user;
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun, hidden};
+use super::{Filter, Noun, visibility};
 use crate::caller::Permission;
 use crate::db::{Column as BatchColumn, Key as BatchKey, Reader, Rows};
 use crate::entity::message::{Entity, Model};
@@ -59,7 +59,7 @@ impl Noun for Entity {
     }
 
     fn shown() -> Option<String> {
-        Some(hidden::shown("messages.chat_user_id"))
+        Some(visibility::shown("messages.chat_user_id"))
     }
 
     fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {

@@ -3,6 +3,7 @@
 //! A noun says what its table, filter and orders are ([`Noun`]); paging, counting and batching then work for it.
 
 pub mod agent;
+pub mod agent_scope;
 pub mod audit_entry;
 pub mod batch;
 pub mod chat_user;
@@ -11,15 +12,14 @@ pub mod count;
 pub mod deletion;
 pub mod erasure;
 pub mod filter;
-pub mod hidden;
 pub mod message;
-pub mod own;
 pub mod page;
 pub mod search;
 pub mod search_count;
 pub mod session;
 pub mod subscription;
 pub mod token;
+pub mod visibility;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -120,7 +120,7 @@ pub trait Noun:
 
     /// What holds for the rows that somebody with these agents may see, when it does not hold for all.
     fn own(agents: &Agents) -> Option<Expr> {
-        own::condition(agents, Self::AGENT)
+        agent_scope::condition(agents, Self::AGENT)
     }
 
     /// Where every query of the noun starts: the rows that somebody may see, and no column yet. Of agents that are not theirs

@@ -11,7 +11,7 @@ use super::filter::{
     SessionStatusFilter, StringFilter, TagsFilter, Where,
 };
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun, hidden};
+use super::{Filter, Noun, visibility};
 use crate::caller::Permission;
 use crate::db::Reader;
 use crate::entity::session::{Entity, Model};
@@ -56,7 +56,7 @@ impl Noun for Entity {
     }
 
     fn shown() -> Option<String> {
-        Some(hidden::shown("sessions.chat_user_id"))
+        Some(visibility::shown("sessions.chat_user_id"))
     }
 
     fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {

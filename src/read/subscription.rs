@@ -5,10 +5,10 @@ use sea_orm::DbErr;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
 
+use super::agent_scope::of_user;
 use super::columns::Row;
-use super::own::of_user;
 use super::page::{Key, SortColumn, SortField};
-use super::{Filter, Noun, hidden};
+use super::{Filter, Noun, visibility};
 use crate::caller::Permission;
 use crate::clock::Timestamp;
 use crate::db::Reader;
@@ -39,7 +39,7 @@ impl Noun for Entity {
     }
 
     fn shown() -> Option<String> {
-        Some(hidden::shown("subscriptions.chat_user_id"))
+        Some(visibility::shown("subscriptions.chat_user_id"))
     }
 
     fn parent_column(parent: id::ObjectKind) -> Option<&'static str> {

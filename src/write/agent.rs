@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction, TransactionError, by_name};
 use crate::entity::platform::Platform;
 use crate::id::{ObjectKind, derive};
-use crate::read::own;
+use crate::read::agent_scope;
 use crate::text;
 
 /// The agents of a batch, by external id.
@@ -166,7 +166,7 @@ pub(super) async fn settle<'a>(
     })
 }
 
-/// Agents by external id, those of `own`. Until the transaction ends no other writes to them.
+/// Agents by external id, those of `agent_scope`. Until the transaction ends no other writes to them.
 pub(super) async fn find(
     transaction: &Transaction,
     own: &caller::Agents,
@@ -174,7 +174,7 @@ pub(super) async fn find(
 ) -> Result<HashMap<String, Stored>, TransactionError> {
     let rows = Rows::texts(external_ids);
     let wanted = rows.subquery(transaction.dialect(), "$1");
-    let (own, ids) = own::written(own, transaction.dialect(), "agents.id", "$2");
+    let (own, ids) = agent_scope::written(own, transaction.dialect(), "agents.id", "$2");
     // In the same order for everyone, so that nobody waits for someone who waits for them.
     let sql = format!(
         "SELECT id, external_id, name, description, archived_at, session_idle_minutes, total_users FROM agents JOIN {wanted} AS wanted ON agents.external_id = wanted.value \

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
-use crate::entity::personal::ERASED;
+use crate::entity::pii::ERASED;
 use crate::entity::platform::Platform;
 use crate::entity::role::MessageRole;
 use crate::text::visible;

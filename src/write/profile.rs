@@ -17,7 +17,7 @@ use crate::db::{FromRow, Row, Rows, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user::{Entity, Model};
 use crate::read::columns::listed;
-use crate::read::{hidden, own};
+use crate::read::{agent_scope, visibility};
 use crate::text::visible;
 
 /// What is to become of a value: `None` leaves it, `Some(None)` clears it.
@@ -450,7 +450,7 @@ pub(super) async fn find(
     by: &Principal,
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Model>, TransactionError> {
-    find_where(transaction, by, ids, &hidden::shown("chat_users.id")).await
+    find_where(transaction, by, ids, &visibility::shown("chat_users.id")).await
 }
 
 /// The one user with an id, whose profile may be changed.
@@ -528,8 +528,8 @@ async fn find_by(
     let dialect = transaction.dialect();
     let ids = Rows::ids(ids.iter().copied());
     // Agents that are not theirs are not even held: nobody is to feel that somebody else looked for them.
-    let (own_agents, own) = own::written(&by.agents, dialect, "agents.id", "$2");
-    let (own_users, _) = own::written(&by.agents, dialect, "chat_users.agent_id", "$2");
+    let (own_agents, own) = agent_scope::written(&by.agents, dialect, "agents.id", "$2");
+    let (own_users, _) = agent_scope::written(&by.agents, dialect, "chat_users.agent_id", "$2");
     let values = || std::iter::once(ids.value()).chain(own.clone());
     let wanted = ids.subquery(dialect, "$1");
     let (agent, joined) = whose.joined();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::event::{BY_RULE, Event, SessionPart, said};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction, TransactionError};
-use crate::entity::personal::ERASED;
+use crate::entity::pii::ERASED;
 use crate::entity::platform::Platform;
 use crate::entity::session::{Entity, Model};
 use crate::id::derive;

@@ -4,9 +4,9 @@ use parlour::text::fold;
 use parlour::write::event::Event;
 use serde_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::harness::World;
 use crate::oracle::{List, ObjectKind, Order, micros, name, number, time};
+use crate::rng::SeededRng;
 
 /// The external id of the agent that most things belong to.
 pub(crate) const AGENT: &str = "support";
@@ -369,7 +369,7 @@ pub(crate) fn event(line: Value) -> Event {
 }
 
 /// Users in crowds: few values that many of them share, or have not.
-pub(crate) fn crowd(dice: &mut Dice, users: std::ops::Range<usize>) -> Vec<Event> {
+pub(crate) fn crowd(dice: &mut SeededRng, users: std::ops::Range<usize>) -> Vec<Event> {
     let mut events = Vec::new();
     for user in users {
         for session in 0..=dice.below(3) {
@@ -389,7 +389,7 @@ pub(crate) fn crowd(dice: &mut Dice, users: std::ops::Range<usize>) -> Vec<Event
 }
 
 /// A user with a long history, and a number of agents.
-pub(crate) fn history_and_agents(dice: &mut Dice) -> Vec<Event> {
+pub(crate) fn history_and_agents(dice: &mut SeededRng) -> Vec<Event> {
     let mut events = Vec::new();
     for message in 0..260 {
         let session = if message < 130 { 0 } else { dice.below(60) };
@@ -414,7 +414,7 @@ pub(crate) fn history_and_agents(dice: &mut Dice) -> Vec<Event> {
     events
 }
 
-fn user_part(dice: &mut Dice, user: usize) -> Value {
+fn user_part(dice: &mut SeededRng, user: usize) -> Value {
     let names = [
         None,
         None,
@@ -440,7 +440,7 @@ fn user_part(dice: &mut Dice, user: usize) -> Value {
     })
 }
 
-fn session_part(dice: &mut Dice, external_id: &str) -> Value {
+fn session_part(dice: &mut SeededRng, external_id: &str) -> Value {
     json!({
         "external_id": external_id,
         "started_at": dice.pick(&[None, Some("2026-01-01T00:00:00Z"), Some("2026-01-03T00:00:00Z")]),
@@ -451,7 +451,7 @@ fn session_part(dice: &mut Dice, external_id: &str) -> Value {
     })
 }
 
-fn message_part(dice: &mut Dice, external_id: &str) -> Value {
+fn message_part(dice: &mut SeededRng, external_id: &str) -> Value {
     let moments = ["00:00:00Z", "00:00:00.000001Z", "23:59:59.999999Z"];
     json!({
         "external_id": external_id,

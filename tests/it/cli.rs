@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Start, World, everywhere};
-use crate::served::{Served, at, parlour};
+use crate::server_process::{ServerProcess, at, parlour};
 
 #[test]
 fn the_commands_are_sound() {
@@ -172,7 +172,7 @@ async fn who_was_found_before_a_migration_is_found_after_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_answers_until_it_is_asked_to_stop() {
     everywhere(Start::Nothing, async |world| {
-        let server = Served::start(at(world));
+        let server = ServerProcess::start(at(world));
         for (address, start) in [
             ("/health/live", "live"),
             ("/health/ready", "ready"),
@@ -215,8 +215,11 @@ async fn serve_answers_until_it_is_asked_to_stop() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_copies_that_start_at_once_on_an_empty_database_both_come_up() {
     everywhere(Start::Nothing, async |world| {
-        let starting = [Served::launch(at(world)), Served::launch(at(world))];
-        let servers = starting.map(Served::ready);
+        let starting = [
+            ServerProcess::launch(at(world)),
+            ServerProcess::launch(at(world)),
+        ];
+        let servers = starting.map(ServerProcess::ready);
         for server in &servers {
             assert_eq!(server.get("/health/ready").status, 200);
         }
@@ -240,7 +243,7 @@ async fn an_old_schema_is_refused_when_told_not_to_migrate() {
         at(world).args(["migrate", "up"]).output().unwrap();
         let mut command = at(world);
         command.env("PARLOUR_NO_MIGRATE", "true");
-        Served::start(command).stop();
+        ServerProcess::start(command).stop();
     })
     .await;
 }
@@ -256,7 +259,7 @@ fn flags_beat_the_environment_and_the_environment_beats_the_file() {
         if let Some(cap) = environment {
             command.env("PARLOUR_PAGE_CAP", cap);
         }
-        let server = Served::launch(command).ready();
+        let server = ServerProcess::launch(command).ready();
         let question = json!({ "query": "{ agents(first: 50) { totalCount } }" }).to_string();
         let answer = server.post("application/json", &question).body;
         server.stop();
@@ -330,7 +333,7 @@ async fn other_machines_are_served_with_tokens_alone() {
                 assert!(message.contains("parlour token create --name"), "{message}");
             }
         }
-        let open = Served::start(serve(&["--listen=127.0.0.1:0"]));
+        let open = ServerProcess::start(serve(&["--listen=127.0.0.1:0"]));
         assert!(
             open.line
                 .contains("(open to this machine, no token needed)"),
@@ -339,7 +342,7 @@ async fn other_machines_are_served_with_tokens_alone() {
         );
         open.stop();
         // Here one can make a token while it runs.
-        let local = Served::start(serve(&[
+        let local = ServerProcess::start(serve(&[
             "--listen=127.0.0.1:0",
             "--authentication=required",
         ]));
@@ -350,7 +353,7 @@ async fn other_machines_are_served_with_tokens_alone() {
 
         let create = ["token", "create", "--name", "first", "--role", "ADMIN"];
         text(&at(world).args(create).output().unwrap());
-        let guarded = Served::start(serve(&["--listen=0.0.0.0:0"]));
+        let guarded = ServerProcess::start(serve(&["--listen=0.0.0.0:0"]));
         assert!(guarded.line.contains("(tokens needed)"), "{}", guarded.line);
         assert_eq!(guarded.post("application/json", &question).status, 401);
         guarded.stop();

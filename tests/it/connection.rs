@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::audience::{
     agent, busy, crowd, every_list, history_and_agents, messages_of, sessions_of, users_of,
 };
-use crate::dice::Dice;
 use crate::harness::{Start, World, everywhere};
 use crate::oracle::{Arguments, List, Row, SELECTION, Whole, ask, direction, sort, walk};
+use crate::rng::SeededRng;
 
 /// How many random pages of each list are compared.
 const PAGES: usize = 270;
@@ -57,7 +57,7 @@ async fn walks_meet_every_row_exactly_once_and_in_order() {
 async fn any_page_of_any_list_is_what_the_specification_says() {
     everywhere(Start::Audience, async |world| {
         fill(world).await;
-        let mut dice = Dice::new(2);
+        let mut dice = SeededRng::new(2);
         for list in every_list(world).await {
             let whole = walk(world, &list, 100, true).await;
             compare(world, &list, &whole, PAGES, &mut dice, |_| true).await;
@@ -71,7 +71,7 @@ async fn the_same_page_of_many_parents_is_what_the_specification_says_for_each()
     everywhere(Start::Audience, async |world| {
         fill(world).await;
         let agent = agent(world).await;
-        let mut dice = Dice::new(3);
+        let mut dice = SeededRng::new(3);
         // A cursor belongs to an order and not to one list: those of the agent's list are good for each user's.
         let sessions = sessions_of(&agent);
         let whole = walk(world, &sessions, 100, true).await;
@@ -100,7 +100,7 @@ async fn the_same_page_of_many_parents_is_what_the_specification_says_for_each()
 async fn walks_meet_every_row_that_stays_exactly_once_while_others_come_and_go() {
     everywhere(Start::Audience, async |world| {
         fill(world).await;
-        let mut dice = Dice::new(4);
+        let mut dice = SeededRng::new(4);
         let mut comers = 10_000;
         let list = users_of(&agent(world).await);
         for order in 0..list.orders.len() {
@@ -128,7 +128,7 @@ pub(crate) async fn compare(
     list: &List,
     whole: &Whole,
     pages: usize,
-    dice: &mut Dice,
+    dice: &mut SeededRng,
     mine: impl Fn(&Row) -> bool,
 ) {
     let pages: Vec<_> = (0..pages)
@@ -148,7 +148,7 @@ async fn compare_each(
     list: &List,
     whole: &Whole,
     pages: usize,
-    dice: &mut Dice,
+    dice: &mut SeededRng,
     parent: &str,
 ) {
     let pages: Vec<_> = (0..pages)
@@ -181,7 +181,7 @@ async fn walk_under_writes(
     list: &List,
     (order, descending): (usize, bool),
     forward: bool,
-    dice: &mut Dice,
+    dice: &mut SeededRng,
     comers: &mut usize,
 ) {
     // Rows that were removed beneath the figures that are stored of them.
@@ -281,7 +281,7 @@ impl UnitOfWork for Removal {
 
 /// Fills a world with crowds.
 async fn fill(world: &World) {
-    let mut dice = Dice::new(1);
+    let mut dice = SeededRng::new(1);
     let mut events = crowd(&mut dice, 0..150);
     events.extend(history_and_agents(&mut dice));
     apply(&world.database.writer, &events).await.unwrap();

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::harness::{Kind, Start, World, everywhere};
-use crate::served::{Served, at, exchange};
+use crate::rng::SeededRng;
+use crate::server_process::{ServerProcess, at, exchange};
 
 const CLIENTS: usize = 4;
 /// Events of a batch.
@@ -38,7 +38,7 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
     everywhere(Start::Nothing, async |world| {
         let url = own_database(world);
         let mut ledgers: Vec<_> = (0..CLIENTS).map(Ledger::new).collect();
-        let mut dice = Dice::new(world.kind as u64);
+        let mut dice = SeededRng::new(world.kind as u64);
         for kill in 0..kills {
             let mut server = start(world, &url);
             for ledger in &mut ledgers {
@@ -87,12 +87,12 @@ fn own_database(world: &World) -> String {
     }
 }
 
-fn start(world: &World, url: &str) -> Served {
+fn start(world: &World, url: &str) -> ServerProcess {
     let mut command = at(world);
     command
         .env("PARLOUR_DATABASE_URL", url)
         .args(["serve", "--listen", "127.0.0.1:0"]);
-    Served::start(command)
+    ServerProcess::start(command)
 }
 
 impl Ledger {

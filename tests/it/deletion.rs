@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::cases::{BIG, plans, scans};
 use crate::harness::{Kind, Start, World, everywhere};
-use crate::served::{Served, at};
+use crate::server_process::{ServerProcess, at};
 
 const DELETE: &str = "mutation ($input: DeleteChatUserInput!) { deleteChatUser(input: $input) {
     deletion { id chatUserId mode status actor requestId requestedAt finishedAt rows { table rows } } userErrors { code field } } }";
@@ -686,12 +686,12 @@ async fn a_deletion_survives_the_death_of_the_server() {
         for mode in ["ERASE", "HARD"] {
             let user = talkative(world, 60_000).await;
             let id = json!(ObjectKind::ChatUser.encode(user));
-            let mut server = Served::launch(serving(world)).ready();
+            let mut server = ServerProcess::launch(serving(world)).ready();
             let address = server.address.clone();
             let body =
                 json!({ "query": DELETE, "variables": { "input": { "id": id, "mode": mode } } })
                     .to_string();
-            let request = std::thread::spawn(move || crate::served::post(&address, &body));
+            let request = std::thread::spawn(move || crate::server_process::post(&address, &body));
             // As soon as there is something done and something left.
             let reader = &world.database.reader;
             let rows = async |what: &str| {
@@ -722,10 +722,10 @@ async fn a_deletion_survives_the_death_of_the_server() {
 
             // Two copies, of which one or the other finishes it.
             let servers = [
-                Served::launch(serving(world)),
-                Served::launch(serving(world)),
+                ServerProcess::launch(serving(world)),
+                ServerProcess::launch(serving(world)),
             ]
-            .map(Served::ready);
+            .map(ServerProcess::ready);
             soon(async || rows("finished_at IS NULL").await == 0).await;
             for server in servers {
                 server.stop();

@@ -9,31 +9,31 @@ use serde_json::{Value, json};
 
 use crate::harness::{Kind, Start, World, everywhere};
 use crate::ingest::{fates, line};
-use crate::served::{Served, at, exchange};
+use crate::server_process::{ServerProcess, at, exchange};
 
 /// A server with these flags.
-fn serve(world: &World, flags: &[&str]) -> Served {
+fn serve(world: &World, flags: &[&str]) -> ServerProcess {
     let mut command = at(world);
     command
         .args(["serve", "--listen", "127.0.0.1:0"])
         .args(flags);
-    Served::start(command)
+    ServerProcess::start(command)
 }
 
 /// A connection to a server, on which something was sent.
-fn sent(server: &Served, text: &str) -> TcpStream {
+fn sent(server: &ServerProcess, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     stream
 }
 
 /// A request without the end of its body.
-fn half_a_body(server: &Served) -> TcpStream {
+fn half_a_body(server: &ServerProcess) -> TcpStream {
     let head = "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"query\":";
     sent(server, head)
 }
 
-fn is_alive(server: &Served) -> bool {
+fn is_alive(server: &ServerProcess) -> bool {
     let answer = exchange(server.address(), "GET /health/live HTTP/1.1\r\n", "");
     answer.is_some_and(|answer| answer.status == 200)
 }
@@ -46,7 +46,7 @@ async fn names_are_cut_where_they_are_kept() {
         command.args(["serve", "--listen", "127.0.0.1:0", "--audit-reads", "true"]);
         command.stderr(Stdio::from(log.reopen().unwrap()));
         command.env("RUST_LOG", "info");
-        let server = Served::start(command);
+        let server = ServerProcess::start(command);
         for at in 0..8 {
             let name = format!("N{at}{}", "x".repeat(500_000));
             let query = format!("query {name} {{ chatUsers(first: 1) {{ nodes {{ name }} }} }}");

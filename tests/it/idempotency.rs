@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::harness::{Start, World, everywhere};
-use crate::served::{Served, at};
+use crate::server_process::{ServerProcess, at};
 
 const DAY: u64 = 24 * 60 * 60 * 1_000_000;
 const RENAME: &str =
@@ -214,10 +214,10 @@ async fn a_killed_server_leaves_what_it_had_acknowledged() {
         );
         let first = {
             // Dropped, it is killed.
-            let served = Served::start(at(world));
+            let served = ServerProcess::start(at(world));
             served.send(&head, &body)
         };
-        let served = Served::start(at(world));
+        let served = ServerProcess::start(at(world));
         let again = served.send(&head, &body);
         assert_eq!((again.status, &again.body), (first.status, &first.body));
         assert_eq!(again.header("idempotent-replayed"), Some("true"));

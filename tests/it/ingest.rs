@@ -16,8 +16,8 @@ use sea_orm::{EntityTrait, IdenStatic, Iterable};
 use serde_json::{Value, json};
 
 use crate::audience::event;
-use crate::dice::Dice;
 use crate::harness::{Kind, Start, World, audience, everywhere};
+use crate::rng::SeededRng;
 
 /// How many sets of events each property is tried with, on each database.
 const SETS: u32 = 40;
@@ -304,7 +304,7 @@ async fn a_blank_name_is_no_name() {
 async fn writers_at_the_same_time_lose_nothing() {
     const WRITERS: usize = 8;
     everywhere(Start::Empty, async |world| {
-        let mut dice = Dice::new(5);
+        let mut dice = SeededRng::new(5);
         let everything: Vec<_> = (0..400).map(|at| meeting(&mut dice, at)).collect();
         let mut writers = Vec::new();
         for writer in 0..WRITERS {
@@ -607,7 +607,7 @@ pub(crate) async fn fates(world: &World, lines: &[Value]) -> Vec<Cow<'static, st
 }
 
 /// A message of one of ten users in one of their sessions.
-fn meeting(dice: &mut Dice, at: usize) -> Value {
+fn meeting(dice: &mut SeededRng, at: usize) -> Value {
     let user = at % 10;
     json!({
         "agent": { "external_id": "agent" },

@@ -151,12 +151,12 @@ impl Key {
 /// An issuer, until it is dropped.
 pub(crate) struct Issuer {
     pub(crate) name: String,
-    state: Arc<Served>,
+    state: Arc<ServerProcess>,
     serving: JoinHandle<()>,
 }
 
 #[derive(Default)]
-struct Served {
+struct ServerProcess {
     name: Mutex<String>,
     keys: Mutex<Value>,
     looks: AtomicUsize,
@@ -166,7 +166,7 @@ impl Issuer {
     pub(crate) async fn start(keys: &[Value]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let name = format!("http://{}/realms/test", listener.local_addr().unwrap());
-        let state = Arc::new(Served::default());
+        let state = Arc::new(ServerProcess::default());
         state.name.lock().unwrap().clone_from(&name);
         let routes = Router::new()
             .route(
@@ -236,7 +236,7 @@ impl Drop for Issuer {
     }
 }
 
-async fn configuration(State(served): State<Arc<Served>>) -> String {
+async fn configuration(State(served): State<Arc<ServerProcess>>) -> String {
     let name = served.name.lock().unwrap().clone();
     json!({
         "issuer": name,
@@ -247,7 +247,7 @@ async fn configuration(State(served): State<Arc<Served>>) -> String {
     .to_string()
 }
 
-async fn certificates(State(served): State<Arc<Served>>) -> String {
+async fn certificates(State(served): State<Arc<ServerProcess>>) -> String {
     served.looks.fetch_add(1, Ordering::SeqCst);
     served.keys.lock().unwrap().to_string()
 }

@@ -3,9 +3,9 @@
 use parlour::clock::Timestamp;
 use serde_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::harness::{Start, World, everywhere};
 use crate::ingest::{clear, counted, dump, fates, kept, line, lines};
+use crate::rng::SeededRng;
 
 const REDACT: &str = "mutation ($id: ID!) { redactMessage(input: {id: $id}) { message { text redactedAt attachments { kind } } userErrors { code field } } }";
 const REMOVE: &str = "mutation ($id: ID!) { removeMessage(input: {id: $id}) { removedMessageId chatUser { totalChatMessages } userErrors { code field } } }";
@@ -40,7 +40,7 @@ fn message(user: usize, session: Option<usize>, at: i64, role: &str) -> Value {
 async fn a_removed_message_leaves_what_there_would_be_without_it() {
     everywhere(Start::Empty, async |world| {
         for seed in 0..12 {
-            let mut dice = Dice::new(seed);
+            let mut dice = SeededRng::new(seed);
             let mut events = Vec::new();
             for user in 0..2 {
                 // The first one stays: since when a user is known does not move back.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parlour::write::verify::verify;
 use serde_json::{Map, Value, json};
 
-use crate::dice::Dice;
 use crate::harness::{Start, World, everywhere};
+use crate::rng::SeededRng;
 
 /// Platform ids that people come by.
 const SLOTS: usize = 4;
@@ -113,7 +113,8 @@ async fn any_sequence_of_changes_ends_as_in_the_model() {
     let sequences = std::env::var("MODEL_SEQUENCES").map_or(6, |count| count.parse().unwrap());
     everywhere(Start::Empty, async |world| {
         for seed in 0..sequences {
-            let (mut dice, mut model, mut made) = (Dice::new(seed), Model::default(), Vec::new());
+            let (mut dice, mut model, mut made) =
+                (SeededRng::new(seed), Model::default(), Vec::new());
             let bot = format!("bot {seed}");
             for _ in 0..LENGTH {
                 let change = model.any(&mut dice);
@@ -360,7 +361,7 @@ impl Model {
     }
 
     /// Any change; a message while there is nobody yet.
-    fn any(&self, dice: &mut Dice) -> Change {
+    fn any(&self, dice: &mut SeededRng) -> Change {
         let ids: Vec<_> = self.ids.keys().cloned().collect();
         if ids.is_empty() || dice.once_in(3) {
             return Change::Record {
@@ -518,7 +519,7 @@ impl Model {
     }
 }
 
-fn patch(dice: &mut Dice) -> Value {
+fn patch(dice: &mut SeededRng) -> Value {
     let key = *dice.pick(&KEYS);
     let value = match dice.below(4) {
         0 => Value::Null,

@@ -5,8 +5,8 @@ use parlour::clock::Timestamp;
 use parlour::text;
 use serde_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::harness::World;
+use crate::rng::SeededRng;
 
 /// How many connections one request asks for at most.
 const TOGETHER: usize = 30;
@@ -116,8 +116,8 @@ pub(crate) enum Where {
 }
 
 impl Where {
-    fn roll(dice: &mut Dice, leaves: &[Leaf], depth: usize) -> Self {
-        let several = |dice: &mut Dice| {
+    fn roll(dice: &mut SeededRng, leaves: &[Leaf], depth: usize) -> Self {
+        let several = |dice: &mut SeededRng| {
             (0..dice.below(4))
                 .map(|_| Self::roll(dice, leaves, depth - 1))
                 .collect()
@@ -163,7 +163,7 @@ pub(crate) struct Arguments {
 }
 
 /// An argument that is absent, or null, which is the same.
-fn absent(dice: &mut Dice, word: &str, text: &mut Vec<String>) {
+fn absent(dice: &mut SeededRng, word: &str, text: &mut Vec<String>) {
     if dice.once_in(4) {
         text.push(format!("{word}: null"));
     }
@@ -171,7 +171,7 @@ fn absent(dice: &mut Dice, word: &str, text: &mut Vec<String>) {
 
 impl Arguments {
     /// Any arguments.
-    pub(crate) fn roll(dice: &mut Dice, list: &List, whole: &Whole) -> Self {
+    pub(crate) fn roll(dice: &mut SeededRng, list: &List, whole: &Whole) -> Self {
         let mut text = Vec::new();
         if !list.fixed.is_empty() {
             text.push(list.fixed.clone());
@@ -195,7 +195,7 @@ impl Arguments {
             text.push(format!("{}: {size}", words.0));
         }
         absent(dice, words.1, &mut text);
-        let mut place = |dice: &mut Dice, word: &str| {
+        let mut place = |dice: &mut SeededRng, word: &str| {
             if rows.is_empty() || dice.below(5) < 2 {
                 absent(dice, word, &mut text);
                 return None;
@@ -240,7 +240,7 @@ impl Arguments {
         }
     }
 
-    fn roll_way(dice: &mut Dice, list: &List, text: &mut Vec<String>) -> Way {
+    fn roll_way(dice: &mut SeededRng, list: &List, text: &mut Vec<String>) -> Way {
         let order = dice.below(list.orders.len());
         let &Order {
             word,

@@ -14,8 +14,8 @@ use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::gate::Gate;
 use crate::harness::{Kind, Start, World, postgres_url};
+use crate::tcp_proxy::TcpProxy;
 
 /// Far more than anything here takes, and far less than [`sleep`] for an age.
 const SOON: Duration = Duration::from_secs(20);
@@ -275,7 +275,7 @@ async fn connections_have_their_settings() {
 #[tokio::test]
 async fn statements_do_not_wait_for_the_answers_of_others() {
     let Some(world) = world().await else { return };
-    let gate = Gate::before(&world.url).await;
+    let gate = TcpProxy::before(&world.url).await;
     let database = open(&gate.url, 1).await;
     let reader = &database.reader;
     assert_eq!(number(reader, "SELECT 1 AS one").await, 1);
@@ -446,7 +446,7 @@ async fn what_breaks_is_replaced_and_its_statement_tried_again() {
 #[tokio::test]
 async fn a_server_that_is_gone_is_noticed_and_one_that_is_back_is_used() {
     let Some(world) = world().await else { return };
-    let mut gate = Gate::before(&world.url).await;
+    let mut gate = TcpProxy::before(&world.url).await;
     let database = open(&gate.url, 2).await;
     let reader = &database.reader;
     for _ in 0..2 {

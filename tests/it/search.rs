@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::audience::{AGENT, USER_ORDERS, USERS, agent, event, list, users_of};
 use crate::connection::compare;
-use crate::dice::Dice;
 use crate::harness::{Kind, Start, World, everywhere};
 use crate::oracle::{List, Row, ask, walk};
+use crate::rng::SeededRng;
 
 /// A name, and other ways to write it or a part of it.
 type Named = (&'static str, &'static [&'static str]);
@@ -216,7 +216,7 @@ async fn nothing_but_spaces_is_no_search() {
 async fn matches_are_paged_as_any_list_is() {
     everywhere(Start::Audience, async |world| {
         people(world).await;
-        let mut dice = Dice::new(6);
+        let mut dice = SeededRng::new(6);
         let everyone = users_of(&agent(world).await);
         let whole = walk(world, &everyone, 100, true).await;
         for term in [
@@ -256,7 +256,7 @@ async fn matches_among_the_oldest_of_thousands_are_found_in_every_order() {
             world.database.analyze().await.unwrap();
         }
         let agent = agent(world).await;
-        let mut dice = Dice::new(7);
+        let mut dice = SeededRng::new(7);
         // The same people by another way: a condition on the name, which knows nothing of looks.
         let plain = users_of(&agent);
         for (term, matches) in [("needle", 60), ("uu", 60), ("王", 20), ("sometimes", 90)] {
@@ -326,7 +326,7 @@ async fn many_matches_that_come_late_are_found_in_every_order() {
         if world.kind == Kind::Postgres {
             world.database.analyze().await.unwrap();
         }
-        let mut dice = Dice::new(8);
+        let mut dice = SeededRng::new(8);
         let plain = users_of(&agent(world).await);
         for only in ["", "platform: SMS,"] {
             let named = format!(

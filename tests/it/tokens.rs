@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::cases::plans;
 use crate::harness::{Answer, Kind, Start, World, everywhere};
-use crate::served::{Served, at};
+use crate::server_process::{ServerProcess, at};
 
 const CREATE: &str = "mutation ($input: CreateTokenInput!) { createToken(input: $input) {
     secret token { id name roles agents { id } createdBy expiresAt revokedAt } userErrors { code message field } } }";
@@ -507,7 +507,7 @@ async fn the_last_use_is_written_when_the_server_ends() {
         let (_, secret) = make(world, "short", Role::Viewer, None).await;
         let mut command = at(world);
         command.args(["serve", "--listen", "127.0.0.1:0", "--authentication", "required"]);
-        let server = Served::start(command);
+        let server = ServerProcess::start(command);
         let body = json!({ "query": "{ viewer { name } }" }).to_string();
         let head = format!(
             "POST /graphql HTTP/1.1\r\nAuthorization: Bearer {secret}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
@@ -533,7 +533,7 @@ async fn the_log_tells_who_asked_and_why_somebody_was_not_let_in() {
             .args(["serve", "--listen", "127.0.0.1:0", "--authentication", "required"])
             .args(["--log", "trace", "--log-format", "json"])
             .stderr(log.reopen().unwrap());
-        let server = Served::start(command);
+        let server = ServerProcess::start(command);
         let unknown = Secret::random().unwrap().reveal();
         for bearer in [&secret, &unknown] {
             server.send(

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
 use crate::harness::{Start, everywhere};
-use crate::served::{Served, at, parlour};
+use crate::server_process::{ServerProcess, at, parlour};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -23,7 +23,7 @@ async fn a_request_and_its_statements_are_spans_of_the_callers_trace() {
         let (endpoint, spans) = collector().await;
         let mut command = at(world);
         command.args(["serve", "--listen", "127.0.0.1:0", "--otlp-endpoint", &endpoint]);
-        let server = Served::start(command);
+        let server = ServerProcess::start(command);
         let body = r#"{"query":"query Crowd($s: String) { chatUsers(search: $s) { totalCount nodes { id } } }","variables":{"s":"secret@example.com"}}"#;
         let head = format!(
             "POST /graphql HTTP/1.1\r\nContent-Type: application/json\r\ntraceparent: 00-{TRACE}-{CALLER}-01\r\nContent-Length: {}\r\n",

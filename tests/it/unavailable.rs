@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::{Kind, Start, World, everywhere};
-use crate::served::{Served, at, parlour};
+use crate::server_process::{ServerProcess, at, parlour};
 
 const CREATE: &str = r#"{"query":"mutation { createAgent(input: {externalId: \"waiting\"}) { userErrors { code } } }"}"#;
 /// Far more than anything here takes, and far less than a wait that nothing bounds.
@@ -52,12 +52,12 @@ fn signal(process: u32, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-fn serve(world: &World, flags: &[&str]) -> Served {
+fn serve(world: &World, flags: &[&str]) -> ServerProcess {
     let mut command = at(world);
     command
         .args(["serve", "--listen", "127.0.0.1:0"])
         .args(flags);
-    Served::start(command)
+    ServerProcess::start(command)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn whoever_waits_for_a_lock_is_told_in_their_time_and_the_process_ends_in_
         // Asked to stop with somebody waiting it stops, in time.
         let lock = Lock::hold(world).await;
         let address = server.address.clone();
-        std::thread::spawn(move || crate::served::post(&address, CREATE));
+        std::thread::spawn(move || crate::server_process::post(&address, CREATE));
         tokio::time::sleep(Duration::from_millis(300)).await;
         let start = Instant::now();
         server.stop();
@@ -107,7 +107,7 @@ async fn a_second_signal_ends_the_process_at_once() {
         );
         let lock = Lock::hold(world).await;
         let address = server.address.clone();
-        std::thread::spawn(move || crate::served::post(&address, CREATE));
+        std::thread::spawn(move || crate::server_process::post(&address, CREATE));
         tokio::time::sleep(Duration::from_millis(500)).await;
         let (start, process) = (Instant::now(), server.process.id());
         signal(process, "TERM");

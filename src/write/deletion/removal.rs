@@ -9,7 +9,7 @@ use super::super::agent::{self, Movement};
 use crate::clock::Timestamp;
 use crate::db::{Column, Key, Rows, Transaction, TransactionError, by_name};
 use crate::entity::deletion::Model;
-use crate::entity::personal::Personal;
+use crate::entity::pii::Personal;
 
 /// What messages were counted as, by session.
 #[derive(Default)]

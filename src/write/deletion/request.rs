@@ -16,10 +16,10 @@ use crate::db::{Column, Key, Transaction, TransactionError, UnitOfWork};
 use crate::entity::audit_entry::AuditAction;
 use crate::entity::chat_user;
 use crate::entity::deletion::{DeletionMode, Model};
-use crate::entity::personal::{PROFILE, Personal, TABLES};
+use crate::entity::pii::{PROFILE, Personal, TABLES};
 use crate::id::derive;
+use crate::read::agent_scope;
 use crate::read::erasure::spelled;
-use crate::read::own;
 
 /// Deletes a user. What there is to do beyond a step is left to [`Step`](super::Step).
 #[derive(Debug)]
@@ -101,7 +101,8 @@ impl DeleteUser<'_> {
         user: Uuid,
     ) -> Result<Option<Uuid>, TransactionError> {
         let dialect = transaction.dialect();
-        let (own, agents) = own::written(&self.by().agents, dialect, "deletions.agent_id", "$3");
+        let (own, agents) =
+            agent_scope::written(&self.by().agents, dialect, "deletions.agent_id", "$3");
         let sql = format!(
             "SELECT id FROM deletions WHERE chat_user_id = $1 AND mode = $2 AND {own} ORDER BY requested_at DESC, id DESC LIMIT 1"
         );

@@ -9,7 +9,7 @@ use super::removal;
 use crate::clock::Timestamp;
 use crate::db::{Rows as Batch, Transaction, TransactionError, UnitOfWork, by_name};
 use crate::entity::deletion::{DeletionMode, Model};
-use crate::entity::personal::{PROFILE, Personal, Rows, TABLES};
+use crate::entity::pii::{PROFILE, Personal, Rows, TABLES};
 use crate::read::erasure::spelled;
 
 /// How many rows a step goes through at most.

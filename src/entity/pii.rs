@@ -3,8 +3,8 @@
 //!
 //! A new column that may say something about a user is a line here; a new table is an entry.
 
+use super::mask::Shape;
 use super::platform::Platforms;
-use super::shape::Shape;
 use crate::caller::{Permission, Permissions};
 
 /// What the ids start with that take the place of those that a user, a session or a message had where the data came from.

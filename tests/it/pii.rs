@@ -6,15 +6,15 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use parlour::caller::{Agents, Permission, Permissions, Principal, Role};
 use parlour::config::{LimitSettings, ServeSettings};
-use parlour::entity::shape;
+use parlour::entity::mask;
 use parlour::http::Server;
 use parlour::write::apply;
 use parlour::write::event::Event;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
 
-use crate::everything::{Given, Schema};
 use crate::harness::{Start, World, everywhere};
+use crate::schema_walk::{Given, Schema};
 
 /// Part of every value that is personal; no id and no word of the graph has it.
 const PERSONAL: &str = "Żqx";
@@ -425,7 +425,7 @@ async fn what_is_masked_is_told_by_its_shape() {
         }
         let seen = world.ask(&query, id).await;
         assert_eq!(seen["one"]["piiMasked"], false);
-        assert_eq!(seen["one"]["maskedEmail"], shape::email(VALUES[1]));
+        assert_eq!(seen["one"]["maskedEmail"], mask::email(VALUES[1]));
     })
     .await;
 }

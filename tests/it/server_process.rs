@@ -28,7 +28,7 @@ pub(crate) fn at(world: &World) -> Command {
 }
 
 /// A server that runs until it is stopped, or dropped.
-pub(crate) struct Served {
+pub(crate) struct ServerProcess {
     pub(crate) process: Child,
     output: BufReader<std::process::ChildStdout>,
     pub(crate) address: String,
@@ -36,7 +36,7 @@ pub(crate) struct Served {
     pub(crate) line: String,
 }
 
-impl Served {
+impl ServerProcess {
     /// Starts a server on a free port.
     pub(crate) fn start(command: Command) -> Self {
         Self::launch(command).ready()
@@ -138,7 +138,7 @@ pub(crate) fn post(address: &str, body: &str) {
     stream.read_to_end(&mut Vec::new()).ok();
 }
 
-impl Drop for Served {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();

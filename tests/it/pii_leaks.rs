@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::harness::{Kind, Start, everywhere, scratch};
-use crate::served::{Served, at};
+use crate::server_process::{ServerProcess, at};
 use crate::traces::collector;
 
 /// Part of every planted value; nothing else has it.
@@ -115,7 +115,7 @@ async fn logs_metrics_and_traces_tell_nothing_personal() {
             command.args(["serve", "--listen", "127.0.0.1:0", "--log", "trace", "--log-format", "json"]);
             command.args(["--otlp-endpoint", &endpoint, "--request-timeout", limit, "--drain-timeout", "2000"]);
             command.stderr(Stdio::from(File::create(&file).unwrap()));
-            let server = Served::start(command);
+            let server = ServerProcess::start(command);
             let agents = world.ask("{ agents { nodes { id } } }", json!({})).await;
             let agent = agents["agents"]["nodes"][0]["id"].as_str().unwrap().to_owned();
             let mut answers = String::new();

@@ -14,7 +14,7 @@ use url::Url;
 const SYNC: &[u8] = b"S\0\0\0\x04";
 
 /// A gate before a database.
-pub(crate) struct Gate {
+pub(crate) struct TcpProxy {
     /// The database's address, through the gate.
     pub(crate) url: String,
     here: SocketAddr,
@@ -24,7 +24,7 @@ pub(crate) struct Gate {
     task: tokio::task::AbortHandle,
 }
 
-impl Gate {
+impl TcpProxy {
     pub(crate) async fn before(url: &str) -> Self {
         let mut url = Url::parse(url).unwrap();
         let there = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -72,7 +72,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -12,8 +12,8 @@ use parlour::write::event::Event;
 use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::harness::{Start, World, everywhere};
+use crate::rng::SeededRng;
 
 /// Stands in every value of the agents that are somebody else's.
 const PLANTED: &str = "zq9x";
@@ -324,7 +324,7 @@ const CHANGES: &[&str] = &[
 ];
 
 /// A question, filled with what is somebody else's, and with what is nobody's.
-fn filled(dice: &mut Dice, pairs: &[Pair], own: (&str, &str)) -> (String, String) {
+fn filled(dice: &mut SeededRng, pairs: &[Pair], own: (&str, &str)) -> (String, String) {
     let is_change = dice.once_in(3);
     let from = if is_change { CHANGES } else { QUESTIONS };
     let count = dice.below(3) + 1;
@@ -360,7 +360,7 @@ fn filled(dice: &mut Dice, pairs: &[Pair], own: (&str, &str)) -> (String, String
     (theirs + rest, nobodys + rest)
 }
 
-fn dice_pair(dice: &mut Dice, pairs: &[Pair]) -> (String, String) {
+fn dice_pair(dice: &mut SeededRng, pairs: &[Pair]) -> (String, String) {
     let pair = dice.pick(pairs);
     let at = dice.below(pair.theirs.len());
     (pair.theirs[at].clone(), pair.nobodys[at].clone())
@@ -401,7 +401,7 @@ async fn generated_questions_find_nothing_of_other_agents() {
             .collect();
         planted.push(PLANTED.to_owned());
         let before = everything(world).await;
-        let mut dice = Dice::new(21);
+        let mut dice = SeededRng::new(21);
         let mut answered = 0;
         for _ in 0..count {
             let (theirs, nobodys) = filled(&mut dice, &pairs, (&own_agent, own_user));
@@ -491,7 +491,7 @@ async fn what_is_not_allowed_is_looked_for_like_what_is_not_there() {
             format!("{{ chatUsers(agentId: \"{own_agent}\", first: 1) {{ nodes {{ id }} }} }}");
         let data = world.ask(&query, Value::Null).await;
         let own_user = data["chatUsers"]["nodes"][0]["id"].as_str().unwrap();
-        let mut dice = Dice::new(22);
+        let mut dice = SeededRng::new(22);
         for _ in 0..150 {
             let (theirs, nobodys) = filled(&mut dice, &pairs, (&own_agent, own_user));
             let [one, other] = [&theirs, &nobodys].map(|query| seen.ask_with(query, Value::Null));
