@@ -8,10 +8,10 @@ use sea_orm::{DbErr, Statement};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
-use super::disclosed::DisclosureLog;
-use super::learned::Learned;
+use super::disclosure_log::DisclosureLog;
 use super::query_stats::{self, Watch};
 use super::row::{FromRow, Row, Values};
+use super::search_hints::Learned;
 use super::share::{Share, Shares};
 use super::{postgres, sqlite};
 use crate::caller::{Permission, Principal};
@@ -72,7 +72,7 @@ impl Reader {
         }
     }
 
-    /// The same reads, of which `disclosed` is told whose personal data they brought.
+    /// The same reads, of which `disclosure_log` is told whose personal data they brought.
     #[must_use]
     pub fn noting(&self, disclosed: Arc<DisclosureLog>) -> Self {
         Self {
